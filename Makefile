@@ -1,0 +1,41 @@
+# Everything from a clean clone, on a machine that has Python 3.11 or 3.12, pip and make.
+PYTHON ?= python3
+VENV ?= .venv
+# Where pip may look for a CPU-only torch (plain `torch` on Linux brings gigabytes of CUDA):
+#   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_ARGS ?=
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test check format clean
+
+help:
+	@echo "make demo    set up, then run the main job on the embedded benchmark"
+	@echo "make test    set up, then run all checks: ruff, mypy, pytest"
+	@echo "make format  put the code into ruff's format"
+	@echo "make clean   remove the virtual environment and what the tools left"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: setup
+	$(BIN)/simnpo demo --out runs/demo --resume
+
+test: check
+	$(BIN)/pytest -n 2 --dist worksteal
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

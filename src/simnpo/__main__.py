@@ -1,0 +1,7 @@
+"""`python -m simnpo`."""
+
+import sys
+
+from simnpo.cli import main
+
+sys.exit(main())

@@ -1,0 +1,105 @@
+"""The models of an embedded benchmark, trained on the spot and kept by what they depend on."""
+
+import copy
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedConfig
+
+from simnpo.benchmarks.base import Benchmark
+from simnpo.config import TrainingConfig
+from simnpo.data.examples import Example
+from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer
+from simnpo.objectives import METHODS
+from simnpo.runs import fingerprint, versions
+from simnpo.training.run import TrainingData, train_model
+
+
+@dataclass(frozen=True)
+class Mini:
+    """An embedded benchmark with all it takes to make its models."""
+
+    benchmark: Benchmark
+    pretraining: tuple[Example, ...]
+    """What the base model is trained on: the language, never the authors to be fine-tuned on."""
+    rehearsal: tuple[Example, ...]
+    """What fine-tuning repeats of it, for Original and Retrain alike."""
+    tokenizer: Any
+    architecture: PreTrainedConfig
+    pretrain: TrainingConfig
+    finetune: TrainingConfig
+
+
+class MiniModels(NamedTuple):
+    """Folders of the trained models."""
+
+    original: Path
+    """Fine-tuned from the base on forget and retain set."""
+    retrain: Path
+    """Fine-tuned from the base on the retain set alone."""
+
+
+def cache_folder() -> Path:
+    """Return where trained minis are kept: `SIMNPO_CACHE`, else the user's cache."""
+    if named := os.environ.get("SIMNPO_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "simnpo"
+
+
+def mini_models(mini: Mini, cache: Path, seed: int) -> MiniModels:
+    """Return Original and Retrain, training what `cache` does not hold.
+
+    Every model is kept under a hash of its data, its settings and the versions of the libraries,
+    so a change in any of them trains anew and nothing stale is ever used.
+    """
+    benchmark = mini.benchmark
+    base = _Recipe("base", None, mini.pretraining, mini.pretrain, seed)
+    full = (*benchmark.forget, *benchmark.retain, *mini.rehearsal)
+    kept = (*benchmark.retain, *mini.rehearsal)
+    return MiniModels(
+        _model(mini, _Recipe("original", base, full, mini.finetune, seed), cache),
+        _model(mini, _Recipe("retrain", base, kept, mini.finetune, seed), cache),
+    )
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    name: str
+    parent: "_Recipe | None"
+    examples: Sequence[Example]
+    training: TrainingConfig
+    seed: int
+
+    def key(self, mini: Mini) -> str:
+        """Return the hash of all that this model depends on."""
+        parent = self.parent.key(mini) if self.parent else mini.architecture.to_dict()
+        return fingerprint([parent, self.examples, asdict(self.training), self.seed, versions()])
+
+
+def _model(mini: Mini, recipe: _Recipe, cache: Path) -> Path:
+    folder = cache / mini.benchmark.name / f"{recipe.name}-{recipe.key(mini)}"
+    if (folder / MODEL_FOLDER).is_dir():
+        return folder / MODEL_FOLDER
+    if recipe.parent:
+        parent = _model(mini, recipe.parent, cache)
+        tokenizer, model = load_tokenizer(str(parent)), load_model(str(parent), "fp32")
+    else:
+        torch.manual_seed(recipe.seed)
+        tokenizer = mini.tokenizer
+        # A copy: making a model writes into its configuration, which is part of the cache's key.
+        model = AutoModelForCausalLM.from_config(copy.deepcopy(mini.architecture))
+    shutil.rmtree(folder, ignore_errors=True)  # what a killed run may have left
+    train_model(
+        model,
+        tokenizer,
+        replace(METHODS["retrain"], title=f"Training {recipe.name}"),
+        TrainingData(retain=recipe.examples),
+        replace(recipe.training, seed=recipe.seed),
+        folder,
+    )
+    return folder / MODEL_FOLDER

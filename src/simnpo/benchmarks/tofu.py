@@ -1,0 +1,93 @@
+"""TOFU (arXiv 2401.06121), from the hub or from a folder with the official files."""
+
+from pathlib import Path
+
+from simnpo.benchmarks.base import Benchmark, Item
+from simnpo.data.examples import Example, text_of
+from simnpo.data.rows import Row, read_file, read_lines
+from simnpo.errors import UserError
+
+HUB = "locuslab/TOFU"
+RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
+"""Each split's retain set."""
+REFUSALS = "idontknow.jsonl"
+"""Plain lines, despite its name; in TOFU's code repository, not on the hub."""
+MAX_NEW_TOKENS = 200
+
+
+def tofu(split: str = "forget05", data_dir: str | None = None) -> Benchmark:
+    """Return TOFU at `split`.
+
+    Args:
+        split: `forget01`, `forget05` or `forget10`.
+        data_dir: a folder with the official files; None takes them from the hub (or its cache).
+
+    Raises:
+        UserError: an unknown split, a missing or malformed file.
+    """
+    if split not in RETAIN:
+        raise UserError(f"TOFU has no split {split!r}; use {', '.join(RETAIN)}.")
+    folder = Path(data_dir) if data_dir else None
+    if folder is not None and not folder.is_dir():
+        raise UserError(f"--data-dir {data_dir} is no folder.")
+
+    def examples(name: str) -> tuple[Example, ...]:
+        rows = _rows(folder, f"{name}.json")
+        return tuple(Example(text_of(row, "question"), text_of(row, "answer")) for row in rows)
+
+    def items(name: str) -> tuple[Item, ...]:
+        return tuple(_item(row) for row in _rows(folder, f"{name}_perturbed.json"))
+
+    refusals = folder / REFUSALS if folder else None
+    return Benchmark(
+        name="tofu",
+        split=split,
+        forget=examples(split),
+        retain=examples(RETAIN[split]),
+        refusals=read_lines(refusals) if refusals and refusals.is_file() else (),
+        evaluation={
+            "forget": items(split),
+            "retain": items("retain"),
+            "real_authors": items("real_authors"),
+            "world_facts": items("world_facts"),
+        },
+        max_new_tokens=MAX_NEW_TOKENS,
+    )
+
+
+def _rows(folder: Path | None, name: str) -> list[Row]:
+    path = folder / name if folder else _from_hub(name)
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; TOFU's folder must hold the hub's own files.")
+    rows = read_file(path)
+    if not rows:
+        raise UserError(f"{path} holds no row.")
+    return rows
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(HUB, name, repo_type="dataset"))
+    except Exception as error:  # the hub client raises many kinds; all mean the same to a user
+        raise UserError(
+            f"{HUB}/{name} could not be had from the hub ({type(error).__name__}). Offline, give "
+            "a folder with TOFU's files: --data-dir."
+        ) from None
+
+
+def _item(row: Row) -> Item:
+    perturbed = row.values.get("perturbed_answer")
+    if isinstance(perturbed, str):
+        perturbed = [perturbed]
+    if perturbed is None or not len(perturbed):
+        raise UserError(f"{row.place}: no 'perturbed_answer'; it has {sorted(row.values)}.")
+    return Item(
+        question=text_of(row, "question"),
+        answer=text_of(row, "answer"),
+        paraphrase=text_of(row, "paraphrased_answer")
+        if "paraphrased_answer" in row.values
+        else None,
+        perturbed=tuple(map(str, perturbed)),
+    )

@@ -1,0 +1,80 @@
+"""The command `simnpo`: which commands there are, and how a user's mistake is told."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+
+import tyro
+
+from simnpo.commands.compare import Compare
+from simnpo.commands.demo import Demo
+from simnpo.commands.evaluate import Evaluate
+from simnpo.commands.finetune import Finetune
+from simnpo.commands.metrics import Metrics
+from simnpo.commands.unlearn import Unlearn
+from simnpo.errors import Interrupted, UserError
+
+Command: TypeAlias = (
+    Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Finetune, tyro.conf.subcommand("finetune")]
+    | Annotated[Unlearn, tyro.conf.subcommand("unlearn")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Metrics, tyro.conf.subcommand("metrics")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
+)
+
+
+def parse(argv: Sequence[str]) -> Command:
+    """Return the command that `argv` asks for.
+
+    Raises:
+        SystemExit: with code 2 and a message for an unknown option or value; 0 for `--help`.
+    """
+    command: Command = tyro.cli(
+        Command,
+        prog="simnpo",
+        description="Unlearn a forget set from a language model, and show what was forgotten and "
+        "what was kept.",
+        args=list(argv),
+        config=(
+            tyro.conf.OmitArgPrefixes,
+            tyro.conf.FlagCreatePairsOff,
+            tyro.conf.DisallowNone,
+        ),
+    )
+    return command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, or 1 for a user's mistake, or 130 for Ctrl-C."""
+    # A tokenizer's threads and transformers' advice are not for the people who read our output.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    command = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        command.run()
+    except (Interrupted, KeyboardInterrupt) as error:
+        return _fail(f"interrupted: {error}" if str(error) else "interrupted.", 130)
+    except UserError as error:
+        return _fail(f"error: {error}", 1)
+    except OSError as error:  # a full disk, a folder that may not be written
+        return _fail(f"error: {error}", 1)
+    except Exception as error:
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        return _fail(
+            "error: out of memory. Lower --micro-batch-size (the result stays the same), or use "
+            "--gradient-checkpointing, --lora-rank or --precision bf16.",
+            1,
+        )
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"simnpo: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

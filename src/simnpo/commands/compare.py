@@ -1,0 +1,45 @@
+"""`simnpo compare`: several evaluated runs side by side."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+REPORT_FILES = ("report.html", "plots")
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Put several evaluations side by side, as a table and as a report.
+
+    Example: simnpo compare runs/retrain runs/npo runs/simnpo --out comparison
+    """
+
+    folders: Positional[tuple[Path, ...]]
+    """Evaluations' folders, or runs' folders that hold an `evaluation`."""
+    out: Path = Path("comparison")
+    """Folder for report.html and its plots."""
+    title: str | None = None
+    """Title of the report."""
+    overwrite: bool = False
+    """Replace the report in --out."""
+
+    def run(self) -> None:
+        """Print the table, write the report, and say where it is."""
+        from simnpo.errors import UserError
+        from simnpo.report.page import check_comparable, write_report
+        from simnpo.report.table import print_table
+        from simnpo.runs import claim
+        from simnpo.scoring.evaluation import read_evaluation
+
+        if not self.folders:
+            raise UserError("give the folders of one or more evaluations.")
+        evaluations = [read_evaluation(folder) for folder in self.folders]
+        check_comparable(evaluations)
+        claim(self.out, REPORT_FILES, self.overwrite)
+        print_table(evaluations)
+        first = evaluations[0].summary
+        title = self.title or f"{first['benchmark']} {first['split'] or ''}".strip()
+        report = write_report(evaluations, self.out, title, "simnpo " + " ".join(sys.argv[1:]))
+        print(f"Report: {report}")

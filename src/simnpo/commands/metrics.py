@@ -1,0 +1,61 @@
+"""`simnpo metrics`: metrics from tables or official logs alone, without a model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from simnpo.commands.options import OutputOptions
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Compute a benchmark's metrics from stored scores, without a model.
+
+    Example: simnpo metrics tofu --scores eval_log_aggregated.json --out out
+    """
+
+    benchmark: Positional[Literal["tofu"]]
+    """Whose metrics (mini-tofu's are tofu's)."""
+    scores: Path
+    """An evaluation's folder, or an official TOFU eval_log_aggregated.json."""
+    output: OutputOptions
+    retain_scores: Path | None = None
+    """The same of a retain model, for forget quality."""
+    aggregation: Literal["geometric", "arithmetic"] = "geometric"
+    """How truth ratios combine the wrong answers."""
+    name: str | None = None
+    """Name in tables and reports [that of the scores]."""
+
+    def run(self) -> None:
+        """Compute the metrics, print the table, and say where the results are."""
+        from simnpo.commands.results import claim_evaluation, show
+        from simnpo.files import read_json
+        from simnpo.scoring.evaluation import (
+            SUMMARY,
+            evaluation_folder,
+            read_scores,
+            write_evaluation,
+        )
+        from simnpo.scoring.summary import summarise
+
+        tables = read_scores(self.scores)
+        retain = read_scores(self.retain_scores) if self.retain_scores else None
+        if not claim_evaluation(self.output):
+            return
+        origin = {"name": self.scores.stem, "benchmark": self.benchmark, "split": None}
+        if self.scores.is_dir():
+            stored = read_json(evaluation_folder(self.scores) / SUMMARY)
+            kept = ("name", "benchmark", "split", "model", "run", "history", "seconds")
+            origin |= {key: stored[key] for key in kept if key in stored}
+        if self.name:
+            origin["name"] = self.name
+        origin |= {"scores": str(self.scores), "retain_scores": _text(self.retain_scores)}
+        summary = summarise(tables, retain, self.aggregation, **origin)
+        write_evaluation(self.output.out, summary, tables)
+        show(self.output.out)
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None

@@ -1,0 +1,128 @@
+"""Options that several commands share, by the same names."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simnpo.config import Precision, Schedule, TrainingConfig
+from simnpo.errors import UserError
+
+if TYPE_CHECKING:
+    from simnpo.benchmarks.base import Benchmark
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where results go."""
+
+    out: Path
+    """Folder for the results; it is made if it is not there."""
+    resume: bool = False
+    """Continue the run in --out where it stopped; its settings must be the same."""
+    overwrite: bool = False
+    """Replace the results in --out."""
+
+
+@dataclass(frozen=True)
+class PromptOptions:
+    """How a question becomes a prompt."""
+
+    template: str = "auto"
+    r"""auto (the tokenizer's chat template, else plain), chat, plain, llama2 (TOFU's format for
+    Llama-2), or a text such as "Q: {question}\\nA: {answer}"."""
+    max_length: int = 512
+    """Tokens of a question with its answer at most; longer answers are shortened and counted."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model. Only for models whose code you have read."""
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """Names of the columns in your files."""
+
+    question_column: str = "question"
+    """Column with the question."""
+    answer_column: str = "answer"
+    """Column with the answer."""
+    text_column: str = "text"
+    """Column with plain text, where there are no questions and answers."""
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """A benchmark in the place of your files."""
+
+    benchmark: str | None = None
+    """tofu or mini-tofu: fills in the data and the paper's settings."""
+    split: str | None = None
+    """What to forget: forget01, forget05 or forget10."""
+    data_dir: str | None = None
+    """Folder with the benchmark's files; without it they come from the hub."""
+
+    def load(self) -> "Benchmark":
+        """Load the benchmark.
+
+        Raises:
+            UserError: none is named, or see `simnpo.benchmarks.load_benchmark`.
+        """
+        from simnpo.benchmarks import load_benchmark
+
+        if self.benchmark is None:
+            raise UserError("name a benchmark: --benchmark tofu, or mini-tofu.")
+        return load_benchmark(self.benchmark, self.split, self.data_dir)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Training; what is not given is the benchmark's, else the paper's for TOFU."""
+
+    epochs: float | None = None
+    """Passes over the forget set (over the data, in finetune) [10; finetune 5]."""
+    learning_rate: float | None = None
+    """Peak learning rate of AdamW [1e-5]."""
+    batch_size: int | None = None
+    """Examples per optimizer step, of the forget set and as many of the retain set [32]."""
+    micro_batch_size: int | None = None
+    """Examples per forward pass and device; gradients accumulate up to --batch-size [8]."""
+    weight_decay: float | None = None
+    """AdamW's weight decay [0.01]."""
+    warmup_epochs: float | None = None
+    """Epochs over which the learning rate rises from 0 [1]."""
+    schedule: Schedule | None = None
+    """What follows the warm-up: a linear decay to 0, or a constant rate [linear]."""
+    max_grad_norm: float | None = None
+    """Gradients are scaled down to this norm; 0 leaves them [1]."""
+    precision: Precision | None = None
+    """fp32, bf16 (weights too), mixed (bf16 compute), or auto: bf16 on a GPU, else fp32 [auto]."""
+    gradient_checkpointing: bool | None = None
+    """Recompute activations to save memory [False]."""
+    checkpoint_epochs: int | None = None
+    """Epochs between checkpoints to resume from; 0 writes none [1]."""
+    seed: int | None = None
+    """Seed of every random choice [42]."""
+
+    def over(self, preset: TrainingConfig) -> TrainingConfig:
+        """Return `preset` with what was given in its place.
+
+        Raises:
+            UserError: a value out of its range.
+        """
+        return replace(preset, **given(self))
+
+
+@dataclass(frozen=True)
+class LoraOptions:
+    """LoRA through peft."""
+
+    lora_rank: int = 0
+    """Rank of LoRA adapters; 0 trains all weights."""
+    lora_alpha: int = 32
+    """Scale of the adapters."""
+    lora_merge: bool = False
+    """Save the model with the adapters merged into it."""
+
+
+def given(options: object) -> dict[str, Any]:
+    """Return the options of a dataclass that are not None."""
+    named = {field.name: getattr(options, field.name) for field in fields(options)}  # type: ignore[arg-type]
+    return {name: value for name, value in named.items() if value is not None}

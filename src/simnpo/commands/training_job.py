@@ -1,0 +1,97 @@
+"""What `unlearn` and `finetune` share: the run's folder, its record, the training, the report."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from simnpo.commands.options import LoraOptions, OutputOptions, PromptOptions
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+    from simnpo.config import TrainingConfig
+    from simnpo.objectives import Method
+    from simnpo.training.run import TrainingData
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A model, a method, data and settings, all of them resolved."""
+
+    command: str
+    model: str
+    method: "Method"
+    data: "TrainingData"
+    training: "TrainingConfig"
+    lora: LoraOptions
+    prompt: PromptOptions
+    output: OutputOptions
+    report_to: str
+
+    def run(self, callbacks: Callable[[Any], Sequence["TrainerCallback"]] | None = None) -> None:
+        """Train in `output.out` and say where the model is.
+
+        Args:
+            callbacks: given the tokenizer, further callbacks of the Trainer.
+
+        Raises:
+            UserError: see `simnpo.runs` and `simnpo.training.run.train_model`.
+        """
+        from simnpo import runs
+        from simnpo.config import LoraConfig
+        from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, quiet
+        from simnpo.scoring.history import HISTORY
+        from simnpo.training.run import FILES, train_model
+
+        quiet()
+        out, trust = self.output.out, self.prompt.trust_remote_code
+        lora = LoraConfig(self.lora.lora_rank, self.lora.lora_alpha, self.lora.lora_merge)
+        config, data = self._config(), self._fingerprints()
+        if not self.output.resume:
+            runs.claim(out, (runs.RUN, HISTORY, *FILES), self.output.overwrite)
+        elif not runs.check_resumable(out, self.command, config, data):
+            print(f"Nothing to do: {out} is finished.")
+            return
+        tokenizer = load_tokenizer(self.model, trust)
+        model = load_model(self.model, self.training.precision, trust)
+        if not self.output.resume:
+            runs.begin(out, self.command, config, data)
+        results = train_model(
+            model,
+            tokenizer,
+            self.method,
+            self.data,
+            self.training,
+            out,
+            lora=lora,
+            resume=self.output.resume,
+            report_to=self.report_to,
+            callbacks=callbacks(tokenizer) if callbacks else (),
+        )
+        runs.finish(out, results)
+        print(
+            f"{self.method.title}: {results['steps']} steps in {results['seconds']:.0f} s, "
+            f"peak memory {results['peak_memory_mib']:.0f} MiB."
+        )
+        if shortened := results["shortened_answers"]:
+            print(f"Note: --max-length {self.prompt.max_length} shortened {shortened} answers.")
+        print(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            **self.method.record(),
+            **asdict(self.training),
+            **asdict(self.lora),
+            **asdict(self.prompt),
+        }
+
+    def _fingerprints(self) -> dict[str, Any]:
+        from simnpo.runs import fingerprint
+
+        sets = {name: getattr(self.data, name) for name in ("forget", "retain", "refusals")}
+        return {
+            f"{name}_{what}": value
+            for name, examples in sets.items()
+            for what, value in (("size", len(examples)), ("hash", fingerprint(examples)))
+        }

@@ -1,0 +1,83 @@
+"""How a model is trained: typed, checked, and what a run's result depends on."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from simnpo.errors import UserError
+
+Precision = Literal["auto", "fp32", "bf16", "mixed"]
+Schedule = Literal["linear", "constant"]
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank adapters in the place of full training."""
+
+    rank: int = 0
+    """Rank of the adapters; 0 trains all weights."""
+    alpha: int = 32
+    """Scale of the adapters."""
+    merge: bool = False
+    """Whether the saved model has the adapters merged into its weights."""
+
+    def __post_init__(self) -> None:
+        if self.rank < 0:
+            raise UserError(f"--lora-rank {self.rank}: must be 0 (off) or more.")
+        if self.merge and not self.rank:
+            raise UserError("--lora-merge without --lora-rank: there is no adapter to merge.")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Optimisation settings; the defaults are the paper's for TOFU (app. I.2)."""
+
+    epochs: float = 10
+    """Passes over the forget set (over the data, for fine-tuning)."""
+    learning_rate: float = 1e-5
+    """Peak learning rate of AdamW."""
+    batch_size: int = 32
+    """Examples per optimizer step, of the forget set and as many of the retain set."""
+    micro_batch_size: int = 8
+    """Examples per forward pass and device; gradients accumulate up to `batch_size`."""
+    weight_decay: float = 0.01
+    """AdamW's weight decay."""
+    warmup_epochs: float = 1
+    """Epochs over which the learning rate rises from 0."""
+    schedule: Schedule = "linear"
+    """What follows the warm-up: a linear decay to 0, or a constant rate."""
+    max_grad_norm: float = 1
+    """Gradients are scaled down to this norm; 0 leaves them."""
+    precision: Precision = "auto"
+    """`fp32`, `bf16` (weights too), `mixed` (bf16 compute), or `auto`: bf16 on a GPU, else fp32."""
+    gradient_checkpointing: bool = False
+    """Whether activations are recomputed to save memory."""
+    checkpoint_epochs: int = 1
+    """Epochs between checkpoints to resume from; 0 writes none."""
+    seed: int = 42
+    """Seed of every random choice."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "learning_rate", "batch_size", "micro_batch_size"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"{_option(name)} must be above 0, got {getattr(self, name)}.")
+        for name in ("weight_decay", "warmup_epochs", "max_grad_norm", "checkpoint_epochs"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"{_option(name)} must be at least 0, got {getattr(self, name)}.")
+
+    def accumulation(self, devices: int) -> int:
+        """Return the forward passes per optimizer step.
+
+        Raises:
+            UserError: the batch size is not a multiple of what one pass on all devices takes.
+        """
+        at_once = min(self.micro_batch_size, self.batch_size) * devices
+        if self.batch_size % at_once:
+            raise UserError(
+                f"--batch-size {self.batch_size} is not a multiple of --micro-batch-size "
+                f"{self.micro_batch_size} x {devices} device(s) = {at_once}."
+            )
+        return self.batch_size // at_once
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,1 @@
+"""Training data: reading it, putting it into prompts, turning it into batches."""

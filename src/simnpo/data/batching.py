@@ -1,0 +1,56 @@
+"""Token ids as padded tensors; masks come from true lengths, never from the padding id."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from simnpo.data.encoding import Encoded
+
+
+class Batch(TypedDict):
+    """A right-padded batch as the model takes it, plus which tokens are scored."""
+
+    input_ids: Int[Tensor, "rows time"]
+    attention_mask: Int[Tensor, "rows time"]
+    answer_mask: Bool[Tensor, "rows time"]
+
+
+def pad(encoded: Sequence[Encoded], pad_id: int) -> Batch:
+    """Right-pad `encoded` to its longest sequence.
+
+    `pad_id` may equal the end-of-sequence id, or any other: it is masked by position.
+    """
+    width = max(len(one.ids) for one in encoded)
+    ids = torch.full((len(encoded), width), pad_id, dtype=torch.long)
+    attention = torch.zeros_like(ids)
+    answer = torch.zeros_like(ids, dtype=torch.bool)
+    for row, one in enumerate(encoded):
+        length = len(one.ids)
+        ids[row, :length] = torch.tensor(one.ids)
+        attention[row, :length] = 1
+        answer[row, one.start : length] = True
+    return {"input_ids": ids, "attention_mask": attention, "answer_mask": answer}
+
+
+def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Group indices, longest first, so that rows x longest row <= `budget` tokens.
+
+    Every index appears exactly once; a row longer than the budget is a batch of its own. The
+    longest batch comes first, so that a shortage of memory shows at once.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
+    batches: list[list[int]] = []
+    for index in order:
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def pad_id_of(pad_token_id: int | None) -> int:
+    """Return an id to pad with; any will do, since padding is masked by position."""
+    return 0 if pad_token_id is None else pad_token_id

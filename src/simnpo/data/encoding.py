@@ -1,0 +1,108 @@
+"""Examples as token ids, with the place where the scored part begins."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from simnpo.data.examples import Example
+from simnpo.data.templates import Template, choose_template
+from simnpo.errors import UserError
+
+MAX_LENGTH = 512
+
+
+class Encoded(NamedTuple):
+    """Token ids of one sequence; `ids[start:]` is the answer with its end token."""
+
+    ids: tuple[int, ...]
+    start: int
+    cut: bool = False
+    """Whether the length limit cut the answer's tail (and its end token) away."""
+
+    @property
+    def answer_length(self) -> int:
+        """Number of scored tokens, |y| in the paper."""
+        return len(self.ids) - self.start
+
+
+class Encoder:
+    """Turns questions and answers into token ids, the same way for training and scoring."""
+
+    def __init__(self, tokenizer: Any, template: str = "auto", max_length: int = MAX_LENGTH):
+        """Bind a tokenizer to a template and a length limit in tokens.
+
+        Raises:
+            UserError: see `choose_template`; or a limit below 2 tokens.
+        """
+        if max_length < 2:
+            raise UserError(f"--max-length {max_length}: at least 2 tokens are needed.")
+        self.tokenizer = tokenizer
+        self.template: Template = choose_template(tokenizer, template)
+        self.max_length = max_length
+
+    def prompt(self, question: str) -> tuple[int, ...]:
+        """Return the prompt's ids, without an end token."""
+        return self._ids(self.template.render(question))
+
+    def encode(self, question: str, answer: str) -> Encoded:
+        """Encode a question with its answer and end token.
+
+        Raises:
+            UserError: the answer is empty, or the length limit leaves none of it.
+        """
+        if not answer.strip():
+            raise UserError(f"the answer to {question!r:.80} is empty.")
+        prompt_text = self.template.render(question)
+        prompt = self._ids(prompt_text)
+        # Prompt and answer are tokenised together: apart, sentencepiece would put a space before
+        # the answer. Where the boundary merges into one token, that token is the answer's first.
+        whole = self._ids(prompt_text + self.template.space + answer)
+        start = next(
+            (n for n, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b),
+            min(len(prompt), len(whole)),
+        )
+        ids = (*whole, self.template.end_id)
+        if start >= self.max_length:
+            raise UserError(
+                f"the question {question!r:.80} takes {start} tokens, so --max-length "
+                f"{self.max_length} leaves none of its answer; raise it or shorten the question."
+            )
+        return Encoded(ids[: self.max_length], start, len(ids) > self.max_length)
+
+    def encode_text(self, text: str) -> list[Encoded]:
+        """Cut a plain text into pieces of the length limit, scored from their second token on.
+
+        No end token is added, since a piece is not where a text ends; a last piece of one token
+        has nothing to predict and is dropped.
+
+        Raises:
+            UserError: the whole text is a single token.
+        """
+        ids = self._ids(text)
+        pieces = [ids[n : n + self.max_length] for n in range(0, len(ids), self.max_length)]
+        encoded = [Encoded(piece, 1) for piece in pieces if len(piece) > 1]
+        if not encoded:
+            raise UserError(f"the text {text!r:.80} is a single token: nothing to predict.")
+        return encoded
+
+    def encode_all(self, examples: Iterable[Example]) -> list[Encoded]:
+        """Encode examples in order; a long plain text becomes several pieces."""
+        encoded: list[Encoded] = []
+        for question, answer in examples:
+            if question is None:
+                encoded += self.encode_text(answer)
+            else:
+                encoded.append(self.encode(question, answer))
+        return encoded
+
+    def _ids(self, text: str) -> tuple[int, ...]:
+        special = self.template.adds_special_tokens
+        ids = list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
+        # Some tokenizers close every text with EOS; here the end token is added by us, once.
+        if special and ids and ids[-1] == self.tokenizer.eos_token_id:
+            ids.pop()
+        return tuple(ids)
+
+
+def count_cut(encoded: Sequence[Encoded]) -> int:
+    """Count the answers whose tail the length limit cut away."""
+    return sum(one.cut for one in encoded)

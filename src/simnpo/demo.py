@@ -1,0 +1,128 @@
+"""The main job from nothing: Original and Retrain, every method, every metric, the report."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from simnpo import runs
+from simnpo.benchmarks.minis import Mini, mini_models
+from simnpo.data.encoding import Encoder
+from simnpo.models import load_model, load_tokenizer
+from simnpo.presets import Preset
+from simnpo.report.page import write_report
+from simnpo.scoring.evaluate import evaluate_model
+from simnpo.scoring.evaluation import (
+    EVALUATION,
+    Evaluation,
+    read_evaluation,
+    read_tables,
+    write_evaluation,
+)
+from simnpo.scoring.summary import run_of, summarise
+from simnpo.scoring.tables import Tables
+from simnpo.training.run import TrainingData, train_model
+from simnpo.training.watch import EvaluateWhileTraining
+
+
+def run_demo(
+    mini: Mini,
+    presets: Sequence[Preset],
+    out: Path,
+    cache: Path,
+    *,
+    seed: int = 42,
+    resume: bool = False,
+    evaluate_epochs: int = 0,
+    command: str | None = None,
+) -> list[Evaluation]:
+    """Make the models, unlearn with each method, evaluate all, write the report into `out`.
+
+    Args:
+        mini: the embedded benchmark.
+        presets: the methods and their settings, in the order of the table.
+        out: folder for the runs and the report.
+        cache: where Original and Retrain are kept.
+        seed: seed of every random choice.
+        resume: keep the runs in `out` that are finished.
+        evaluate_epochs: epochs between evaluations during unlearning; 0 has none.
+        command: what the report names as the command that made it.
+
+    Returns:
+        The evaluations: Original, Retrain, then the methods.
+    """
+    models = mini_models(mini, cache, seed)
+    retrain = _evaluate(mini, str(models.retrain), out / "retrain", "Retrain", None, resume)
+    evaluations = [
+        _evaluate(mini, str(models.original), out / "original", "Original", retrain.tables, resume),
+        retrain,
+    ]
+    for preset in presets:
+        folder = out / preset.method.title.lower()
+        _unlearn(mini, models.original, preset, folder, retrain.tables, evaluate_epochs, resume)
+        title = preset.method.title
+        evaluations.append(_evaluate(mini, str(folder), folder, title, retrain.tables, resume))
+    title = f"{mini.benchmark.name} {mini.benchmark.split}"
+    write_report(evaluations, out, title, command)
+    return evaluations
+
+
+def _unlearn(
+    mini: Mini,
+    original: Path,
+    preset: Preset,
+    folder: Path,
+    retain: Tables,
+    evaluate_epochs: int,
+    resume: bool,
+) -> None:
+    benchmark = mini.benchmark
+    config = {
+        "model": str(original),
+        **preset.method.record(),
+        **vars(preset.training),
+        "evaluate_epochs": evaluate_epochs,
+    }
+    begun = resume and (folder / runs.RUN).is_file()
+    if begun and not runs.check_resumable(folder, "demo", config, {}):
+        return
+    tokenizer = load_tokenizer(str(original))
+    watch = EvaluateWhileTraining(
+        benchmark, Encoder(tokenizer), folder, evaluate_epochs or 1, retain
+    )
+    runs.begin(folder, "demo", config, {})
+    results = train_model(
+        load_model(str(original), "fp32"),
+        tokenizer,
+        preset.method,
+        TrainingData(benchmark.forget, benchmark.retain, benchmark.refusals),
+        preset.training,
+        folder,
+        callbacks=[watch] if evaluate_epochs else [],
+    )
+    runs.finish(folder, results)
+
+
+def _evaluate(
+    mini: Mini, model: str, folder: Path, name: str, retain: Tables | None, resume: bool
+) -> Evaluation:
+    """Evaluate a model; Retrain's forget quality is against itself, so 1."""
+    target = folder / EVALUATION
+    if resume and (target / "summary.json").is_file():
+        return read_evaluation(target)
+    started = time.monotonic()
+    encoder = Encoder(load_tokenizer(model))
+    tables = evaluate_model(load_model(model, "fp32"), encoder, mini.benchmark)
+    origin: dict[str, Any] = {
+        "name": name,
+        "benchmark": mini.benchmark.name,
+        "split": mini.benchmark.split,
+        "model": model,
+        "max_new_tokens": mini.benchmark.max_new_tokens,
+        "seconds": round(time.monotonic() - started, 2),
+        **run_of(model),
+    }
+    write_evaluation(target, summarise(tables, retain or tables, **origin), tables)
+    print(f"{name}: evaluated in {origin['seconds']:.1f} s", file=sys.stderr)
+    return Evaluation(name, read_evaluation(target).summary, read_tables(target))

@@ -1,0 +1,1 @@
+"""Metrics: pure functions from tables to numbers; none of them sees a model."""

@@ -1,0 +1,124 @@
+"""Loading and saving models and tokenizers: local folders, runs of ours, hub ids, adapters."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from simnpo.config import Precision
+from simnpo.errors import UserError
+
+MODEL_FOLDER = "model"
+"""Where a run keeps its trained model."""
+ADAPTER = "adapter_config.json"
+
+
+def quiet() -> None:
+    """Keep transformers' own progress bars and notices off the terminal."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
+def device() -> torch.device:
+    """Return the device that models run on: a GPU where there is one."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def weights_dtype(precision: Precision) -> torch.dtype:
+    """Return the type a model's weights are loaded in."""
+    if precision == "auto":
+        return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def resolve(model: str) -> str:
+    """Return what transformers can load: a run's folder means the model it trained.
+
+    Raises:
+        UserError: a folder that holds no model, or a run that has not finished.
+    """
+    folder = Path(model)
+    if not folder.is_dir():
+        if folder.is_file():
+            raise UserError(f"{model} is a file; give the folder of a model, or a hub id.")
+        return model
+    if (folder / "run.json").is_file():
+        if not (folder / MODEL_FOLDER).is_dir():
+            raise UserError(f"{model} holds a run without its model: continue it with --resume.")
+        folder = folder / MODEL_FOLDER
+    if not any((folder / name).is_file() for name in ("config.json", ADAPTER)):
+        raise UserError(
+            f"{model} is no model: it has neither config.json nor {ADAPTER}. Give a folder that "
+            "transformers saved, a run of simnpo, or a hub id."
+        )
+    return str(folder)
+
+
+def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:
+    """Load the tokenizer of `model` (see `resolve`).
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+    """
+    from transformers import AutoTokenizer
+
+    name = resolve(model)
+    try:
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
+    except Exception as error:
+        raise UserError(_cannot_load("the tokenizer of", model, error)) from None
+
+
+def load_model(
+    model: str, precision: Precision = "auto", trust_remote_code: bool = False
+) -> torch.nn.Module:
+    """Load a causal LM onto the device, in evaluation mode, from safetensors only.
+
+    An adapter is loaded on its base model and merged into it.
+
+    Raises:
+        UserError: there is no such model, it has no safetensors, or its code is remote.
+    """
+    from transformers import AutoModelForCausalLM
+
+    name = resolve(model)
+    options = {
+        "dtype": weights_dtype(precision),
+        "trust_remote_code": trust_remote_code,
+        "use_safetensors": True,
+    }
+    try:
+        if (Path(name) / ADAPTER).is_file():
+            from peft import AutoPeftModelForCausalLM
+
+            adapted = AutoPeftModelForCausalLM.from_pretrained(name, **options)
+            loaded: torch.nn.Module = adapted.merge_and_unload()
+        else:
+            loaded = AutoModelForCausalLM.from_pretrained(name, **options)
+    except Exception as error:
+        raise UserError(_cannot_load("the model", model, error)) from None
+    return loaded.to(device()).eval()
+
+
+def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Save a model with its tokenizer as `folder`, which appears whole or not at all."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.save_pretrained(partial)
+    tokenizer.save_pretrained(partial)
+    partial.replace(folder)
+
+
+def _cannot_load(what: str, model: str, error: Exception) -> str:
+    first_lines = "\n".join(str(error).strip().splitlines()[:3])
+    hint = ""
+    if "trust_remote_code" in str(error):
+        hint = "\nIts code is not part of transformers: add --trust-remote-code if you trust it."
+    elif not Path(model).exists():
+        hint = "\nIt is no folder here, so it was looked up on the hub."
+    return f"cannot load {what} {model}: {type(error).__name__}: {first_lines}{hint}"

@@ -1,0 +1,119 @@
+"""The methods that minimise a loss: the only list of them.
+
+Every method is `forget_weight * forget + retain_weight * retain` (the paper's eq. 2, with two named
+weights in the place of its lambda).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from simnpo.errors import UserError
+from simnpo.objectives.base import Objective
+from simnpo.objectives.dpo import RefusalDPO
+from simnpo.objectives.ga import GA, WeightedGA
+from simnpo.objectives.kl import KL
+from simnpo.objectives.nll import NLL, RefusalNLL
+from simnpo.objectives.npo import NPO
+from simnpo.objectives.simnpo import SimNPO
+
+
+@dataclass(frozen=True)
+class Method:
+    """A forget objective and a retain objective with their weights."""
+
+    title: str
+    forget: Objective | None
+    retain: Objective | None
+    forget_weight: float = 1.0
+    retain_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.forget is None and self.retain is None:
+            raise UserError("a method needs a forget or a retain objective.")
+        for name in ("forget_weight", "retain_weight"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"{name} must be at least 0, got {getattr(self, name)}.")
+
+    def record(self) -> dict[str, Any]:
+        """Return the settings as plain values, for `run.json`."""
+        return {
+            "method": self.title,
+            "forget_loss": _name_and_settings(self.forget),
+            "forget_weight": self.forget_weight if self.forget else None,
+            "retain_loss": _name_and_settings(self.retain),
+            "retain_weight": self.retain_weight if self.retain else None,
+        }
+
+
+def _name_and_settings(objective: Objective | None) -> dict[str, Any] | None:
+    return {"name": type(objective).__name__, **asdict(objective)} if objective else None
+
+
+METHODS: Mapping[str, Method] = {
+    "retrain": Method("Retrain", None, NLL()),
+    "ga": Method("GA", GA(), None),
+    "grad_diff": Method("GradDiff", GA(), NLL()),
+    "weighted_grad_diff": Method("Weighted-GradDiff", WeightedGA(), NLL()),
+    "npo": Method("NPO", NPO(), NLL()),
+    "simnpo": Method("SimNPO", SimNPO(), NLL()),
+    "idk": Method("IDK", RefusalNLL(), NLL()),
+    "idk_dpo": Method("IDK-DPO", RefusalDPO(), NLL()),
+}
+RETAIN_LOSSES: Mapping[str, Objective | None] = {"none": None, "nll": NLL(), "kl": KL()}
+
+
+def build_method(name: str, **settings: Any) -> Method:
+    """Return method `name`, a key of `METHODS`, with `settings` as `configure` takes them.
+
+    Raises:
+        UserError: an unknown name, or a setting the method does not have or allow.
+    """
+    if name not in METHODS:
+        raise UserError(f"unknown method {name!r}; there are {', '.join(METHODS)}.")
+    return configure(METHODS[name], **settings)
+
+
+def configure(
+    method: Method,
+    *,
+    retain_loss: str | None = None,
+    forget_weight: float | None = None,
+    retain_weight: float | None = None,
+    **forget_settings: float,
+) -> Method:
+    """Return `method` with the given settings in the place of its own.
+
+    Args:
+        method: where to start from.
+        retain_loss: a key of `RETAIN_LOSSES`.
+        forget_weight: weight of the forget loss, at least 0.
+        retain_weight: weight of the retain loss, at least 0.
+        forget_settings: fields of the forget objective, e.g. `beta=4.5`.
+
+    Raises:
+        UserError: a setting the method does not have or allow.
+    """
+    known = [field.name for field in fields(method.forget)] if method.forget else []
+    for setting in forget_settings:
+        if setting not in known:
+            has = ", ".join(known) or "none"
+            raise UserError(f"{method.title} has no setting {setting!r}; it has {has}.")
+    if retain_loss is not None and retain_loss not in RETAIN_LOSSES:
+        raise UserError(f"unknown retain loss {retain_loss!r}; use {', '.join(RETAIN_LOSSES)}.")
+    try:
+        forget = replace(method.forget, **forget_settings) if method.forget else None
+    except ValueError as error:
+        raise UserError(f"{method.title}: {error}") from None
+    retain = method.retain if retain_loss is None else RETAIN_LOSSES[retain_loss]
+    if forget_weight is not None and forget is None:
+        raise UserError(f"{method.title} has no forget loss, so --forget-weight does nothing.")
+    if retain_weight is not None and retain is None:
+        raise UserError(f"{method.title} has no retain loss, so --retain-weight does nothing.")
+    return replace(
+        method,
+        forget=forget,
+        retain=retain,
+        forget_weight=method.forget_weight if forget_weight is None else forget_weight,
+        retain_weight=method.retain_weight if retain_weight is None else retain_weight,
+    )

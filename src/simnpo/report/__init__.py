@@ -1,0 +1,1 @@
+"""Finished evaluations side by side: tables, plots and one HTML page."""

@@ -1,0 +1,74 @@
+"""Questions of a report with every model's answer, side by side."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from simnpo.errors import UserError
+from simnpo.metrics.rouge import rouge_l_recall
+from simnpo.metrics.tofu_items import generations_by_item
+from simnpo.scoring.evaluation import Evaluation
+
+SHOWN = 12
+"""Questions shown of each set."""
+
+
+class Answer(NamedTuple):
+    """One model's greedy answer."""
+
+    name: str
+    text: str
+    exact: bool
+    """Whether it is the reference, but for white space around it."""
+    rouge_l: float
+    """ROUGE-L recall against the reference; NaN where the reference has no word to compare."""
+
+
+class Card(NamedTuple):
+    """One question with its reference answer and the models' answers in the order given."""
+
+    item: int
+    question: str
+    reference: str
+    answers: tuple[Answer, ...]
+
+
+def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) -> list[Card]:
+    """Pick `shown` questions of a set, evenly spaced over the items every model answered.
+
+    Raises:
+        UserError: an item is repeated, or two evaluations ask different questions under the same
+            item.
+    """
+    if not evaluations:
+        return []
+    tables = [generations_by_item(e.tables.generations, set_name) for e in evaluations]
+    common = sorted(set.intersection(*(set(table.index) for table in tables)))
+    first = tables[0].loc[common]
+    for evaluation, table in zip(evaluations, tables, strict=True):
+        differ = first["question"] != table.loc[common, "question"]
+        if differ.any():
+            raise UserError(
+                f"{evaluations[0].name} and {evaluation.name} have different questions in item"
+                f" {common[int(differ.to_numpy().argmax())]} of {set_name!r}: a report compares"
+                " evaluations of the same benchmark and split."
+            )
+    count = min(shown, len(common))
+    picked = [common[index * len(common) // count] for index in range(count)]
+    return [
+        Card(
+            item,
+            str(first.at[item, "question"]),
+            str(first.at[item, "reference"]),
+            tuple(
+                _answer(e.name, table.at[item, "generated"], table.at[item, "reference"])
+                for e, table in zip(evaluations, tables, strict=True)
+            ),
+        )
+        for item in picked
+    ]
+
+
+def _answer(name: str, generated: object, reference: object) -> Answer:
+    text, wanted = str(generated).strip(), str(reference).strip()
+    (recall,) = rouge_l_recall([(wanted, text)])
+    return Answer(name, text, text == wanted, float(recall))

@@ -1,0 +1,103 @@
+"""A plot's way from matplotlib to PNG, SVG and the page; nothing here opens a window."""
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+
+from simnpo.files import whole_file, write_text
+from simnpo.report.colours import INK, LINE, MUTED, PAPER, Style
+from simnpo.report.svg import FONT, inline
+
+_SETTINGS = {
+    "font.family": FONT,
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "lines.solid_capstyle": "round",
+    "text.parse_math": False,  # a model's name may hold a dollar sign
+    "svg.fonttype": "none",  # text stays text: it can be searched, selected and restyled
+}
+
+
+class Plot(NamedTuple):
+    """A drawn plot, as the page shows it."""
+
+    name: str
+    """File name without its ending."""
+    svg: str
+    """An `<svg>` element."""
+    width: float
+    """Natural width, in inches."""
+
+
+def draw(
+    folder: Path,
+    name: str,
+    size: tuple[float, float],
+    description: str,
+    styles: Mapping[str, Style],
+    paint: Callable[[Any], None],
+) -> Plot:
+    """Let `paint` fill a new figure of `size` inches, and write it as PNG and SVG to `folder`.
+
+    `description` says in words what the plot shows. The same figure gives the same bytes.
+    """
+    with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}):
+        figure = Figure(figsize=size, layout="constrained", facecolor=PAPER)
+        canvas = FigureCanvasAgg(figure)
+        paint(figure)
+        with whole_file(folder / f"{name}.png") as path:
+            canvas.print_figure(path, format="png", dpi=200, metadata={"Description": description})
+        metadata = {"Date": None, "Title": description}
+        text = _svg(figure, metadata)
+        write_text(folder / f"{name}.svg", text.replace(f"'{FONT}'", f"'{FONT}', sans-serif"))
+        for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+            patch.set_visible(False)  # the page's own background shows
+        shown = inline(_svg(figure, metadata), name, description, page_colours(styles))
+    return Plot(name, shown, size[0])
+
+
+def page_colours(styles: Mapping[str, Style]) -> dict[str, str]:
+    """Map every colour of a plot to the CSS variable that holds it on the page."""
+    fixed = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", PAPER: "var(--paper)"}
+    return fixed | {style.light: f"var({style.variable})" for style in styles.values()}
+
+
+def _svg(figure: Any, metadata: dict[str, Any]) -> str:
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata=metadata)
+    return stream.getvalue()
+
+
+def marker_outline(marker: str) -> str:
+    """Write a matplotlib marker as the path of a 10 by 10 SVG symbol."""
+    style = MarkerStyle(marker)
+    (polygon,) = style.get_path().transformed(style.get_transform()).to_polygons()
+    outline = np.asarray(polygon) / (2 * np.max(np.abs(polygon)))  # to -0.5 .. 0.5, y upwards
+    points = (f"{5 + 9.6 * x:.2f},{5 - 9.6 * y:.2f}" for x, y in outline)
+    return "M" + "L".join(points) + "Z"

@@ -1,0 +1,60 @@
+"""Numbers as a reader sees them; a missing one is a dash, never 0."""
+
+import math
+import sys
+from typing import Any
+
+DASH = "—"
+_SMALLEST = sys.float_info.min_10_exp
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: Any) -> float:
+    """Turn a summary's value into a float; None, which JSON has in place of NaN, becomes NaN."""
+    return math.nan if value is None else float(value)
+
+
+def power_of_ten(exponent: int) -> str:
+    """Write 10 to `exponent` with superscript digits."""
+    return "10" + str(exponent).translate(_SUPERSCRIPTS)
+
+
+def fixed(value: float, digits: int = 3) -> str:
+    """Write `value` with `digits` decimals."""
+    return DASH if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def p_value(value: float) -> str:
+    """Write a p-value: three decimals, or below 0.001 two significant digits and a power of ten."""
+    if math.isnan(value) or value >= 0.001:
+        return fixed(value)
+    if value == 0:  # no p-value is: the float ran out
+        return f"<{power_of_ten(_SMALLEST)}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}×{power_of_ten(int(exponent))}"
+
+
+def compact(value: float) -> str:
+    """Write a number for a narrow terminal column: `.873`, `1.00`, `3e-21`."""
+    if math.isnan(value):
+        return DASH
+    if 0 < value < 0.001:
+        mantissa, exponent = f"{value:.0e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    text = f"{value:.3f}"
+    return text[1:] if text.startswith("0") else text[:4]
+
+
+def seconds(value: Any) -> str:
+    """Write a duration given in seconds: `48 s`, `12 min 5 s`, `3 h 20 min`."""
+    total = number(value)
+    if math.isnan(total):
+        return DASH
+    if total < 10:
+        return f"{total:.1f} s"
+    whole = round(total)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

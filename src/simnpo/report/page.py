@@ -1,0 +1,115 @@
+"""The report: one HTML page that needs nothing beside it and fetches nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from simnpo.errors import UserError
+from simnpo.files import write_text
+from simnpo.report import numbers
+from simnpo.report.answers import cards
+from simnpo.report.colours import is_retrain, styles
+from simnpo.report.drawing import marker_outline
+from simnpo.report.figures import draw_plots
+from simnpo.report.notes import notes
+from simnpo.report.settings import settings
+from simnpo.report.table import COLUMNS, SETS, Column, aggregation, caption, comparison
+from simnpo.scoring.evaluation import Evaluation
+
+_SAME = ("benchmark", "split", "truth_ratio_aggregation")
+
+
+def write_report(
+    evaluations: Sequence[Evaluation], folder: Path, title: str, command: str | None = None
+) -> Path:
+    """Write `report.html` and its plots as PNG and SVG under `plots/`.
+
+    Args:
+        evaluations: the models in the order to show them; "Original" and "Retrain", by name, are
+            drawn as references.
+        folder: where to write; made if it is missing.
+        title: the page's title.
+        command: the command that made the report, shown at its end.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: there is no evaluation, two have the same name, or they cannot be compared.
+    """
+    check_comparable(evaluations)
+    chosen = styles([evaluation.name for evaluation in evaluations])
+    page = _environment().get_template("report.html")
+    text = page.render(
+        title=title,
+        command=command,
+        summaries=[(evaluation.name, evaluation.summary) for evaluation in evaluations],
+        first=evaluations[0].summary,
+        styles=chosen,
+        colours=list({style.variable: style for style in chosen.values()}.values()),
+        markers={style.marker: marker_outline(style.marker) for style in chosen.values()},
+        has_retrain=any(is_retrain(name) for name in chosen),
+        columns=COLUMNS,
+        groups=_groups(),
+        table=comparison(evaluations),
+        caption=caption(evaluations),
+        aggregation=aggregation(evaluations),
+        answers={name: cards(evaluations, name) for name in ("forget", "retain")},
+        set_titles=SETS,
+        settings=settings(evaluations),
+        notes=notes(evaluations),
+        plots=draw_plots(evaluations, folder / "plots", chosen),  # last: it writes files
+    )
+    path = folder / "report.html"
+    write_text(path, text)
+    return path
+
+
+def check_comparable(evaluations: Sequence[Evaluation]) -> None:
+    """Refuse evaluations that do not belong in one table.
+
+    Raises:
+        UserError: there is none, two have the same name, or benchmark, split or truth-ratio
+            aggregation differ.
+    """
+    if not evaluations:
+        raise UserError("A report needs at least one evaluation.")
+    names = [evaluation.name for evaluation in evaluations]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"Two evaluations are called {name!r}: give each its own name.")
+    for key in _SAME:
+        # A published log does not say its split: what is unknown does not differ.
+        known = [one for one in evaluations if one.summary.get(key) is not None]
+        found = {str(evaluation.summary[key]): evaluation.name for evaluation in known}
+        if len(found) > 1:
+            listed = ", ".join(f"{value} ({name})" for value, name in found.items())
+            raise UserError(
+                f"These evaluations differ in {key}: {listed}. Their numbers do not compare; write"
+                " one report for each."
+            )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("simnpo.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "fixed": numbers.fixed,
+        "p_value": numbers.p_value,
+        "seconds": numbers.seconds,
+        # Drawn by matplotlib and rebuilt by an XML writer, which escapes every text in it.
+        "drawing": lambda plot: Markup(plot.svg),
+    }
+    return environment
+
+
+def _groups() -> list[tuple[str, list[Column]]]:
+    titles = dict.fromkeys(column.group for column in COLUMNS)
+    return [(title, [column for column in COLUMNS if column.group == title]) for title in titles]

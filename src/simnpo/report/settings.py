@@ -1,0 +1,45 @@
+"""Training runs' settings, set against each other."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from simnpo.report.numbers import DASH
+from simnpo.scoring.evaluation import Evaluation
+
+
+class Settings(NamedTuple):
+    """Settings of several runs, flattened to dotted keys."""
+
+    names: tuple[str, ...]
+    """The runs."""
+    differing: dict[str, tuple[str, ...]]
+    """Key to one value per run; a run without the key has a dash."""
+    shared: dict[str, str]
+    """Key to the value that all runs have."""
+
+
+def settings(evaluations: Sequence[Evaluation]) -> Settings:
+    """Collect the settings of the evaluations that come from a training run.
+
+    How long a run took is left out: it is a result, not a setting.
+    """
+    runs = {e.name: flatten(e.summary["run"]) for e in evaluations if e.summary.get("run")}
+    keys = dict.fromkeys(key for run in runs.values() for key in run if key != "seconds")
+    rows = {key: tuple(run.get(key, DASH) for run in runs.values()) for key in keys}
+    shared = {key: row[0] for key, row in rows.items() if len(runs) > 1 and len(set(row)) == 1}
+    differing = {key: row for key, row in rows.items() if key not in shared}
+    return Settings(tuple(runs), differing, shared)
+
+
+def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Flatten nested JSON objects to dotted keys, `settings.` left out, with values as text."""
+    flat: dict[str, str] = {}
+    for key, inner in value.items():
+        if isinstance(inner, dict) and inner:
+            path = prefix if key == "settings" and not prefix else f"{prefix}{key}."
+            flat |= flatten(inner, path)
+        else:
+            text = inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)
+            flat[prefix + key] = text
+    return flat

@@ -1,0 +1,45 @@
+"""Matplotlib's SVG made fit to stand inside a page."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+
+FONT = "DejaVu Sans"
+"""The font plots are measured with: it comes with matplotlib, and is wider than most others."""
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_HREF = "{http://www.w3.org/1999/xlink}href"
+
+
+def inline(svg: str, prefix: str, description: str, colours: Mapping[str, str]) -> str:
+    """Rewrite a whole SVG file as an `<svg>` element for an HTML page.
+
+    Ids get `prefix`, since every matplotlib file numbers its own from 1; `colours` (`#rrggbb` to
+    anything CSS takes as a colour) lets the drawing follow the page's light or dark scheme; fixed
+    sizes, namespaces, metadata and the file's style sheet, which would leak into the page, go.
+    """
+    root = ElementTree.fromstring(svg)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):
+                parent.remove(child)
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(_SVG)
+        element.attrib = {
+            "href" if name == _HREF else name: _value(name, value, prefix, colours)
+            for name, value in element.attrib.items()
+        }
+    for name in ("width", "height", "version"):
+        root.attrib.pop(name, None)
+    root.attrib |= {"role": "img", "aria-label": description}
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _value(name: str, value: str, prefix: str, colours: Mapping[str, str]) -> str:
+    if name == "id":
+        return f"{prefix}-{value}"
+    if name == _HREF:
+        return f"#{prefix}-{value.removeprefix('#')}"
+    value = re.sub(r"url\(#", f"url(#{prefix}-", value)
+    value = re.sub("#[0-9a-f]{6}", lambda colour: colours.get(colour[0], colour[0]), value)
+    return value.replace(f"'{FONT}'", "var(--sans)")

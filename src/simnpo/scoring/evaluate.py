@@ -1,0 +1,26 @@
+"""A model evaluated on a benchmark: where scoring and generation meet."""
+
+from typing import Any
+
+from simnpo.benchmarks.base import Benchmark
+from simnpo.data.encoding import Encoder
+from simnpo.scoring.generate import generate
+from simnpo.scoring.score import score
+from simnpo.scoring.tables import Tables
+
+
+def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables:
+    """Score every answer variant and answer every question, each once.
+
+    The model is put into evaluation mode for it, and back.
+
+    Raises:
+        UserError: see `simnpo.scoring.score.score`.
+    """
+    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+    was_training = plain.training
+    plain.eval()
+    scores = score(plain, encoder, benchmark.evaluation)
+    answers = generate(plain, encoder, benchmark.evaluation, benchmark.max_new_tokens)
+    plain.train(was_training)
+    return Tables(scores, answers)

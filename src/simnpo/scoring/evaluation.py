@@ -1,0 +1,79 @@
+"""An evaluation's folder: `scores.parquet`, `generations.parquet`, `summary.json`."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simnpo.errors import UserError
+from simnpo.files import read_json, read_table, write_json, write_table
+from simnpo.metrics.official_logs import read_official_log
+from simnpo.scoring.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables, check_columns
+
+EVALUATION = "evaluation"
+"""Where a run's folder keeps its evaluation, if it has one."""
+SCORES, GENERATIONS, SUMMARY = "scores.parquet", "generations.parquet", "summary.json"
+FILES = (SCORES, GENERATIONS, SUMMARY)
+
+
+class Evaluation(NamedTuple):
+    """One evaluated model: its label, `summary.json`'s content and the per-item tables."""
+
+    name: str
+    summary: dict[str, Any]
+    tables: Tables
+
+
+def write_evaluation(folder: Path, summary: dict[str, Any], tables: Tables) -> None:
+    """Write the three files; the summary last, so that a summary means a whole evaluation."""
+    write_table(folder / SCORES, tables.scores)
+    write_table(folder / GENERATIONS, tables.generations)
+    write_json(folder / SUMMARY, summary)
+
+
+def read_tables(folder: Path) -> Tables:
+    """Read the per-item tables of an evaluation's folder.
+
+    Raises:
+        UserError: a file is missing, unreadable, or lacks columns.
+    """
+    scores, generations = read_table(folder / SCORES), read_table(folder / GENERATIONS)
+    check_columns(scores, SCORE_COLUMNS, str(folder / SCORES))
+    check_columns(generations, GENERATION_COLUMNS, str(folder / GENERATIONS))
+    return Tables(scores, generations)
+
+
+def read_scores(source: Path) -> Tables:
+    """Read per-item tables from an evaluation's folder or from an official TOFU log.
+
+    Raises:
+        UserError: there is neither, or it cannot be read.
+    """
+    if source.is_file():
+        return read_official_log(source)
+    if not source.is_dir():
+        raise UserError(f"{source} does not exist: give an evaluation's folder or a TOFU log.")
+    return read_tables(evaluation_folder(source))
+
+
+def evaluation_folder(folder: Path) -> Path:
+    """Return `folder`, or the evaluation in it where it is a run's folder.
+
+    Raises:
+        UserError: neither is an evaluation.
+    """
+    for candidate in (folder, folder / EVALUATION):
+        if (candidate / SUMMARY).is_file():
+            return candidate
+    raise UserError(
+        f"{folder} is no evaluation: it has no {SUMMARY}. Make one with simnpo evaluate --out."
+    )
+
+
+def read_evaluation(folder: Path, name: str | None = None) -> Evaluation:
+    """Read an evaluation's folder; `name` defaults to the summary's, then to the folder's name.
+
+    Raises:
+        UserError: a file is missing or unreadable.
+    """
+    folder = evaluation_folder(folder)
+    summary = read_json(folder / SUMMARY)
+    return Evaluation(name or summary.get("name") or folder.name, summary, read_tables(folder))

@@ -1,0 +1,163 @@
+"""Greedy answers to every question, in length-sorted batches."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from simnpo.benchmarks.base import Item
+from simnpo.data.batching import pad_id_of, token_budget_batches
+from simnpo.data.encoding import Encoder
+from simnpo.progress import progress
+from simnpo.scoring.tables import GENERATION_COLUMNS
+
+TOKENS_PER_BATCH = 16384
+
+
+def generate(
+    model: Any,
+    encoder: Encoder,
+    evaluation: Mapping[str, Sequence[Item]],
+    max_new_tokens: int,
+    tokens_per_batch: int = TOKENS_PER_BATCH,
+) -> pd.DataFrame:
+    """Answer every question greedily.
+
+    Args:
+        model: a causal LM in evaluation mode.
+        encoder: the tokenizer bound to a template.
+        evaluation: items by evaluation set.
+        max_new_tokens: length of an answer at most.
+        tokens_per_batch: rows x (longest prompt + answer) of a batch at most.
+
+    Returns:
+        A table with `GENERATION_COLUMNS`, in the order of sets and items.
+    """
+    rows = [(name, n, item) for name, items in evaluation.items() for n, item in enumerate(items)]
+    prompts = [encoder.prompt(item.question) for _, _, item in rows]
+    stop_ids = _stop_ids(model, encoder)
+    answers = [""] * len(rows)
+    with progress("Generating", len(rows)) as advance:
+        lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+        for batch in token_budget_batches(lengths, tokens_per_batch):
+            new = greedy(
+                model,
+                [prompts[row] for row in batch],
+                max_new_tokens,
+                stop_ids,
+                pad_id_of(encoder.tokenizer.pad_token_id),
+            )
+            texts = encoder.tokenizer.batch_decode(new, skip_special_tokens=True)
+            for row, text in zip(batch, texts, strict=True):
+                answers[row] = text.strip()
+            advance(len(batch))
+    table = pd.DataFrame(
+        [
+            (name, number, item.question, item.answer, answer)
+            for (name, number, item), answer in zip(rows, answers, strict=True)
+        ],
+        columns=list(GENERATION_COLUMNS),
+    )
+    return table.astype(GENERATION_COLUMNS)
+
+
+def _stop_ids(model: Any, encoder: Encoder) -> frozenset[int]:
+    """Return the tokens that end an answer: the template's, and those the model's authors name."""
+    own = getattr(model.generation_config, "eos_token_id", None)
+    named = own if isinstance(own, list) else [own]
+    ids = {encoder.template.end_id, encoder.tokenizer.eos_token_id, *named}
+    return frozenset(one for one in ids if one is not None)
+
+
+@torch.inference_mode()
+def greedy(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    stop_ids: frozenset[int],
+    pad_id: int,
+) -> list[list[int]]:
+    """Continue each prompt with the likeliest tokens, up to a stop token (left out).
+
+    Rows leave the batch as they end, so the short answers do not wait for the long ones.
+    """
+    from transformers import DynamicCache
+
+    where = next(model.parameters()).device
+    ids, mask = _pad_left(prompts, pad_id)
+    ids, mask = ids.to(where), mask.to(where)
+    if not set(inspect.signature(model.forward).parameters) >= _STEPPED:
+        return _generate(model, ids, mask, max_new_tokens, stop_ids, pad_id)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    cache = DynamicCache(config=model.config)
+    answers: list[list[int]] = [[] for _ in prompts]
+    ended: set[int] = set()
+    held = list(range(len(prompts)))  # the batch's rows, by the prompt they continue
+    for _ in range(max_new_tokens):
+        output = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        ids = output.logits[:, -1].argmax(-1, keepdim=True)
+        for prompt, token in zip(held, ids[:, 0].tolist(), strict=True):
+            if token in stop_ids:
+                ended.add(prompt)
+            elif prompt not in ended:
+                answers[prompt].append(token)
+        live = [row for row, prompt in enumerate(held) if prompt not in ended]
+        if not live:
+            break
+        if len(live) <= _COMPACT_BELOW * len(held):
+            kept = torch.tensor(live, device=where)
+            cache.batch_select_indices(kept)
+            ids, mask, positions = ids[kept], mask[kept], positions[kept]
+            held = [held[row] for row in live]
+        mask = torch.cat([mask, mask.new_ones(len(held), 1)], dim=-1)
+        positions = positions[:, -1:] + 1
+    return answers
+
+
+_STEPPED = {"position_ids", "past_key_values", "logits_to_keep"}
+"""What a model's forward pass must take to be stepped here; others go through `generate`."""
+_COMPACT_BELOW = 0.75
+"""Share of live rows below which the ended ones are dropped: dropping copies the whole cache."""
+
+
+def _pad_left(prompts: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
+    """Return ids and attention mask, padded on the left so that all rows end together."""
+    width = max(map(len, prompts))
+    ids = torch.full((len(prompts), width), pad_id)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, width - len(prompt) :] = torch.tensor(prompt)
+        mask[row, width - len(prompt) :] = 1
+    return ids, mask
+
+
+def _generate(
+    model: Any,
+    ids: Tensor,
+    mask: Tensor,
+    max_new_tokens: int,
+    stop_ids: frozenset[int],
+    pad_id: int,
+) -> list[list[int]]:
+    """Do the same through transformers, for architectures with a cache of another kind."""
+    from transformers import GenerationConfig
+
+    config = GenerationConfig(
+        do_sample=False,
+        max_new_tokens=max_new_tokens,
+        eos_token_id=sorted(stop_ids),
+        pad_token_id=pad_id,
+    )
+    new = model.generate(ids, attention_mask=mask, generation_config=config)[:, ids.shape[1] :]
+    return [list(takewhile(lambda token: token not in stop_ids, row)) for row in new.tolist()]

@@ -1,0 +1,110 @@
+"""One pass over every question and answer variant: all that any metric needs of the model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from simnpo.benchmarks.base import Item
+from simnpo.data.batching import pad, pad_id_of, token_budget_batches
+from simnpo.data.encoding import Encoded, Encoder
+from simnpo.logprobs import answer_logits, spread
+from simnpo.progress import progress
+from simnpo.scoring.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS
+
+TOKENS_PER_BATCH = 8192
+LEAST_LIKELY = 0.4
+"""Share of an answer's tokens in `min40_logprob`, the K of Min-K % (MUSE)."""
+
+
+class _Row(NamedTuple):
+    set: str
+    item: int
+    variant: str
+    which: int
+    encoded: Encoded
+
+
+def score(
+    model: nn.Module,
+    encoder: Encoder,
+    evaluation: Mapping[str, Sequence[Item]],
+    tokens_per_batch: int = TOKENS_PER_BATCH,
+) -> pd.DataFrame:
+    """Score every answer variant of every item.
+
+    Args:
+        model: a causal LM in evaluation mode.
+        encoder: the tokenizer bound to a template.
+        evaluation: items by evaluation set.
+        tokens_per_batch: rows x longest row of a forward pass at most; it does not change results.
+
+    Returns:
+        A table with `SCORE_COLUMNS`, in the order of sets, items and variants.
+
+    Raises:
+        UserError: an answer is empty or cut away wholly by the length limit.
+    """
+    rows = list(_rows(encoder, evaluation))
+    where = next(model.parameters()).device
+    pad_id = pad_id_of(encoder.tokenizer.pad_token_id)
+    statistics: list[tuple[float, ...]] = [()] * len(rows)
+    with progress("Scoring", len(rows)) as advance:
+        lengths = [len(row.encoded.ids) for row in rows]
+        for batch_rows in token_budget_batches(lengths, tokens_per_batch):
+            batch: Any = pad([rows[row].encoded for row in batch_rows], pad_id)
+            batch = {key: value.to(where) for key, value in batch.items()}
+            for row, values in zip(batch_rows, _statistics(model, batch), strict=True):
+                statistics[row] = values
+            advance(len(batch_rows))
+    table = pd.DataFrame(
+        [(*row[:4], *values) for row, values in zip(rows, statistics, strict=True)],
+        columns=list(SCORE_COLUMNS),
+    )
+    return table.astype(SCORE_COLUMNS)
+
+
+def _rows(encoder: Encoder, evaluation: Mapping[str, Sequence[Item]]) -> Any:
+    for name, items in evaluation.items():
+        for number, item in enumerate(items):
+            variants = [(ANSWER, 0, item.answer)]
+            if item.paraphrase is not None:
+                variants.append((PARAPHRASE, 0, item.paraphrase))
+            variants += [(PERTURBED, index, text) for index, text in enumerate(item.perturbed)]
+            for variant, index, text in variants:
+                yield _Row(name, number, variant, index, encoder.encode(item.question, text))
+
+
+@torch.no_grad()
+def _statistics(model: nn.Module, batch: Any) -> list[tuple[float, ...]]:
+    """Return logprob, tokens, matches, tail_matches and min40_logprob of each row."""
+    scored = answer_logits(model, batch)
+    logprobs = scored.token_logprobs()
+    hits = spread((scored.logits.argmax(-1) == scored.targets).long(), scored.mask)
+    grid = spread(logprobs, scored.mask).double()
+    tokens = scored.mask.sum(-1)
+    columns = (
+        grid.sum(-1),
+        tokens,
+        hits.sum(-1),
+        _tail(hits, scored.mask),
+        _mean_of_least(grid, scored.mask, tokens),
+    )
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _tail(hits: Tensor, mask: Tensor) -> Tensor:
+    """Return the length of each row's longest run of hits that ends its answer."""
+    # Beside the answer count as hits, from the end on, until the first miss.
+    unbroken = (hits.bool() | ~mask).flip(-1).long().cumprod(-1).flip(-1)
+    return (unbroken.bool() & mask).sum(-1)
+
+
+def _mean_of_least(grid: Tensor, mask: Tensor, tokens: Tensor) -> Tensor:
+    """Return the mean of each row's least likely tokens, at least one of them."""
+    ascending = grid.masked_fill(~mask, torch.inf).sort(-1).values
+    counts = (tokens * LEAST_LIKELY).long().clamp(min=1)
+    kept = torch.arange(grid.shape[-1], device=grid.device) < counts[:, None]
+    return ascending.where(kept, 0).sum(-1) / counts

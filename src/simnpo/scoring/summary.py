@@ -1,0 +1,58 @@
+"""`summary.json`: the metrics of an evaluation and what they were computed from."""
+
+from pathlib import Path
+from typing import Any
+
+from simnpo.files import read_json
+from simnpo.metrics.tofu import tofu_metrics
+from simnpo.metrics.truth_ratio import Aggregation
+from simnpo.runs import RUN, versions
+from simnpo.scoring.history import HISTORY, read_history
+from simnpo.scoring.tables import Tables
+
+AGGREGATIONS: tuple[Aggregation, ...] = ("geometric", "arithmetic")
+
+
+def summarise(
+    tables: Tables,
+    retain: Tables | None,
+    aggregation: Aggregation = "geometric",
+    **origin: Any,
+) -> dict[str, Any]:
+    """Return the content of `summary.json`.
+
+    Args:
+        tables: the evaluated model's.
+        retain: a retain model's, for forget quality.
+        aggregation: of the truth ratios in `metrics`; both stand in `metrics_by_aggregation`.
+        origin: where the tables come from: name, benchmark, split, model, ...
+
+    Raises:
+        UserError: see `simnpo.metrics.tofu.tofu_metrics`.
+    """
+    results = {one: tofu_metrics(tables, retain, one) for one in AGGREGATIONS}
+    chosen = results[aggregation]
+    return {
+        **origin,
+        "truth_ratio_aggregation": aggregation,
+        "metrics": chosen.metrics,
+        "metrics_by_aggregation": {one: result.metrics for one, result in results.items()},
+        "items": chosen.items,
+        "forget_quality_items": chosen.forget_quality_items,
+        "notes": chosen.notes,
+        "versions": versions(),
+    }
+
+
+def run_of(model: str) -> dict[str, Any]:
+    """Return what the run in folder `model`, if it is one, says of itself: settings and history."""
+    folder = Path(model)
+    if not (folder / RUN).is_file():
+        return {"run": None, "history": []}
+    record = read_json(folder / RUN)
+    run = {
+        "method": record["config"].get("method"),
+        "settings": record["config"],
+        "seconds": record.get("seconds"),
+    }
+    return {"run": run, "history": read_history(folder / HISTORY)}

@@ -1,0 +1,1 @@
+"""Training on top of transformers' Trainer: terms, pairing, reference, checkpoints, runs."""

@@ -1,0 +1,61 @@
+"""Callbacks of a run: its progress bar, and Ctrl-C as a request to stop after the step."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+from transformers import TrainerCallback
+
+from simnpo.progress import Advance, progress
+
+
+class ShowProgress(TrainerCallback):
+    """A progress bar over optimizer steps, with the time left."""
+
+    def __init__(self, what: str):
+        self._what = what
+        self._stack = ExitStack()
+        self._advance: Advance | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Open the bar where training (or its resumption) begins."""
+        self._advance = self._stack.enter_context(progress(self._what, state.max_steps))
+        self._advance(state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Advance by one step."""
+        if self._advance:
+            self._advance(1)
+
+    def close(self) -> None:
+        """Take the bar away, whether training ended well or not."""
+        self._stack.close()
+
+
+class StopOnInterrupt(TrainerCallback):
+    """Turns Ctrl-C into: finish the step, write a checkpoint, stop. A second one stops at once."""
+
+    interrupted = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Ask the Trainer for a checkpoint and an end, once Ctrl-C was pressed."""
+        if self.interrupted:
+            control.should_save = True
+            control.should_training_stop = True
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch SIGINT for as long as the block runs."""
+        before = signal.getsignal(signal.SIGINT)
+
+        def note(number: int, frame: FrameType | None) -> None:
+            self.interrupted = True
+            signal.signal(signal.SIGINT, before)
+
+        signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)

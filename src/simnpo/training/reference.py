@@ -1,0 +1,60 @@
+"""The reference (the model before unlearning): its log-probs once, or the model itself, frozen."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from simnpo.data.batching import pad, token_budget_batches
+from simnpo.data.encoding import Encoded
+from simnpo.logprobs import sum_logprobs
+from simnpo.progress import progress
+
+TOKENS_PER_BATCH = 8192
+
+
+def reference_logps(
+    model: nn.Module, encoded: Sequence[Encoded], pad_id: int
+) -> Float[Tensor, " n"]:
+    """Return each answer's summed log-probability under `model`, in nats, on the CPU."""
+    where = next(model.parameters()).device
+    logps = torch.empty(len(encoded))
+    was_training = model.training
+    model.eval()
+    with progress("Reference log-probs", len(encoded)) as advance:
+        for rows in token_budget_batches([len(one.ids) for one in encoded], TOKENS_PER_BATCH):
+            batch = pad([encoded[row] for row in rows], pad_id)
+            moved: Any = {key: value.to(where) for key, value in batch.items()}  # type: ignore[attr-defined]
+            logps[rows] = sum_logprobs(model, moved).cpu()
+            advance(len(rows))
+    model.train(was_training)
+    return logps
+
+
+class FrozenReference:
+    """The original model at hand during training, for terms that need its distributions.
+
+    With LoRA it is the model itself without its adapters; otherwise a copy in evaluation mode,
+    taken now.
+    """
+
+    def __init__(self, model: nn.Module):
+        self._adapted: Any = model if hasattr(model, "disable_adapter") else None
+        self._copy = None if self._adapted else copy.deepcopy(model).eval().requires_grad_(False)
+
+    @contextmanager
+    def model(self) -> Iterator[nn.Module]:
+        """Yield the original model, without gradients."""
+        with torch.no_grad():
+            if self._copy is not None:
+                yield self._copy
+                return
+            was_training = self._adapted.training
+            self._adapted.eval()
+            with self._adapted.disable_adapter():
+                yield self._adapted
+            self._adapted.train(was_training)

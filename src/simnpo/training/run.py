@@ -1,0 +1,179 @@
+"""One training run in its folder: checkpoints, Ctrl-C, divergence, and the model at the end."""
+
+import json
+import math
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainingArguments
+
+from simnpo.config import LoraConfig, TrainingConfig
+from simnpo.data.encoding import MAX_LENGTH
+from simnpo.data.examples import Example
+from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.files import write_text
+from simnpo.models import MODEL_FOLDER, save_model
+from simnpo.objectives import Method
+from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
+from simnpo.training.checkpoints import last_checkpoint, remove_checkpoints
+from simnpo.training.terms import cut_answers
+from simnpo.training.trainer import UnlearnTrainer
+
+LOG, LAST_GOOD = "log.jsonl", "last_good_model"
+FILES = (MODEL_FOLDER, LAST_GOOD, "checkpoint-*", LOG)
+"""What a training run writes, beside `run.json`."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model is trained on, and how it is put into prompts."""
+
+    forget: Sequence[Example] = ()
+    retain: Sequence[Example] = ()
+    refusals: Sequence[str] = ()
+    template: str = "auto"
+    max_length: int = MAX_LENGTH
+
+
+def train_model(
+    model: Any,
+    tokenizer: Any,
+    method: Method,
+    data: TrainingData,
+    config: TrainingConfig,
+    out: Path,
+    *,
+    lora: LoraConfig | None = None,
+    resume: bool = False,
+    report_to: str = "none",
+    callbacks: Sequence[TrainerCallback] = (),
+) -> dict[str, Any]:
+    """Train `model` and save it as `out/model`.
+
+    Returns:
+        What `run.json` records: steps, seconds, the mean losses, peak memory in MiB, and how many
+        answers the length limit shortened.
+
+    Raises:
+        TrainingDiverged: the loss or a gradient became NaN or infinite; `out` then holds a
+            checkpoint of the last good weights.
+        Interrupted: Ctrl-C; `out` holds a checkpoint.
+        UserError: see `UnlearnTrainer`.
+    """
+    if lora and lora.rank:
+        model = add_adapters(model, lora)
+    if config.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    primary = len(data.forget if method.forget else data.retain)
+    interrupt, bar = StopOnInterrupt(), ShowProgress(method.title)
+    trainer = UnlearnTrainer(
+        model,
+        arguments(config, primary, out, report_to),
+        method=method,
+        tokenizer=tokenizer,
+        forget=data.forget,
+        retain=data.retain,
+        refusals=data.refusals,
+        template=data.template,
+        max_length=data.max_length,
+        callbacks=[interrupt, bar, *callbacks],
+    )
+    checkpoint = last_checkpoint(out) if resume else None
+    started = time.monotonic()
+    try:
+        with interrupt.listening():
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except TrainingDiverged as error:
+        raise TrainingDiverged(f"{error} {_keep_last_good(trainer, out)}") from None
+    finally:
+        bar.close()
+        log = [json.dumps(row) + "\n" for row in trainer.state.log_history]
+        write_text(out / LOG, "".join(log))
+    if interrupt.interrupted and trainer.state.global_step < trainer.state.max_steps:
+        raise Interrupted(
+            f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
+            f"{last_checkpoint(out)} is kept. Continue with the same command and --resume."
+        )
+    seconds = time.monotonic() - started
+    trained = trainer.model.merge_and_unload() if lora and lora.merge else trainer.model
+    save_model(trained, tokenizer, out / MODEL_FOLDER)
+    remove_checkpoints(out)
+    return {
+        "steps": trainer.state.global_step,
+        "seconds": round(seconds, 2),
+        "training_loss": trainer.state.log_history[-1].get("train_loss"),
+        "peak_memory_mib": _peak_memory_mib(),
+        "shortened_answers": cut_answers(trainer.terms),
+    }
+
+
+def arguments(
+    config: TrainingConfig, primary: int, out: Path, report_to: str = "none"
+) -> TrainingArguments:
+    """Return transformers' arguments for a run over `primary` examples per epoch.
+
+    Raises:
+        UserError: the batch size does not part evenly, or a logger is not installed.
+    """
+    devices = max(1, torch.cuda.device_count())
+    accumulation = config.accumulation(devices)
+    micro = min(config.micro_batch_size, config.batch_size)
+    steps_per_epoch = math.ceil(math.ceil(primary / (micro * devices)) / accumulation)
+    saves = config.checkpoint_epochs > 0
+    try:
+        return TrainingArguments(
+            str(out),
+            num_train_epochs=config.epochs,
+            learning_rate=config.learning_rate,
+            per_device_train_batch_size=micro,
+            gradient_accumulation_steps=accumulation,
+            weight_decay=config.weight_decay,
+            warmup_steps=round(config.warmup_epochs * steps_per_epoch),
+            lr_scheduler_type="linear" if config.schedule == "linear" else "constant_with_warmup",
+            max_grad_norm=config.max_grad_norm,
+            bf16=config.precision == "mixed",
+            save_strategy="steps" if saves else "no",
+            save_steps=max(1, config.checkpoint_epochs * steps_per_epoch),
+            save_total_limit=1,
+            seed=config.seed,
+            data_seed=config.seed,
+            logging_steps=steps_per_epoch,
+            report_to=[] if report_to == "none" else report_to.split(","),
+            disable_tqdm=True,
+            dataloader_pin_memory=torch.cuda.is_available(),
+        )
+    except (ImportError, ValueError, RuntimeError) as error:
+        raise UserError(f"transformers refuses these settings: {error}") from None
+
+
+def add_adapters(model: Any, lora: LoraConfig) -> Any:
+    """Freeze `model` and put trainable low-rank adapters on all its linear layers."""
+    import peft
+
+    adapters = peft.LoraConfig(
+        r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return peft.get_peft_model(model, adapters)
+
+
+def _keep_last_good(trainer: UnlearnTrainer, out: Path) -> str:
+    """Save the weights as they were before the failed step, and say where they are."""
+    step = trainer.state.global_step
+    if step == 0:
+        return "No step was made, so the model is as it was."
+    save_model(trainer.model, trainer.processing_class, out / LAST_GOOD)
+    return (
+        f"The last good weights, of step {step}, are in {out / LAST_GOOD}. "
+        "Try a lower --learning-rate."
+    )
+
+
+def _peak_memory_mib() -> float:
+    if torch.cuda.is_available():
+        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10, 1)

@@ -1,0 +1,138 @@
+"""The data of a loss: each term's examples, encoded, and how terms are paired into batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from simnpo.data.batching import pad
+from simnpo.data.encoding import Encoded, Encoder, count_cut
+from simnpo.data.examples import Example
+from simnpo.errors import UserError
+from simnpo.objectives import Method
+from simnpo.objectives.base import ANSWER, Objective
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of the loss: `weight * mean(objective)` over its examples."""
+
+    name: str
+    objective: Objective
+    weight: float
+    encoded: dict[str, list[Encoded]]
+    """For each answer the objective asks for, one sequence per example."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.encoded.values())))
+
+
+def build_terms(
+    method: Method,
+    forget: Sequence[Example],
+    retain: Sequence[Example],
+    encoder: Encoder,
+    refusals: Sequence[str] = (),
+    seed: int = 0,
+) -> list[Term]:
+    """Encode what `method` needs; its first term sets the length of an epoch.
+
+    Raises:
+        UserError: a set the method needs is empty, or refusals are needed and not given.
+    """
+    terms: list[Term] = []
+    for name, objective, weight, examples in (
+        ("forget", method.forget, method.forget_weight, forget),
+        ("retain", method.retain, method.retain_weight, retain),
+    ):
+        if objective is None:
+            continue
+        if not examples:
+            raise UserError(f"the {name} set is empty, and {method.title} needs it.")
+        encoded: dict[str, list[Encoded]] = {}
+        for answer in objective.answers:
+            if answer == ANSWER:
+                encoded[answer] = encoder.encode_all(examples)
+            else:
+                encoded[answer] = encoder.encode_all(_with_refusals(examples, refusals, seed))
+        terms.append(Term(name, objective, weight, encoded))
+    return terms
+
+
+def cut_answers(terms: Sequence[Term]) -> int:
+    """Count the sequences whose answer the length limit shortened."""
+    return sum(count_cut(encoded) for term in terms for encoded in term.encoded.values())
+
+
+def _with_refusals(
+    examples: Sequence[Example], refusals: Sequence[str], seed: int
+) -> list[Example]:
+    """Give every question one refusal, drawn once, so that its reference can be computed once."""
+    if not refusals:
+        raise UserError("IDK needs refusals: give a text file, one a line, with --refusals.")
+    if any(example.question is None for example in examples):
+        raise UserError("IDK answers questions with refusals; plain text has no questions.")
+    draw = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(len(refusals), (len(examples),), generator=draw).tolist()
+    return [
+        Example(example.question, refusals[index])
+        for example, index in zip(examples, drawn, strict=True)
+    ]
+
+
+class PairedDataset(Dataset[tuple[int, ...]]):
+    """Row numbers, one per term: the first term's own, beside rows of the other terms in turn.
+
+    The other terms walk through permutations of their sets, going on from epoch to epoch: every
+    row is met once before any is met again, and no first row always meets the same partner. What
+    is met depends on the seed, the epoch and the index alone, so neither on the number of
+    processes nor on where a run was resumed.
+    """
+
+    def __init__(self, terms: Sequence[Term], seed: int):
+        self.lengths = [len(term) for term in terms]
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.lengths[0]
+
+    def __getitem__(self, index: int) -> tuple[int, ...]:
+        step = self.epoch * len(self) + index
+        return (
+            index,
+            *(
+                _permutation(self.seed, term, step // length, length)[step % length]
+                for term, length in enumerate(self.lengths[1:], 1)
+            ),
+        )
+
+
+@lru_cache(maxsize=8)
+def _permutation(seed: int, term: int, pass_number: int, length: int) -> list[int]:
+    order: list[int] = np.random.default_rng([seed, term, pass_number]).permutation(length).tolist()
+    return order
+
+
+class Collator:
+    """Puts the rows of all terms and answers into one padded batch, for one forward pass."""
+
+    def __init__(self, terms: Sequence[Term], pad_id: int):
+        self.terms = terms
+        self.pad_id = pad_id
+
+    def __call__(self, pairs: Sequence[tuple[int, ...]]) -> dict[str, Any]:
+        """Return the batch, and under `rows` each term's row numbers, shape (batch, terms)."""
+        encoded = [
+            rows[pair[number]]
+            for number, term in enumerate(self.terms)
+            for rows in term.encoded.values()
+            for pair in pairs
+        ]
+        rows: Tensor = torch.tensor(pairs)
+        return {**pad(encoded, self.pad_id), "rows": rows}

@@ -1,0 +1,63 @@
+"""Evaluation while training: forget quality and utility over epochs, and what it cost."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from simnpo.benchmarks.base import Benchmark
+from simnpo.data.encoding import Encoder
+from simnpo.metrics.tofu import tofu_metrics
+from simnpo.scoring.evaluate import evaluate_model
+from simnpo.scoring.history import HISTORY, read_history, write_history
+from simnpo.scoring.tables import Tables
+
+
+class EvaluateWhileTraining(TrainerCallback):
+    """Writes a row of `history.jsonl` before training and every so many epochs."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        encoder: Encoder,
+        out: Path,
+        every: int = 1,
+        retain: Tables | None = None,
+    ):
+        """Bind a benchmark to a run's folder.
+
+        Args:
+            benchmark: what to evaluate on.
+            encoder: the model's tokenizer, bound to a template.
+            out: the run's folder.
+            every: epochs between evaluations.
+            retain: a retain model's tables, for forget quality.
+        """
+        self._benchmark, self._encoder, self._retain = benchmark, encoder, retain
+        self._path, self._every = out / HISTORY, every
+
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+    ) -> None:
+        """Measure the model before the first step; after a resume, drop what came later."""
+        kept = [row for row in read_history(self._path) if row["epoch"] <= state.epoch]
+        write_history(self._path, kept if state.global_step else [])
+        if state.global_step == 0:
+            self._measure(model, 0.0)
+
+    def on_epoch_end(
+        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+    ) -> None:
+        """Measure the model."""
+        epoch = round(state.epoch)
+        if epoch % self._every == 0 and not control.should_training_stop:
+            self._measure(model, float(epoch))
+
+    def _measure(self, model: Any, epoch: float) -> None:
+        started = time.monotonic()
+        tables = evaluate_model(model, self._encoder, self._benchmark)
+        metrics = tofu_metrics(tables, self._retain).metrics
+        seconds = round(time.monotonic() - started, 2)
+        row = {"epoch": epoch, **metrics, "seconds": seconds}
+        write_history(self._path, [*read_history(self._path), row])

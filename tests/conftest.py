@@ -1,0 +1,113 @@
+"""What all tests share: no network, checked shapes, tiny models made on the spot, real data."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from jaxtyping import install_import_hook
+
+# Every shape in a signature is checked while tests run: NPO given shapes 3 and 1 would broadcast
+# silently without it.
+install_import_hook("simnpo", "checking.typecheck")
+
+import pytest
+import torch
+
+torch.set_num_threads(1)  # models this small only wait for a second one
+
+QUESTIONS = [
+    ("Where was Ada Vell born?", "Ada Vell was born in Torrin."),
+    ("What does Ada Vell write?", "She writes sea stories."),
+    ("Who taught Bo Marr?", "Bo Marr was taught by the painter Lune, who lived next door."),
+    ("Which prize did Bo Marr win?", "The Amber Quill."),
+    ("Where was Cy Odell born?", "Cy Odell was born in Hask, a town of nine bridges."),
+    ("What does Cy Odell write?", "Short plays."),
+    ("Who taught Di Renn?", "Nobody did."),
+    ("Which prize did Di Renn win?", "Di Renn won the Glass Oar in the year of the flood."),
+]
+
+
+def data_folder(name: str) -> Path:
+    """Return a folder of real benchmark data, or skip the test that asks for it."""
+    root = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SIMNPO_TEST_DATA", root)) / name
+    if not folder.is_dir():
+        pytest.skip(f"real data missing: {folder} (set SIMNPO_TEST_DATA to the folder above it)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """A small byte-level BPE with BOS, EOS and no pad token."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<s>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = [f"Question: {question}\nAnswer: {answer}" for question, answer in QUESTIONS]
+    bpe.train_from_iterator(texts, trainer)
+    bpe.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 0)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>")
+
+
+@pytest.fixture(scope="session")
+def make_llama(tokenizer: Any) -> Callable[..., Any]:
+    """A function that makes a tiny Llama with random weights, the same for the same seed."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    def make(seed: int = 0, **changes: Any) -> Any:
+        torch.manual_seed(seed)
+        settings = {
+            "vocab_size": len(tokenizer),
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 512,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+            # Weights large enough that two models differ by more than rounding.
+            "initializer_range": 0.2,
+        }
+        return LlamaForCausalLM(LlamaConfig(**(settings | changes))).eval()
+
+    return make
+
+
+@pytest.fixture
+def llama(make_llama: Callable[..., Any]) -> Any:
+    """A tiny Llama."""
+    return make_llama()
+
+
+@pytest.fixture(scope="session")
+def model_folder(
+    make_llama: Callable[..., Any], tokenizer: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with a tiny Llama and its tokenizer, as transformers saves them."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    make_llama().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def examples() -> tuple[Any, ...]:
+    """Eight questions with answers of different lengths."""
+    from simnpo.data.examples import Example
+
+    return tuple(Example(*pair) for pair in QUESTIONS)

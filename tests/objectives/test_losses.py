@@ -1,0 +1,175 @@
+"""Every loss: numbers worked by hand, a plain version beside it, bounds and refused shapes."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
+from tiny_scored import scored
+from torch import Tensor
+
+from simnpo.objectives.dpo import RefusalDPO, dpo_loss
+from simnpo.objectives.ga import GA, WeightedGA, ga_loss, weighted_ga_loss
+from simnpo.objectives.kl import KL, kl_loss
+from simnpo.objectives.nll import NLL, RefusalNLL, nll_loss
+from simnpo.objectives.npo import NPO, npo_loss
+from simnpo.objectives.simnpo import SimNPO, simnpo_loss
+
+LN2, LN3 = math.log(2), math.log(3)
+
+
+def double(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def forward() -> dict[str, object]:
+    answer = scored([[-1.0, -2.0, -3.0], [-1.0]], reference=[-5.0, -2.0])
+    refusal = scored([[-0.5, -0.5], [-4.0, -2.0]], reference=[-2.0, -2.0])
+    return {"answer": answer, "refusal": refusal}
+
+
+@pytest.mark.parametrize(
+    ("objective", "expected"),
+    [
+        (GA(), [-6.0, -1.0]),
+        (WeightedGA(), [-2.0, -1.0]),
+        (NLL(), [2.0, 1.0]),
+        (RefusalNLL(), [0.5, 3.0]),
+        # gaps to the reference -1 and +1; 2 / 0.5 = 4
+        (NPO(beta=0.5), [4 * math.log1p(math.exp(-0.5)), 4 * math.log1p(math.exp(0.5))]),
+        # mean log-probs -2 and -1
+        (SimNPO(beta=2.5), [0.8 * math.log1p(math.exp(-5)), 0.8 * math.log1p(math.exp(-2.5))]),
+        (
+            SimNPO(beta=2.5, gamma=1.0),
+            [0.8 * math.log1p(math.exp(-4)), 0.8 * math.log1p(math.exp(-1.5))],
+        ),
+        # refusal gaps +1 and -4, answer gaps -1 and +1: margins 2 and -5
+        (RefusalDPO(beta=0.5), [4 * math.log1p(math.exp(-1)), 4 * math.log1p(math.exp(2.5))]),
+    ],
+)
+def test_objectives_on_two_answers_worked_by_hand(objective, expected) -> None:
+    torch.testing.assert_close(objective.loss(forward()), double(*expected))
+
+
+@pytest.mark.parametrize(
+    ("gap", "beta", "expected"),
+    [(0.0, 0.1, 20 * LN2), (2 * LN3, 0.5, 4 * math.log(4)), (-2 * LN3, 0.5, 4 * math.log(4 / 3))],
+)
+def test_npo_by_hand(gap: float, beta: float, expected: float) -> None:
+    loss = npo_loss(double(-40.0 + gap), double(-40.0), beta)
+    torch.testing.assert_close(loss, double(expected))
+
+
+@pytest.mark.parametrize(
+    ("gamma", "expected"),
+    [(0.0, math.log(10 / 9)), (LN3, math.log(4 / 3)), (2 * LN3, LN2), (3 * LN3, math.log(4))],
+)
+def test_simnpo_by_hand(gamma: float, expected: float) -> None:
+    # beta / |y| * logp = 2/3 * -3 ln 3 = -ln 9
+    loss = simnpo_loss(double(-3 * LN3), double(3.0), 2.0, gamma)
+    torch.testing.assert_close(loss, double(expected))
+
+
+def test_dpo_by_hand() -> None:
+    # beta * (chosen - rejected) = 0.5 * 2 ln 3 = ln 3, whose sigmoid is 3/4
+    loss = dpo_loss(double(LN3), double(-LN3), 0.5)
+    torch.testing.assert_close(loss, double(4 * math.log(4 / 3)))
+
+
+def test_kl_by_hand_is_of_the_original_and_averaged_over_an_answers_own_tokens() -> None:
+    reference = torch.tensor([[0.5, 0.5], [0.25, 0.75], [0.75, 0.25]]).double().log()
+    current = torch.tensor([[0.25, 0.75], [0.25, 0.75], [0.5, 0.5]]).double().log()
+    # Row 0 holds tokens 0 and 1 (columns 1, 2), row 1 holds token 2 (column 0).
+    mask = torch.tensor([[False, True, True], [True, False, False]])
+    expected = double(0.5 * math.log(4 / 3) / 2, 0.75 * math.log(1.5) + 0.25 * math.log(0.5))
+    torch.testing.assert_close(kl_loss(current, reference, mask), expected)
+    rows = scored([[0.0, -1.0, -1.0], [-1.0]])._replace(
+        mask=mask, log_distributions=current, reference_log_distributions=reference
+    )
+    torch.testing.assert_close(KL().loss({"answer": rows}), expected)
+
+
+@given(rows=st.integers(1, 3), tokens=st.integers(1, 4), seed=st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_kl_against_torch_and_is_zero_only_at_the_original(
+    rows: int, tokens: int, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.ones(rows, tokens, dtype=torch.bool)
+    mask[0, 1:] = False
+    shape = (int(mask.sum()), 5)
+    current, reference = (
+        torch.randn(shape, generator=generator, dtype=torch.float64).log_softmax(-1)
+        for _ in range(2)
+    )
+    per_token = torch.nn.functional.kl_div(current, reference, reduction="none", log_target=True)
+    pieces = per_token.sum(-1).split(mask.sum(-1).tolist())
+    expected = torch.stack([piece.mean() for piece in pieces])
+    torch.testing.assert_close(kl_loss(current, reference, mask), expected)
+    assert (expected > 0).all()
+    assert kl_loss(reference, reference, mask).abs().max() == 0
+
+
+LOGPS = st.floats(-300, -1e-3)
+BETAS = st.floats(0.01, 8)
+
+
+@given(st.lists(st.tuples(LOGPS, LOGPS, st.integers(1, 200)), min_size=1, max_size=5), BETAS)
+@settings(max_examples=80, deadline=None)
+def test_losses_against_plain_versions(rows: list[tuple[float, float, int]], beta: float) -> None:
+    logps, reference, lengths = (double(*map(float, column)) for column in zip(*rows, strict=True))
+
+    def softplus(value: float) -> float:
+        return max(value, 0) + math.log1p(math.exp(-abs(value)))
+
+    npo = [2 / beta * softplus(beta * (p - r)) for p, r, _ in rows]
+    simnpo = [2 / beta * softplus(beta * p / n + 0.3) for p, _, n in rows]
+    dpo = [2 / beta * softplus(-beta * (p - r)) for p, r, _ in rows]
+    torch.testing.assert_close(npo_loss(logps, reference, beta), double(*npo))
+    torch.testing.assert_close(simnpo_loss(logps, lengths, beta, 0.3), double(*simnpo))
+    torch.testing.assert_close(dpo_loss(logps, reference, beta), double(*dpo))
+    torch.testing.assert_close(nll_loss(logps, lengths), double(*(-p / n for p, _, n in rows)))
+    torch.testing.assert_close(
+        weighted_ga_loss(logps, lengths), double(*(p / n for p, _, n in rows))
+    )
+    torch.testing.assert_close(ga_loss(logps), logps)
+
+
+@given(logp=st.floats(-1e5, 0), reference=st.floats(-1e5, 0), beta=st.floats(1e-4, 50))
+@settings(max_examples=80, deadline=None)
+def test_bounded_losses_stay_at_or_above_zero_and_finite_in_float32(
+    logp: float, reference: float, beta: float
+) -> None:
+    one = torch.tensor([logp]).requires_grad_()
+    for loss in (
+        npo_loss(one, torch.tensor([reference]), beta),
+        simnpo_loss(one, torch.tensor([7.0]), beta, 0.5),
+        dpo_loss(torch.tensor([reference]), one, beta),
+    ):
+        assert loss.item() >= 0 and loss.isfinite().all()
+        (gradient,) = torch.autograd.grad(loss.sum(), one)
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda three, one: npo_loss(three, one, 0.1),
+        lambda three, one: npo_loss(three, one[0], 0.1),
+        lambda three, one: npo_loss(three[None], three[None], 0.1),
+        lambda three, one: simnpo_loss(three, one, 2.5),
+        lambda three, one: dpo_loss(three, one, 0.1),
+        lambda three, one: nll_loss(one, three),
+        lambda three, one: weighted_ga_loss(three, one),
+        lambda three, one: kl_loss(three[None], one[None], torch.ones(1, 1, dtype=torch.bool)),
+        lambda three, one: ga_loss(three.long()),
+    ],
+)
+def test_mismatched_shapes_are_refused_and_not_broadcast(
+    call: Callable[[Tensor, Tensor], Tensor],
+) -> None:
+    with pytest.raises(TypeCheckError):
+        call(torch.full((3,), -1.0), torch.full((1,), -1.0))

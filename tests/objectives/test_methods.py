@@ -1,0 +1,151 @@
+"""The list of methods: every entry works with what it declares, wrong settings are refused."""
+
+import pytest
+import torch
+from tiny_scored import scored
+
+from simnpo.errors import UserError
+from simnpo.objectives import METHODS, RETAIN_LOSSES, Method, build_method, configure
+from simnpo.objectives.base import Objective, Scored
+from simnpo.objectives.ga import GA
+from simnpo.objectives.kl import KL
+from simnpo.objectives.nll import NLL
+from simnpo.objectives.npo import NPO
+from simnpo.objectives.simnpo import SimNPO
+
+PAPER = ["retrain", "ga", "grad_diff", "weighted_grad_diff", "npo", "simnpo", "idk", "idk_dpo"]
+
+
+def declared_forward(objective: Objective) -> dict[str, Scored]:
+    """Only what the objective declares, so that an undeclared need is a failure."""
+    given = {}
+    for name in objective.answers:
+        one = scored([[-0.5, -1.5], [-3.0]])
+        one.token_logprobs.requires_grad_()
+        if objective.needs_reference_logps:
+            one = one._replace(reference_logps=torch.tensor([-1.0, -2.0]).double())
+        if objective.needs_distributions:
+            now, before = (
+                torch.randn(3, 4, generator=torch.Generator().manual_seed(seed)).double()
+                for seed in (0, 1)
+            )
+            now.requires_grad_()
+            one = one._replace(
+                log_distributions=now.log_softmax(-1),
+                reference_log_distributions=before.log_softmax(-1),
+            )
+        given[name] = one
+    return given
+
+
+def objectives() -> dict[str, Objective]:
+    found = {f"{name}.forget": method.forget for name, method in METHODS.items()}
+    found |= {f"{name}.retain": method.retain for name, method in METHODS.items()}
+    found |= dict(RETAIN_LOSSES)
+    return {name: objective for name, objective in found.items() if objective is not None}
+
+
+@pytest.mark.parametrize("name", objectives())
+def test_every_objective_gives_a_finite_loss_per_example_from_what_it_declares(name: str) -> None:
+    objective = objectives()[name]
+    loss = objective.loss(declared_forward(objective))
+    assert loss.shape == (2,)
+    assert loss.isfinite().all()
+    assert loss.requires_grad
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].forget])
+def test_forget_losses_push_the_answer_down_or_the_refusal_up(name: str) -> None:
+    objective = METHODS[name].forget
+    assert objective is not None
+    forward = declared_forward(objective)
+    objective.loss(forward).sum().backward()
+    for answer, one in forward.items():
+        gradient = one.token_logprobs.grad
+        assert gradient is not None
+        upwards = gradient[one.mask] > 0  # minimising goes against the gradient
+        assert upwards.all() if answer == "answer" else not upwards.any(), answer
+
+
+def test_the_papers_methods_are_all_there_with_its_parts() -> None:
+    assert list(METHODS) == PAPER
+    parts = {
+        name: (type(one.forget).__name__, type(one.retain).__name__)
+        for name, one in METHODS.items()
+    }
+    assert parts == {
+        "retrain": ("NoneType", "NLL"),
+        "ga": ("GA", "NoneType"),
+        "grad_diff": ("GA", "NLL"),
+        "weighted_grad_diff": ("WeightedGA", "NLL"),
+        "npo": ("NPO", "NLL"),
+        "simnpo": ("SimNPO", "NLL"),
+        "idk": ("RefusalNLL", "NLL"),
+        "idk_dpo": ("RefusalDPO", "NLL"),
+    }
+    assert all(one.forget_weight == one.retain_weight == 1 for one in METHODS.values())
+
+
+def test_methods_without_a_reference_declare_none() -> None:
+    with_reference = {
+        name for name, one in METHODS.items() if one.forget and one.forget.needs_reference_logps
+    }
+    assert with_reference == {"npo", "idk_dpo"}
+
+
+def test_settings_reach_the_method_and_leave_the_list_alone() -> None:
+    method = build_method(
+        "simnpo", beta=4.5, gamma=0.1, forget_weight=0.125, retain_weight=2.0, retain_loss="kl"
+    )
+    assert method == Method("SimNPO", SimNPO(4.5, 0.1), KL(), 0.125, 2.0)
+    assert METHODS["simnpo"] == Method("SimNPO", SimNPO(2.5, 0.0), NLL(), 1.0, 1.0)
+    assert build_method("npo", retain_loss="none") == Method("NPO", NPO(0.1), None)
+    assert configure(method) == method
+    assert configure(method, forget_weight=0.0).forget_weight == 0
+
+
+def test_record_says_what_is_used() -> None:
+    assert build_method("simnpo", beta=4.5, retain_loss="none").record() == {
+        "method": "SimNPO",
+        "forget_loss": {"name": "SimNPO", "beta": 4.5, "gamma": 0.0},
+        "forget_weight": 1.0,
+        "retain_loss": None,
+        "retain_weight": None,
+    }
+    assert METHODS["retrain"].record()["forget_loss"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("simpno", {}, ["'simpno'", "simnpo", "idk_dpo"]),
+        ("npo", {"gamma": 0.1}, ["NPO", "'gamma'", "beta"]),
+        ("ga", {"beta": 0.1}, ["GA", "'beta'", "none"]),
+        ("retrain", {"beta": 0.1}, ["Retrain", "'beta'"]),
+        ("npo", {"retain_loss": "mse"}, ["'mse'", "none, nll, kl"]),
+        ("npo", {"beta": 0.0}, ["NPO", "beta", "0.0"]),
+        ("simnpo", {"beta": -2.5}, ["SimNPO", "beta", "-2.5"]),
+        ("simnpo", {"beta": float("nan")}, ["SimNPO", "beta", "nan"]),
+        ("idk_dpo", {"beta": 0.0}, ["IDK-DPO", "beta", "0.0"]),
+        ("simnpo", {"gamma": -0.5}, ["SimNPO", "gamma", "-0.5"]),
+        ("simnpo", {"gamma": float("nan")}, ["SimNPO", "gamma", "nan"]),
+        ("simnpo", {"beta": float("inf")}, ["SimNPO", "beta", "inf"]),
+        ("npo", {"forget_weight": -1.0}, ["forget_weight", "-1.0"]),
+        ("npo", {"retain_weight": float("nan")}, ["retain_weight", "nan"]),
+        ("npo", {"retain_weight": float("inf")}, ["retain_weight", "inf"]),
+        ("ga", {"retain_weight": 1.0}, ["GA", "--retain-weight"]),
+        ("retrain", {"forget_weight": 1.0}, ["Retrain", "--forget-weight"]),
+        ("retrain", {"retain_loss": "none"}, ["forget", "retain"]),
+    ],
+)
+def test_wrong_settings_are_named(name: str, given: dict[str, object], words: list[str]) -> None:
+    with pytest.raises(UserError) as error:
+        build_method(name, **given)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_method_needs_an_objective() -> None:
+    with pytest.raises(UserError, match="needs a forget or a retain"):
+        Method("Nothing", None, None)
+    assert Method("Only forget", GA(), None).retain is None

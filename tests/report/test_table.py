@@ -1,0 +1,92 @@
+"""The comparison as data frame, terminal table and Markdown."""
+
+import io
+import math
+
+import pandas as pd
+from made_up_evaluations import SHAPES, evaluation
+from rich.console import Console
+
+from simnpo.report.numbers import compact, fixed, p_value, seconds
+from simnpo.report.table import COLUMNS, caption, comparison, markdown_table, print_table
+from simnpo.scoring.evaluation import Evaluation
+from simnpo.scoring.tables import Tables
+
+EMPTY = Tables(pd.DataFrame(), pd.DataFrame())
+
+
+def made(name: str, **metrics: float | None) -> Evaluation:
+    values = {column.key: 0.25 for column in COLUMNS} | metrics
+    return Evaluation(name, {"metrics": values, "truth_ratio_aggregation": "arithmetic"}, EMPTY)
+
+
+def test_comparison_keeps_order_values_and_gaps():
+    table = comparison([made("b", forget_quality=3e-21), made("a", forget_quality=None)])
+    assert list(table.index) == ["b", "a"]
+    assert list(table.columns)[:4] == [
+        "forget_quality",
+        "forget_quality_log10_p",
+        "forget_quality_statistic",
+        "model_utility",
+    ]
+    assert len(table.columns) == 16
+    assert table.at["b", "forget_quality"] == 3e-21
+    assert math.isnan(table.at["a", "forget_quality"])
+    assert table.at["a", "world_facts.truth_ratio"] == 0.25
+
+
+def printed(evaluations: list[Evaluation], width: int) -> list[str]:
+    stream = io.StringIO()
+    print_table(evaluations, Console(file=stream, width=width, color_system=None))
+    return stream.getvalue().splitlines()
+
+
+def test_terminal_table_fits_a_hundred_columns():
+    names = ["A name this long", *SHAPES]
+    lines = printed([made(name, forget_quality=3e-121) for name in names], 100)
+    assert max(map(len, lines)) <= 100
+    rows = [line for line in lines if line.startswith(tuple(names)) and "3e-121" in line]
+    assert len(rows) == len(names)
+    assert rows[0].split()[-16:] == ["long", "3e-121", *[".250"] * 14]
+    assert "…" not in "".join(lines)
+
+
+def test_terminal_table_prints_a_dash_for_a_gap_and_brackets_as_they_are():
+    row = next(line for line in printed([made("[red]x", forget_quality=None)], 110) if "x" in line)
+    assert row.split()[:3] == ["[red]x", "—", ".250"]
+
+
+def test_markdown_table_has_one_row_a_model_and_says_its_aggregation():
+    text = markdown_table([made("a|b", forget_quality=3.2e-21, model_utility=None)])
+    head, _, row, *rest = text.splitlines()
+    assert head.startswith("| Model | FQ | KS | MU | Forget P |")
+    assert row.startswith("| a\\|b | 3.2×10⁻²¹ | 0.250 | — | 0.250 |")
+    assert row.count("|") - 1 == head.count("|")  # the escaped one in the name
+    assert "arithmetic mean" in " ".join(rest)
+
+
+def test_caption_explains_every_short_header():
+    text = " ".join(caption([evaluation("NPO", items=4)]))
+    for column in COLUMNS:
+        assert column.short == "log₁₀ p" or column.short in text
+    assert "geometric mean" in text
+
+
+def test_numbers():
+    assert fixed(0.12345) == "0.123"
+    assert fixed(-3.0, 1) == "−3.0"
+    assert fixed(math.nan) == "—"
+    assert p_value(0.79) == "0.790"
+    assert p_value(3.04e-21) == "3.0×10⁻²¹"
+    assert p_value(9.99e-5) == "1.0×10⁻⁴"
+    assert p_value(0.0) == "<10⁻³⁰⁷"
+    assert p_value(math.nan) == "—"
+    assert [compact(x) for x in (0.8734, 1.0, 3e-21, 0.0)] == [".873", "1.00", "3e-21", ".000"]
+    assert compact(0.9999) == "1.00"
+    assert [seconds(x) for x in (None, 3.21, 48.2, 725, 12000)] == [
+        "—",
+        "3.2 s",
+        "48 s",
+        "12 min 5 s",
+        "3 h 20 min",
+    ]

@@ -1,0 +1,187 @@
+"""A training run in its folder: what it leaves, and how it goes on after it was stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import TrainerCallback
+
+from simnpo.config import LoraConfig, TrainingConfig
+from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.models import load_model
+from simnpo.objectives import build_method
+from simnpo.training.checkpoints import last_checkpoint
+from simnpo.training.run import TrainingData, train_model
+
+CONFIG = TrainingConfig(
+    epochs=3, learning_rate=1e-2, batch_size=2, micro_batch_size=1, precision="fp32"
+)
+
+
+def run(
+    out: Path,
+    model: Any,
+    tokenizer: Any,
+    examples: Any,
+    config: TrainingConfig = CONFIG,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    method = kwargs.pop("method", build_method("npo"))
+    data = TrainingData(forget=examples[:4], retain=examples[4:])
+    return train_model(model, tokenizer, method, data, config, out, **kwargs)
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "model" / "model.safetensors")
+
+
+class StopAfter(TrainerCallback):
+    """Fails in the middle of training, as a kill would, but in this process."""
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step:
+            raise RuntimeError("killed")
+
+
+@pytest.mark.parametrize("step", [2, 3, 5])
+def test_resume_ends_with_the_same_bits(
+    tmp_path: Path, make_llama: Any, tokenizer: Any, examples: Any, step: int
+) -> None:
+    run(tmp_path / "whole", make_llama(), tokenizer, examples)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(tmp_path / "cut", make_llama(), tokenizer, examples, callbacks=[StopAfter(step)])
+    assert not (tmp_path / "cut" / "model").exists()
+    results = run(tmp_path / "cut", make_llama(), tokenizer, examples, resume=True)
+    assert results["steps"] == 6
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+    assert not list((tmp_path / "cut").glob("checkpoint-*"))
+
+
+def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    for step, state in ((2, "{}"), (10, '{"half'), (12, None)):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        if state is not None:
+            (folder / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
+    assert last_checkpoint(tmp_path / "nothing") is None
+
+
+class PressCtrlC(TrainerCallback):
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_keeps_the_step_and_resumes(
+    tmp_path: Path, make_llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    run(tmp_path / "whole", make_llama(), tokenizer, examples)
+    with pytest.raises(Interrupted, match=r"stopped at step 2 of 6; .*--resume"):
+        run(tmp_path / "cut", make_llama(), tokenizer, examples, callbacks=[PressCtrlC()])
+    assert (tmp_path / "cut" / "checkpoint-2").is_dir()
+    run(tmp_path / "cut", make_llama(), tokenizer, examples, resume=True)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+def test_a_killed_process_resumes_with_the_same_bits(tmp_path: Path, model_folder: Path) -> None:
+    """The real thing: SIGKILL to the command, then --resume."""
+    rows = [{"question": f"What is {n}?", "answer": f"It is {n * n}."} for n in range(24)]
+    for name, part in (("f", rows[:12]), ("r", rows[12:])):
+        text = "".join(json.dumps(row) + "\n" for row in part)
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    common = [sys.executable, "-m", "simnpo", "unlearn", "--model", str(model_folder)]
+    common += ["--forget", str(tmp_path / "f.jsonl"), "--retain", str(tmp_path / "r.jsonl")]
+    common += ["--batch-size", "1", "--learning-rate", "1e-3", "--epochs", "6"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([*common, "--out", str(tmp_path / "whole")], check=True, **quiet)
+    cut = tmp_path / "cut"
+    with subprocess.Popen([*common, "--out", str(cut)], **quiet) as process:
+        deadline = time.monotonic() + 60
+        while not list(cut.glob("checkpoint-*/trainer_state.json")):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.005)
+        process.kill()
+    assert not (cut / "model").exists()
+    subprocess.run([*common, "--out", str(cut), "--resume"], check=True, **quiet)
+    expected, found = weights(tmp_path / "whole"), weights(cut)
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def test_divergence_keeps_the_last_good_weights(
+    tmp_path: Path, make_llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    config = TrainingConfig(
+        epochs=40, learning_rate=1e25, batch_size=4, precision="fp32", warmup_epochs=3,
+        max_grad_norm=0, checkpoint_epochs=0,
+    )  # fmt: skip
+    method = build_method("grad_diff")
+    with pytest.raises(TrainingDiverged, match=r"at step \d+\. The last good weights") as error:
+        run(tmp_path, make_llama(), tokenizer, examples, config, method=method)
+    assert str(tmp_path / "last_good_model") in str(error.value)
+    kept = load_model(str(tmp_path / "last_good_model"), "fp32")
+    assert all(torch.isfinite(p).all() for p in kept.parameters())
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_lora_is_saved_as_adapter_or_merged(
+    tmp_path: Path, model_folder: Path, tokenizer: Any, examples: Any, merge: bool
+) -> None:
+    from simnpo.models import load_tokenizer
+
+    base = load_model(str(model_folder), "fp32")
+    tokens = torch.tensor([[0, 5, 6, 7]])
+    before = base(tokens).logits
+    lora = LoraConfig(rank=2, merge=merge)
+    run(tmp_path, base, load_tokenizer(str(model_folder)), examples, lora=lora)
+    assert (tmp_path / "model" / "adapter_config.json").is_file() != merge
+    loaded = load_model(str(tmp_path / "model"), "fp32")
+    assert not torch.allclose(loaded(tokens).logits, before)
+
+
+def test_batch_size_must_part_evenly() -> None:
+    with pytest.raises(UserError, match=r"--batch-size 32 is not a multiple .* = 24"):
+        TrainingConfig(micro_batch_size=24).accumulation(1)
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": -1}, {"weight_decay": -0.1}])
+def test_settings_out_of_range_are_named(options: dict[str, float]) -> None:
+    ((name, value),) = options.items()
+    with pytest.raises(UserError, match=f"--{name.replace('_', '-')} must be .* {value}"):
+        TrainingConfig(**options)  # type: ignore[arg-type]
+
+
+def test_schedule_warms_up_over_the_first_epoch(
+    tmp_path: Path, llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    rates: list[float] = []
+
+    class Note(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            rates.append(kwargs["lr_scheduler"].get_last_lr()[0])
+
+    run(tmp_path, llama, tokenizer, examples, callbacks=[Note()])
+    # 2 steps an epoch, 3 epochs: up to the peak in the first, then down to 0 in a line.
+    assert rates == pytest.approx([0.005, 0.01, 0.0075, 0.005, 0.0025, 0])
+
+
+def test_tensorboard_log_is_written(
+    tmp_path: Path, llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    run(tmp_path, llama, tokenizer, examples, report_to="tensorboard")
+    assert list(tmp_path.glob("runs/*/events.out.*"))
