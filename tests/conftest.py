@@ -32,15 +32,6 @@ QUESTIONS = [
 ]
 
 
-def data_folder(name: str) -> Path:
-    """Return a folder of real benchmark data, or skip the test that asks for it."""
-    root = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("SIMNPO_TEST_DATA", root)) / name
-    if not folder.is_dir():
-        pytest.skip(f"real data missing: {folder} (set SIMNPO_TEST_DATA to the folder above it)")
-    return folder
-
-
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
     """A small byte-level BPE with BOS, EOS and no pad token."""
@@ -58,9 +49,7 @@ def tokenizer() -> Any:
     )
     texts = [f"Question: {question}\nAnswer: {answer}" for question, answer in QUESTIONS]
     bpe.train_from_iterator(texts, trainer)
-    bpe.post_processor = processors.TemplateProcessing(
-        single="<s> $A", special_tokens=[("<s>", 0)]
-    )
+    bpe.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
     return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>")
 
 

@@ -33,7 +33,9 @@ def test_the_old_content_stands_until_the_block_ends(tmp_path: Path) -> None:
     with whole_file(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
+        written = temporary.stat().st_ino
     assert path.read_text() == "new"
+    assert path.stat().st_ino == written  # renamed in one step, not copied
     assert list(tmp_path.iterdir()) == [path]
 
 

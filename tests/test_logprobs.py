@@ -31,10 +31,15 @@ def model(request: pytest.FixtureRequest, make_llama: Callable[..., Any]) -> Any
     return getattr(tiny_models, request.param)()
 
 
+def attention(batch: Batch) -> Tensor:
+    """The mask that the model's users would give: 1 up to the end of each row's answer."""
+    return batch["answer_mask"].flip(-1).long().cummax(-1).values.flip(-1)
+
+
 def plain(model: Any, batch: Batch) -> Tensor:
     """Log-probabilities in rows of width time - 1, 0 beside the answers."""
     ids, mask = batch["input_ids"], batch["answer_mask"]
-    logits = model(input_ids=ids, attention_mask=batch["attention_mask"], use_cache=False).logits
+    logits = model(input_ids=ids, attention_mask=attention(batch), use_cache=False).logits
     logprobs = torch.log_softmax(logits[:, :-1].float(), dim=-1)
     chosen = torch.gather(logprobs, 2, ids[:, 1:, None])[:, :, 0]
     return torch.where(mask[:, 1:], chosen, 0.0)
@@ -59,7 +64,7 @@ def test_logits_stand_row_after_row_and_only_for_answers(model: Any) -> None:
     assert scored.targets.tolist() == answers
     assert scored.logits.shape[0] == len(answers)
     assert scored.mask.sum(-1).tolist() == [one.answer_length for one in SEQUENCES]
-    full = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    full = model(input_ids=batch["input_ids"], attention_mask=attention(batch)).logits
     expected = full[:, :-1][batch["answer_mask"][:, 1:]].log_softmax(-1)
     torch.testing.assert_close(scored.log_distributions(), expected, rtol=1e-5, atol=1e-5)
 

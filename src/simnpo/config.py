@@ -51,6 +51,8 @@ class TrainingConfig:
     """`fp32`, `bf16` (weights too), `mixed` (bf16 compute), or `auto`: bf16 on a GPU, else fp32."""
     gradient_checkpointing: bool = False
     """Whether activations are recomputed to save memory."""
+    group_by_length: bool = False
+    """Whether batches are made of examples of like length, which saves padding."""
     checkpoint_epochs: int = 1
     """Epochs between checkpoints to resume from; 0 writes none."""
     seed: int = 42

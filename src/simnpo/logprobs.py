@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from simnpo.data.batching import Batch
@@ -51,9 +51,9 @@ def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None)
     mask = batch["answer_mask"][:, 1:]
     head = head if head is not None else output_head(model)
     with _only_these_positions(head, mask):
-        output = model(
-            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False
-        )
+        # No attention mask: what stands right of a token cannot reach it in a causal model, and
+        # without a mask attention takes its fast path.
+        output = model(input_ids=batch["input_ids"], use_cache=False)
     return AnswerLogits(output.logits[0], batch["input_ids"][:, 1:][mask], mask)
 
 
@@ -89,7 +89,7 @@ def _only_these_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -
         handle.remove()
 
 
-def spread(values: Float[Tensor, " tokens"], mask: Bool[Tensor, "rows shifted"]) -> Tensor:
+def spread(values: Shaped[Tensor, " tokens"], mask: Bool[Tensor, "rows shifted"]) -> Tensor:
     """Put per-token values back into rows, with 0 elsewhere: shape (rows, shifted)."""
     grid = values.new_zeros(mask.shape)
     return grid.masked_scatter(mask, values)

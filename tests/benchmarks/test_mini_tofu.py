@@ -6,16 +6,11 @@ from itertools import pairwise
 import pytest
 
 from simnpo.benchmarks.base import Benchmark, Item
-from simnpo.benchmarks.mini_tofu import (
-    build_tokenizer,
-    mini_tofu,
-    model_config,
-    pretraining,
-    rehearsal,
-)
+from simnpo.benchmarks.mini_tofu import mini_tofu, pretraining, rehearsal
 from simnpo.benchmarks.mini_tofu.authors import TEMPLATES, VALUES, ask, invent_authors
 from simnpo.benchmarks.mini_tofu.build import AUTHORS, BASE_AUTHORS
 from simnpo.benchmarks.mini_tofu.facts import REAL_AUTHORS, WORLD_FACTS
+from simnpo.benchmarks.mini_tofu.model import build_tokenizer, model_config
 from simnpo.errors import UserError
 
 SPLITS = ("forget01", "forget05", "forget10")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import data_folder
+from real_data import data_folder
 
 from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.tofu import tofu

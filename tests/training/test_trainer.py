@@ -14,7 +14,6 @@ from simnpo.objectives import METHODS, build_method
 from simnpo.training import reference
 from simnpo.training.trainer import UnlearnTrainer
 
-
 SETTINGS = {"beta", "gamma", "forget_weight", "retain_weight", "retain_loss"}
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from simnpo.benchmarks.base import Benchmark, Item
 from simnpo.data.examples import Example, text_of
 from simnpo.data.rows import Row, read_file, read_lines
@@ -81,8 +83,12 @@ def _item(row: Row) -> Item:
     perturbed = row.values.get("perturbed_answer")
     if isinstance(perturbed, str):
         perturbed = [perturbed]
-    if perturbed is None or not len(perturbed):
+    if perturbed is None or not np.size(perturbed):
         raise UserError(f"{row.place}: no 'perturbed_answer'; it has {sorted(row.values)}.")
+    if not isinstance(perturbed, (list, np.ndarray)) or not all(
+        isinstance(one, str) and one.strip() for one in perturbed
+    ):
+        raise UserError(f"{row.place}: 'perturbed_answer' must be texts, got {perturbed!r:.80}.")
     return Item(
         question=text_of(row, "question"),
         answer=text_of(row, "answer"),

@@ -49,7 +49,7 @@ class Demo:
         for name in self.methods:
             preset = mini_tofu_preset(name)
             presets.append(Preset(preset.method, replace(preset.training, seed=self.seed)))
-        mini = mini_tofu_study(self.split, self.seed)
+        mini = mini_tofu_study(self.split)
         folders = ["original", "retrain", *(one.method.title.lower() for one in presets)]
         if not self.resume:
             claim(self.out, ("report.html", "plots", *folders), self.overwrite)

@@ -96,6 +96,8 @@ class TrainingOptions:
     """fp32, bf16 (weights too), mixed (bf16 compute), or auto: bf16 on a GPU, else fp32 [auto]."""
     gradient_checkpointing: bool | None = None
     """Recompute activations to save memory [False]."""
+    group_by_length: bool | None = None
+    """Make batches of examples of like length, which saves padding [False]."""
     checkpoint_epochs: int | None = None
     """Epochs between checkpoints to resume from; 0 writes none [1]."""
     seed: int | None = None

@@ -1,4 +1,8 @@
-"""Token ids as padded tensors; masks come from true lengths, never from the padding id."""
+"""Token ids as padded tensors; the mask comes from true lengths, never from the padding id.
+
+Batches are padded on the right and need no attention mask: in a causal model nothing reaches a
+token from its right.
+"""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -11,10 +15,9 @@ from simnpo.data.encoding import Encoded
 
 
 class Batch(TypedDict):
-    """A right-padded batch as the model takes it, plus which tokens are scored."""
+    """A right-padded batch, and which of its tokens are scored."""
 
     input_ids: Int[Tensor, "rows time"]
-    attention_mask: Int[Tensor, "rows time"]
     answer_mask: Bool[Tensor, "rows time"]
 
 
@@ -25,14 +28,12 @@ def pad(encoded: Sequence[Encoded], pad_id: int) -> Batch:
     """
     width = max(len(one.ids) for one in encoded)
     ids = torch.full((len(encoded), width), pad_id, dtype=torch.long)
-    attention = torch.zeros_like(ids)
     answer = torch.zeros_like(ids, dtype=torch.bool)
     for row, one in enumerate(encoded):
         length = len(one.ids)
         ids[row, :length] = torch.tensor(one.ids)
-        attention[row, :length] = 1
         answer[row, one.start : length] = True
-    return {"input_ids": ids, "attention_mask": attention, "answer_mask": answer}
+    return {"input_ids": ids, "answer_mask": answer}
 
 
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -47,7 +47,8 @@ class Encoder:
         """Encode a question with its answer and end token.
 
         Raises:
-            UserError: the answer is empty, or the length limit leaves none of it.
+            UserError: the answer is empty, has nothing before it, or is cut away wholly by the
+                length limit.
         """
         if not answer.strip():
             raise UserError(f"the answer to {question!r:.80} is empty.")
@@ -61,6 +62,11 @@ class Encoder:
             min(len(prompt), len(whole)),
         )
         ids = (*whole, self.template.end_id)
+        if start == 0:
+            raise UserError(
+                f"template {self.template.name!r} leaves nothing before the answer to "
+                f"{question!r:.80}, so its first token cannot be predicted."
+            )
         if start >= self.max_length:
             raise UserError(
                 f"the question {question!r:.80} takes {start} tokens, so --max-length "

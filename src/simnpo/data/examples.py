@@ -26,13 +26,16 @@ def load_examples(
         source: file or hub dataset, see `simnpo.data.rows.read_rows`.
         question_column: with `answer_column`, makes question-answer examples.
         answer_column: see `question_column`.
-        text_column: makes plain-text examples, where the two other columns are not there.
+        text_column: makes plain-text examples, where the two other columns are not there or this
+            name was given.
 
     Raises:
         UserError: no row, a missing column, or an empty or non-text value (with its place).
     """
     rows = read_rows(source)
     columns = set(rows[0].values)
+    if text_column != "text" and text_column in columns:  # named, so meant
+        return tuple(Example(None, text_of(row, text_column)) for row in rows)
     if {question_column, answer_column} <= columns:
         return tuple(
             Example(text_of(row, question_column), text_of(row, answer_column)) for row in rows

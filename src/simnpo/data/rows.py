@@ -80,6 +80,8 @@ def _text(path: Path) -> str:
         raise UserError(f"{path} does not exist.") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}).") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _json_rows(path: Path) -> Iterator[Row]:

@@ -69,13 +69,18 @@ def _chat_template(tokenizer: Any) -> Template:
         raise UserError("--template chat: the tokenizer has no chat template; use plain.")
     asked = [{"role": "user", "content": "{question}"}]
     answered = [*asked, {"role": "assistant", "content": "{answer}"}]
-    prompt = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
-    whole = tokenizer.apply_chat_template(answered, tokenize=False)
+    # Llama-3's templates write today's date where none is given: prompts would change overnight.
+    settings = {"tokenize": False, "date_string": "26 Jul 2024"}
+    prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, **settings)
+    whole = tokenizer.apply_chat_template(answered, **settings)
     _, _, end = whole.partition("{answer}")
     # The turn's end differs from the tokenizer's EOS in some chat formats; what the template
     # writes right after an answer is what the model was taught to stop with.
     end_ids = tokenizer(end, add_special_tokens=False)["input_ids"] if end else []
-    end_id = end_ids[0] if end_ids and end_ids[0] in tokenizer.all_special_ids else None
+    special = {*tokenizer.all_special_ids}
+    # Phi-3's and Gemma 3's turn ends are special tokens that `all_special_ids` does not list.
+    special |= {one for one, token in tokenizer.added_tokens_decoder.items() if token.special}
+    end_id = end_ids[0] if end_ids and end_ids[0] in special else None
     end_id = tokenizer.eos_token_id if end_id is None else end_id
     if "{question}" not in prompt or end_id is None:
         raise UserError(

@@ -4,6 +4,7 @@ Every method is `forget_weight * forget + retain_weight * retain` (the paper's e
 weights in the place of its lambda).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -30,9 +31,9 @@ class Method:
 
     def __post_init__(self) -> None:
         if self.forget is None and self.retain is None:
-            raise UserError("a method needs a forget or a retain objective.")
+            raise UserError(f"{self.title} without a retain loss has nothing to minimise.")
         for name in ("forget_weight", "retain_weight"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be at least 0, got {getattr(self, name)}.")
 
     def record(self) -> dict[str, Any]:

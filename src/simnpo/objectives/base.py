@@ -1,5 +1,6 @@
 """What an objective is given and what it gives back."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,5 +62,5 @@ def require_positive(name: str, value: float) -> None:
     Raises:
         ValueError: naming the setting and its value.
     """
-    if not value > 0:
-        raise ValueError(f"{name} must be above 0, got {value}.")
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be above 0 and finite, got {value}.")

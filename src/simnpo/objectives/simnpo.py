@@ -1,5 +1,6 @@
 """SimNPO: NPO without a reference, normalised by answer length (the paper's eq. 5 and 6)."""
 
+import math
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -43,7 +44,7 @@ class SimNPO(Objective):
 
     def __post_init__(self) -> None:
         require_positive("beta", self.beta)
-        if self.gamma < 0:
+        if not 0 <= self.gamma < math.inf:
             raise ValueError(f"gamma must be at least 0, got {self.gamma}.")
 
     def loss(self, forward: Forward) -> Float[Tensor, " batch"]:

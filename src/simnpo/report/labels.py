@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, BboxBase
 
 from simnpo.report.colours import MUTED
 
@@ -84,7 +84,7 @@ def _leader(dx: int, dy: int, horizontal: str, vertical: str) -> dict[str, Any] 
     }
 
 
-def _overlap(one: Bbox, other: Bbox) -> float:
+def _overlap(one: BboxBase, other: BboxBase) -> float:
     """Area two boxes share, in square pixels."""
     shared = Bbox.intersection(one, other)
     return 0.0 if shared is None else float(shared.width * shared.height)

@@ -24,6 +24,7 @@ class Evaluation(NamedTuple):
 
 def write_evaluation(folder: Path, summary: dict[str, Any], tables: Tables) -> None:
     """Write the three files; the summary last, so that a summary means a whole evaluation."""
+    (folder / SUMMARY).unlink(missing_ok=True)
     write_table(folder / SCORES, tables.scores)
     write_table(folder / GENERATIONS, tables.generations)
     write_json(folder / SUMMARY, summary)

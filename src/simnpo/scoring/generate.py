@@ -86,6 +86,9 @@ def greedy(
     Rows leave the batch as they end, so the short answers do not wait for the long ones.
     """
     from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+    plain = {DynamicLayer, DynamicSlidingWindowLayer}
 
     where = next(model.parameters()).device
     ids, mask = _pad_left(prompts, pad_id)
@@ -115,7 +118,9 @@ def greedy(
         live = [row for row, prompt in enumerate(held) if prompt not in ended]
         if not live:
             break
-        if len(live) <= _COMPACT_BELOW * len(held):
+        # Layers with convolution or state-space states cannot drop a row of them.
+        droppable = all(type(layer) in plain for layer in cache.layers)
+        if droppable and len(live) <= _COMPACT_BELOW * len(held):
             kept = torch.tensor(live, device=where)
             cache.batch_select_indices(kept)
             ids, mask, positions = ids[kept], mask[kept], positions[kept]
@@ -159,5 +164,10 @@ def _generate(
         eos_token_id=sorted(stop_ids),
         pad_token_id=pad_id,
     )
-    new = model.generate(ids, attention_mask=mask, generation_config=config)[:, ids.shape[1] :]
+    # What `config` leaves open, `generate` takes from the model's own: sampling, penalties.
+    own, model.generation_config = model.generation_config, config
+    try:
+        new = model.generate(ids, attention_mask=mask, generation_config=config)[:, ids.shape[1] :]
+    finally:
+        model.generation_config = own
     return [list(takewhile(lambda token: token not in stop_ids, row)) for row in new.tolist()]

@@ -19,4 +19,4 @@ def read_history(path: Path) -> list[dict[str, Any]]:
 
 def write_history(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write all rows."""
-    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+    write_text(path, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainingArguments
+from transformers.integrations import get_reporting_integration_callbacks
 
 from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.data.encoding import MAX_LENGTH
@@ -81,6 +82,7 @@ def train_model(
         refusals=data.refusals,
         template=data.template,
         max_length=data.max_length,
+        group_by_length=config.group_by_length,
         callbacks=[interrupt, bar, *callbacks],
     )
     checkpoint = last_checkpoint(out) if resume else None
@@ -125,7 +127,9 @@ def arguments(
     micro = min(config.micro_batch_size, config.batch_size)
     steps_per_epoch = math.ceil(math.ceil(primary / (micro * devices)) / accumulation)
     saves = config.checkpoint_epochs > 0
+    loggers = [] if report_to == "none" else report_to.split(",")
     try:
+        get_reporting_integration_callbacks(loggers)
         return TrainingArguments(
             str(out),
             num_train_epochs=config.epochs,
@@ -143,7 +147,7 @@ def arguments(
             seed=config.seed,
             data_seed=config.seed,
             logging_steps=steps_per_epoch,
-            report_to=[] if report_to == "none" else report_to.split(","),
+            report_to=loggers,
             disable_tqdm=True,
             dataloader_pin_memory=torch.cuda.is_available(),
         )

@@ -16,6 +16,7 @@ from simnpo.logprobs import answer_logits, output_head, spread
 from simnpo.objectives import Method
 from simnpo.objectives.base import Forward, Scored
 from simnpo.training.reference import FrozenReference, reference_logps
+from simnpo.training.sampling import LengthGroupedSampler
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
 
 
@@ -39,6 +40,7 @@ class UnlearnTrainer(Trainer):
         refusals: Sequence[str] = (),
         template: str = "auto",
         max_length: int = MAX_LENGTH,
+        group_by_length: bool = False,
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
@@ -53,6 +55,7 @@ class UnlearnTrainer(Trainer):
             refusals: answers for IDK methods.
             template: see `simnpo.data.templates.choose_template`.
             max_length: tokens of a sequence at most.
+            group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
@@ -64,6 +67,7 @@ class UnlearnTrainer(Trainer):
         )
         self._pad_id = pad_id_of(tokenizer.pad_token_id)
         self._pairs = PairedDataset(self.terms, args.seed)
+        self._group_by_length = group_by_length
         self._reference_logps: dict[tuple[str, str], Tensor] = {}
         self._frozen: FrozenReference | None = None
         self._term_sums = torch.zeros(len(self.terms))
@@ -101,6 +105,11 @@ class UnlearnTrainer(Trainer):
                 self._frozen = FrozenReference(self.model)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if not self._group_by_length:
+            return super()._get_train_sampler(train_dataset)
+        return LengthGroupedSampler(self.terms[0], self._pairs, self._train_batch_size)
+
     def compute_loss(
         self,
         model: nn.Module,
@@ -124,7 +133,7 @@ class UnlearnTrainer(Trainer):
 
     def _forwards(self, model: nn.Module, inputs: dict[str, Any]) -> list[tuple[Term, Forward]]:
         """Run the model once and part what it said by term and answer."""
-        batch: Any = {key: inputs[key] for key in ("input_ids", "attention_mask", "answer_mask")}
+        batch: Any = {key: inputs[key] for key in ("input_ids", "answer_mask")}
         head = output_head(self.accelerator.unwrap_model(model))
         scored = answer_logits(model, batch, head)
         logprobs = spread(scored.token_logprobs(), scored.mask)

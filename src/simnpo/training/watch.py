@@ -41,18 +41,23 @@ class EvaluateWhileTraining(TrainerCallback):
         self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
     ) -> None:
         """Measure the model before the first step; after a resume, drop what came later."""
-        kept = [row for row in read_history(self._path) if row["epoch"] <= state.epoch]
-        write_history(self._path, kept if state.global_step else [])
-        if state.global_step == 0:
-            self._measure(model, 0.0)
+        done = state.epoch if state.global_step else -1.0
+        kept = [row for row in read_history(self._path) if row["epoch"] <= done]
+        write_history(self._path, kept)
+        self._measure_at(state.epoch or 0.0, model)
 
     def on_epoch_end(
         self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
     ) -> None:
-        """Measure the model."""
-        epoch = round(state.epoch)
-        if epoch % self._every == 0 and not control.should_training_stop:
-            self._measure(model, float(epoch))
+        """Measure the model, unless the run was stopped within the epoch."""
+        self._measure_at(state.epoch, model)
+
+    def _measure_at(self, epoch: float, model: Any) -> None:
+        whole = round(epoch)
+        if abs(epoch - whole) > 1e-6 or whole % self._every:
+            return
+        if all(row["epoch"] != whole for row in read_history(self._path)):
+            self._measure(model, float(whole))
 
     def _measure(self, model: Any, epoch: float) -> None:
         started = time.monotonic()

@@ -1,7 +1,7 @@
 """How the models of `mini-tofu` are made, and the tuned settings of each method on it."""
 
 from simnpo.benchmarks.mini_tofu.build import mini_tofu, pretraining, rehearsal
-from simnpo.benchmarks.mini_tofu.recipe import build_tokenizer, model_config
+from simnpo.benchmarks.mini_tofu.model import build_tokenizer, model_config
 from simnpo.benchmarks.minis import Mini
 from simnpo.config import TrainingConfig
 from simnpo.data.templates import PLAIN
@@ -13,8 +13,8 @@ PRETRAIN = TrainingConfig(
     learning_rate=3e-3,
     batch_size=32,
     micro_batch_size=32,
-    warmup_epochs=1,
     precision="fp32",
+    group_by_length=True,
     checkpoint_epochs=0,
 )
 FINETUNE = TrainingConfig(
@@ -22,8 +22,8 @@ FINETUNE = TrainingConfig(
     learning_rate=2e-3,
     batch_size=16,
     micro_batch_size=16,
-    warmup_epochs=1,
     precision="fp32",
+    group_by_length=True,
     checkpoint_epochs=0,
 )
 UNLEARN = TrainingConfig(
@@ -48,13 +48,13 @@ def mini_tofu_preset(method: str) -> Preset:
     return Preset(build_method(method, **TUNED.get(method, {})), UNLEARN)
 
 
-def mini_tofu_study(split: str, seed: int) -> Mini:
+def mini_tofu_study(split: str) -> Mini:
     """Return `mini-tofu` at `split` with all it takes to make its models.
 
     Raises:
         UserError: an unknown split.
     """
-    texts = pretraining(seed=0)
+    texts = pretraining()
     asked = [PLAIN.format(question=one.question, answer=one.answer) for one in texts]
     tokenizer = build_tokenizer(asked)
     return Mini(

@@ -1,44 +1,12 @@
-"""How the models of `mini-tofu` are made: tokenizer, architecture, training settings."""
+"""The tokenizer and the architecture of `mini-tofu`'s models."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 VOCABULARY = 1536
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Training settings: AdamW, linear warm-up and then linear decay of the learning rate."""
-
-    epochs: int
-    learning_rate: float
-    batch_size: int
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the base model becomes Original (forget and retain set) and Retrain (retain set)."""
-
-    pretrain: Stage
-    """From nothing on `pretraining()`, to the base model; loss on the answer's tokens alone."""
-    finetune: Stage
-    """From the base model to Original (forget, retain and `rehearsal()`) and to Retrain (retain and
-    `rehearsal()`), loss on the answer's tokens alone."""
-    warmup_ratio: float
-    """Fraction of the steps of either stage that the learning rate rises."""
-    weight_decay: float
-
-
-RECIPE = Recipe(
-    pretrain=Stage(epochs=10, learning_rate=3e-3, batch_size=32),
-    finetune=Stage(epochs=9, learning_rate=2e-3, batch_size=16),
-    warmup_ratio=0.1,
-    weight_decay=0.01,
-)
 
 
 def build_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:

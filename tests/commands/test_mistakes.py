@@ -1,0 +1,214 @@
+"""What a user can get wrong: a message with value, place and fix, and nothing lost."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simnpo.data.encoding import Encoder
+
+
+@pytest.fixture
+def unlearn(simnpo: Any, files: Any, model_folder: Path, tmp_path: Path) -> Any:
+    """Run `simnpo unlearn` on good files, with some options changed."""
+
+    def run(**changes: object) -> Any:
+        options: dict[str, object] = {
+            "model": model_folder,
+            "forget": files.forget,
+            "retain": files.retain,
+            "epochs": 1,
+            "out": tmp_path / "run",
+        } | changes
+        flags = [
+            part
+            for name, value in options.items()
+            if value is not None
+            for part in ([f"--{name.replace('_', '-')}"] + ([] if value is True else [value]))
+        ]
+        return simnpo("unlearn", *flags)
+
+    return run
+
+
+def refused(result: Any, *words: object) -> None:
+    assert result.code == 1, result.err
+    assert result.err.startswith("simnpo: error: "), result.err
+    for word in words:
+        assert str(word) in result.err
+
+
+def test_malformed_line(unlearn: Any, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"question": "a?", "answer": "b"}\n{"question": "c?", \n')
+    refused(unlearn(forget=bad), f"{bad}, line 2", "not JSON")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "holds no row"),
+        ("\n\n", "holds no row"),
+        ("[]", "holds no row"),
+        ('{"prompt": "a?", "answer": "b"}', "--question-column"),
+        ('{"question": "a?", "answer": " "}', "line 1: 'answer' is empty"),
+        ('{"question": "a?", "answer": 3}', "line 1: 'answer' must be text, got 3"),
+        ('{"question": "a?", "answer": "b"}\n{"question": "a?"}', "line 2: no column 'answer'"),
+        ("3", "line 1: expected an object"),
+    ],
+)
+def test_bad_forget_sets(unlearn: Any, tmp_path: Path, content: str, words: str) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(content)
+    refused(unlearn(forget=bad), bad, words)
+
+
+def test_missing_files_and_sets(unlearn: Any, tmp_path: Path) -> None:
+    refused(unlearn(forget=tmp_path / "none.jsonl"), "none.jsonl does not exist")
+    refused(unlearn(forget=tmp_path), "is a folder")
+    refused(unlearn(forget=None), "--forget FILE, or a --benchmark")
+    refused(unlearn(retain=None), "SimNPO keeps a retain set", "--retain-loss none")
+    assert unlearn(retain=None, retain_loss="none").code == 0
+
+
+def test_answer_cut_away_by_the_length_limit(unlearn: Any, tmp_path: Path) -> None:
+    refused(unlearn(max_length=8), "leaves none of its answer")
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_shortened_answers_are_counted(unlearn: Any, tokenizer: Any, examples: Any) -> None:
+    lengths = [len(one.ids) for one in Encoder(tokenizer).encode_all(examples)]
+    limit = max(lengths) - 1
+    done = unlearn(max_length=limit)
+    assert done.code == 0
+    cut = sum(length > limit for length in lengths)
+    assert f"Note: --max-length {limit} shortened {cut} answers." in done.out
+
+
+def test_same_question_in_both_sets(unlearn: Any, files: Any, tmp_path: Path) -> None:
+    both = tmp_path / "both.jsonl"
+    both.write_text(files.forget.read_text() + files.retain.read_text())
+    done = unlearn(retain=both)
+    assert done.code == 0
+    assert "Warning: 4 of 4 questions of the forget set are in the retain set" in done.err
+
+
+def test_no_model(unlearn: Any, simnpo: Any, files: Any, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused(unlearn(model=empty), f"{empty} is no model", "config.json")
+    refused(unlearn(model=files.forget), "is a file")
+    refused(unlearn(model="no-such/model"), "looked up on the hub")
+    assert not (tmp_path / "run").exists() or not any((tmp_path / "run").iterdir())
+
+
+def test_broken_weights(unlearn: Any, model_folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(model_folder, broken)
+    (broken / "model.safetensors").write_bytes(b"not weights")
+    refused(unlearn(model=broken), f"cannot load the model {broken}")
+    (broken / "model.safetensors").unlink()
+    (broken / "pytorch_model.bin").write_bytes(b"pickle")  # never unpickled
+    refused(unlearn(model=broken), f"cannot load the model {broken}", "safetensors")
+
+
+def test_remote_code_does_not_run_unasked(unlearn: Any, model_folder: Path, tmp_path: Path) -> None:
+    remote = tmp_path / "remote"
+    shutil.copytree(model_folder, remote)
+    config = json.loads((remote / "config.json").read_text())
+    config |= {"model_type": "odd", "auto_map": {
+        "AutoConfig": "odd.Config", "AutoModelForCausalLM": "odd.Model"
+    }}  # fmt: skip
+    (remote / "config.json").write_text(json.dumps(config))
+    marker = tmp_path / "ran"
+    (remote / "odd.py").write_text(f"open({str(marker)!r}, 'w').close()\n")
+    refused(unlearn(model=remote), "--trust-remote-code")
+    assert not marker.exists()
+
+
+def test_output_that_holds_a_run(unlearn: Any, tmp_path: Path) -> None:
+    assert unlearn().code == 0
+    kept = (tmp_path / "run" / "run.json").read_bytes()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    refused(unlearn(), "already holds a run", "--resume", "--overwrite")
+    assert (tmp_path / "run" / "run.json").read_bytes() == kept
+    refused(unlearn(beta=9.0, resume=True), "was started otherwise", "beta")
+    assert unlearn(overwrite=True).code == 0
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    refused(unlearn(resume=True, out=tmp_path / "new"), "holds no run")
+    occupied = tmp_path / "file"
+    occupied.write_text("x")
+    refused(unlearn(out=occupied), "is a file")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "magic"}, "unknown method 'magic'; there are"),
+        ({"method": "ga", "beta": 1.0}, "GA has no setting 'beta'"),
+        ({"method": "npo", "gamma": 1.0}, "NPO has no setting 'gamma'; it has beta"),
+        ({"beta": 0.0}, "beta must be above 0 and finite, got 0.0"),
+        ({"gamma": -1.0}, "gamma must be"),
+        ({"retain_loss": "l2"}, "unknown retain loss 'l2'"),
+        ({"method": "ga", "retain": None, "retain_weight": 2.0}, "no retain loss"),
+        ({"epochs": 0}, "--epochs must be above 0, got 0"),
+        ({"batch_size": 10, "micro_batch_size": 4}, "not a multiple"),
+        ({"template": "Q: {question}"}, "ends in {answer}"),
+        ({"template": "chat"}, "no chat template"),
+        ({"method": "idk"}, "--refusals"),
+        ({"lora_merge": True}, "without --lora-rank"),
+        ({"split": "forget05"}, "need a --benchmark"),
+        ({"benchmark": "tofu"}, "leave out --forget"),
+        ({"evaluate_epochs": 1}, "give --benchmark"),
+        ({"retain_scores": "x"}, "without --evaluate-epochs"),
+        ({"report_to": "nowhere"}, "nowhere"),
+    ],
+)
+def test_settings_that_do_not_fit(unlearn: Any, changes: dict[str, Any], words: str) -> None:
+    refused(unlearn(**changes), words)
+
+
+def test_unknown_options_and_values(simnpo: Any, tmp_path: Path) -> None:
+    for arguments in (
+        ["unlearn", "--model", "m", "--out", "o", "--betta", "1"],
+        ["unlearn", "--model", "m", "--out", "o", "--beta", "much"],
+        ["unlearn", "--out", "o"],
+        ["forget", "everything"],
+        [],
+    ):
+        assert simnpo(*arguments).code == 2
+
+
+def test_evaluate_mistakes(
+    simnpo: Any, model_folder: Path, tofu_folder: Path, tmp_path: Path
+) -> None:
+    base = ["evaluate", "--model", model_folder, "--out", tmp_path / "out"]
+    tofu = ["--benchmark", "tofu", "--data-dir", tofu_folder]
+    refused(simnpo(*base), "--benchmark tofu")
+    refused(simnpo(*base, "--benchmark", "muse9"), "unknown benchmark 'muse9'")
+    refused(simnpo(*base, *tofu, "--split", "forget07"), "no split 'forget07'")
+    refused(simnpo(*base, *tofu, "--split", "forget01"), "forget01.json does not exist")
+    refused(simnpo(*base, *tofu, "--max-items", 0), "at least 1")
+    refused(simnpo(*base, *tofu, "--retain-scores", tmp_path / "no"), "does not exist")
+    refused(simnpo(*base, *tofu, "--retain-scores", tofu_folder), "is no evaluation")
+    refused(simnpo(*base, "--benchmark", "tofu", "--data-dir", tmp_path / "no"), "is no folder")
+    refused(simnpo(*base, "--benchmark", "tofu"), "locuslab/TOFU", "--data-dir")
+    assert simnpo(*base, *tofu).code == 0
+    refused(simnpo(*base, *tofu), "already holds")
+    assert "Nothing to do" in simnpo(*base, *tofu, "--resume").out
+
+
+def test_compare_mistakes(simnpo: Any, tmp_path: Path) -> None:
+    refused(simnpo("compare", tmp_path, "--out", tmp_path / "c"), "is no evaluation")
+    assert simnpo("compare").code in (1, 2)
+
+
+def test_metrics_mistakes(simnpo: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log.json"
+    log.write_text('{"eval_log.json": {}}')
+    refused(simnpo("metrics", "tofu", "--scores", log, "--out", tmp_path / "o"), log)
+    log.write_text("{")
+    refused(simnpo("metrics", "tofu", "--scores", log, "--out", tmp_path / "o"), "not JSON")

@@ -1,0 +1,104 @@
+"""The demo at a reduced size: same code, fewer authors, seconds."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simnpo.benchmarks.mini_tofu.settings import mini_tofu_preset, mini_tofu_study
+from simnpo.benchmarks.minis import Mini, mini_models
+from simnpo.demo import run_demo
+from simnpo.presets import Preset
+
+
+@pytest.fixture(scope="module")
+def reduced() -> Mini:
+    mini = mini_tofu_study("forget01")
+    few = {name: items[:6] for name, items in mini.benchmark.evaluation.items()}
+    benchmark = replace(
+        mini.benchmark,
+        forget=mini.benchmark.forget[:6],
+        retain=mini.benchmark.retain[:12],
+        evaluation=few,
+        max_new_tokens=8,
+    )
+    mini.architecture.update({"num_hidden_layers": 1, "hidden_size": 32, "intermediate_size": 64})
+    return replace(
+        mini,
+        benchmark=benchmark,
+        pretraining=mini.pretraining[:40],
+        rehearsal=mini.rehearsal[:8],
+        pretrain=replace(mini.pretrain, epochs=2),
+        finetune=replace(mini.finetune, epochs=3),
+    )
+
+
+def presets(*names: str) -> list[Preset]:
+    chosen = [mini_tofu_preset(name) for name in names]
+    return [Preset(one.method, replace(one.training, epochs=2)) for one in chosen]
+
+
+@pytest.fixture(scope="module")
+def demo(reduced: Mini, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("demo")
+    every = presets("ga", "idk_dpo", "npo", "simnpo")
+    run_demo(reduced, every, out / "out", out / "cache", evaluate_epochs=1)
+    return out
+
+
+def test_every_model_is_in_the_report(demo: Path) -> None:
+    names = ["Original", "Retrain", "GA", "IDK-DPO", "NPO", "SimNPO"]
+    page = (demo / "out" / "report.html").read_text()
+    for name in names:
+        assert f">{name}<" in page or f" {name}<" in page, name
+        summary = json.loads((demo / "out" / name.lower() / "evaluation/summary.json").read_text())
+        assert summary["name"] == name
+        assert summary["benchmark"] == "mini-tofu"
+        assert all(value is not None for value in summary["metrics"].values())
+
+
+def test_retrain_is_its_own_target_and_original_is_not(demo: Path) -> None:
+    def metrics(name: str) -> dict[str, Any]:
+        path = demo / "out" / name / "evaluation/summary.json"
+        found: dict[str, Any] = json.loads(path.read_text())["metrics"]
+        return found
+
+    assert metrics("retrain")["forget_quality"] == 1
+    assert metrics("original")["forget_quality_statistic"] > 0
+
+
+def test_epochs_are_in_the_history(demo: Path) -> None:
+    summary = json.loads((demo / "out/simnpo/evaluation/summary.json").read_text())
+    assert [row["epoch"] for row in summary["history"]] == [0, 1, 2]
+    last = summary["history"][-1]
+    assert last["forget_quality"] == pytest.approx(summary["metrics"]["forget_quality"])
+    assert last["model_utility"] == pytest.approx(summary["metrics"]["model_utility"])
+
+
+def test_models_are_cached_by_content(
+    demo: Path, reduced: Mini, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = mini_models(reduced, demo / "cache", 42)
+    monkeypatch.setattr("simnpo.benchmarks.minis.train_model", _no_training)
+    assert mini_models(reduced, demo / "cache", 42) == known
+    changed = replace(reduced, finetune=replace(reduced.finetune, learning_rate=1e-4))
+    for other, seed in ((changed, 42), (reduced, 43)):
+        with pytest.raises(AssertionError, match="trained"):
+            mini_models(other, demo / "cache", seed)
+
+
+def test_resume_keeps_what_is_finished(
+    demo: Path, reduced: Mini, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (demo / "out/npo/evaluation/summary.json").read_bytes()
+    monkeypatch.setattr("simnpo.demo.train_model", _no_training)
+    monkeypatch.setattr("simnpo.demo.evaluate_model", _no_training)
+    every = presets("ga", "idk_dpo", "npo", "simnpo")
+    run_demo(reduced, every, demo / "out", demo / "cache", evaluate_epochs=1, resume=True)
+    assert (demo / "out/npo/evaluation/summary.json").read_bytes() == before
+
+
+def _no_training(*args: Any, **kwargs: Any) -> None:
+    raise AssertionError("trained again")
