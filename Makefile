@@ -23,7 +23,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 demo: setup
-	$(BIN)/simnpo demo --out runs/demo --resume
+	$(BIN)/simnpo demo --out runs/demo --overwrite
 
 test: check
 	$(BIN)/pytest -n 2 --dist worksteal

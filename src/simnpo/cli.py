@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that may not be written
         return _fail(f"error: {error}", 1)
     except Exception as error:
-        if type(error).__name__ != "OutOfMemoryError":
+        if type(error).__name__ != "OutOfMemoryError" and "allocate memory" not in str(error):
             raise
         return _fail(
             "error: out of memory. Lower --micro-batch-size (the result stays the same), or use "

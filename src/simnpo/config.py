@@ -7,6 +7,8 @@ from simnpo.errors import UserError
 
 Precision = Literal["auto", "fp32", "bf16", "mixed"]
 Schedule = Literal["linear", "constant"]
+LARGEST = 1e6
+"""No setting is meant to be as large; an infinite or mistyped one is refused."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,10 @@ class LoraConfig:
     """Whether the saved model has the adapters merged into its weights."""
 
     def __post_init__(self) -> None:
-        if self.rank < 0:
+        if not 0 <= self.rank < LARGEST:
             raise UserError(f"--lora-rank {self.rank}: must be 0 (off) or more.")
+        if not 0 < self.alpha < LARGEST:
+            raise UserError(f"--lora-alpha {self.alpha}: must be above 0.")
         if self.merge and not self.rank:
             raise UserError("--lora-merge without --lora-rank: there is no adapter to merge.")
 
@@ -48,7 +52,8 @@ class TrainingConfig:
     max_grad_norm: float = 1
     """Gradients are scaled down to this norm; 0 leaves them."""
     precision: Precision = "auto"
-    """`fp32`, `bf16` (weights too), `mixed` (bf16 compute), or `auto`: bf16 on a GPU, else fp32."""
+    """`fp32`, `mixed` (fp32 weights, bf16 compute), `bf16` (weights too), or `auto`: on a GPU
+    mixed, with LoRA bf16 (its adapters stay fp32); else fp32."""
     gradient_checkpointing: bool = False
     """Whether activations are recomputed to save memory."""
     group_by_length: bool = False
@@ -60,11 +65,13 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "learning_rate", "batch_size", "micro_batch_size"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < LARGEST:
                 raise UserError(f"{_option(name)} must be above 0, got {getattr(self, name)}.")
         for name in ("weight_decay", "warmup_epochs", "max_grad_norm", "checkpoint_epochs"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < LARGEST:
                 raise UserError(f"{_option(name)} must be at least 0, got {getattr(self, name)}.")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"--seed must be from 0 to {2**32 - 1}, got {self.seed}.")
 
     def accumulation(self, devices: int) -> int:
         """Return the forward passes per optimizer step.
@@ -74,9 +81,10 @@ class TrainingConfig:
         """
         at_once = min(self.micro_batch_size, self.batch_size) * devices
         if self.batch_size % at_once:
+            on = f" on each of {devices} devices" if devices > 1 else ""
             raise UserError(
                 f"--batch-size {self.batch_size} is not a multiple of --micro-batch-size "
-                f"{self.micro_batch_size} x {devices} device(s) = {at_once}."
+                f"{self.micro_batch_size}{on}."
             )
         return self.batch_size // at_once
 

@@ -15,6 +15,7 @@ from simnpo.report.page import write_report
 from simnpo.scoring.evaluate import evaluate_model
 from simnpo.scoring.evaluation import (
     EVALUATION,
+    SUMMARY,
     Evaluation,
     read_evaluation,
     read_tables,
@@ -88,9 +89,10 @@ def _unlearn(
     if begun and not runs.check_resumable(folder, "demo", config, {}):
         return
     tokenizer = load_tokenizer(str(original))
-    watch = EvaluateWhileTraining(
-        benchmark, Encoder(tokenizer), folder, evaluate_epochs or 1, retain
-    )
+    watch = []
+    if evaluate_epochs:
+        encoder = Encoder(tokenizer)
+        watch.append(EvaluateWhileTraining(benchmark, encoder, folder, evaluate_epochs, retain))
     runs.begin(folder, "demo", config, {})
     results = train_model(
         load_model(str(original), "fp32"),
@@ -99,7 +101,7 @@ def _unlearn(
         TrainingData(benchmark.forget, benchmark.retain, benchmark.refusals),
         preset.training,
         folder,
-        callbacks=[watch] if evaluate_epochs else [],
+        callbacks=watch,
     )
     runs.finish(folder, results)
 
@@ -109,8 +111,10 @@ def _evaluate(
 ) -> Evaluation:
     """Evaluate a model; Retrain's forget quality is against itself, so 1."""
     target = folder / EVALUATION
-    if resume and (target / "summary.json").is_file():
-        return read_evaluation(target)
+    if resume and (target / SUMMARY).is_file():
+        known = read_evaluation(target)
+        if known.summary["model"] == model:
+            return known
     started = time.monotonic()
     encoder = Encoder(load_tokenizer(model))
     tables = evaluate_model(load_model(model, "fp32"), encoder, mini.benchmark)

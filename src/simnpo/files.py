@@ -74,5 +74,7 @@ def _read(path: Path, read: Callable[[], T]) -> T:
         raise UserError(f"{path} does not exist.") from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path}, line {error.lineno}: not JSON ({error.msg}).") from None
+    except RecursionError:
+        raise UserError(f"{path} is nested too deeply.") from None
     except (OSError, ValueError) as error:  # pyarrow's errors derive from both
         raise UserError(f"{path} cannot be read: {error}") from None

@@ -5,7 +5,7 @@ positions that predict answer tokens and to no other, so the logits are `answer 
 vocabulary`, not `rows x time x vocabulary`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from simnpo.data.batching import Batch
+from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
 
 
@@ -55,6 +56,21 @@ def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None)
         # without a mask attention takes its fast path.
         output = model(input_ids=batch["input_ids"], use_cache=False)
     return AnswerLogits(output.logits[0], batch["input_ids"][:, 1:][mask], mask)
+
+
+def check_ids(model: Any, encoded: Sequence[Encoded]) -> None:
+    """Make sure that `model` knows every token of `encoded`.
+
+    Raises:
+        UserError: a token lies outside its embedding, so its tokenizer is another model's.
+    """
+    known = model.get_input_embeddings().num_embeddings
+    largest = max((max(one.ids) for one in encoded), default=0)
+    if largest >= known:
+        raise UserError(
+            f"the tokenizer makes token {largest}, and the model knows only {known}: they do not "
+            "belong together, or the model's embedding was not resized for added tokens."
+        )
 
 
 def output_head(model: Any) -> nn.Module:

@@ -1,6 +1,7 @@
 """Loading and saving models and tokenizers: local folders, runs of ours, hub ids, adapters."""
 
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ def quiet() -> None:
     """Keep transformers' own progress bars and notices off the terminal."""
     from transformers.utils import logging
 
+    warnings.filterwarnings("ignore", category=FutureWarning)
     logging.disable_progress_bar()
     logging.set_verbosity_error()
 
@@ -27,6 +29,20 @@ def device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def training_precision(precision: Precision, lora: bool) -> Precision:
+    """Return what `auto` means in training.
+
+    On a GPU the weights stay in float32 and compute is bfloat16: a step of 1e-5 on a weight of 0.02
+    is lost in bfloat16's rounding. With LoRA the frozen base may be bfloat16; peft keeps the
+    adapters in float32.
+    """
+    if precision != "auto":
+        return precision
+    if not torch.cuda.is_available():
+        return "fp32"
+    return "bf16" if lora else "mixed"
 
 
 def weights_dtype(precision: Precision) -> torch.dtype:
@@ -42,6 +58,8 @@ def resolve(model: str) -> str:
     Raises:
         UserError: a folder that holds no model, or a run that has not finished.
     """
+    if not model:
+        raise UserError("--model is empty; give the folder of a model, or a hub id.")
     folder = Path(model)
     if not folder.is_dir():
         if folder.is_file():
@@ -56,7 +74,7 @@ def resolve(model: str) -> str:
             f"{model} is no model: it has neither config.json nor {ADAPTER}. Give a folder that "
             "transformers saved, a run of simnpo, or a hub id."
         )
-    return str(folder)
+    return str(folder.resolve())  # an adapter remembers its base by this path
 
 
 def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:
@@ -102,7 +120,20 @@ def load_model(
             loaded = AutoModelForCausalLM.from_pretrained(name, **options)
     except Exception as error:
         raise UserError(_cannot_load("the model", model, error)) from None
+    generation: Any = getattr(loaded, "generation_config", None)
+    if generation is not None:
+        try:
+            generation.validate(strict=True)
+        except ValueError:
+            # Sampling settings without sampling, as some published models have: transformers reads
+            # them but refuses to save them. Saying that they are meant for sampling keeps them.
+            generation.do_sample = True
     return loaded.to(device()).eval()
+
+
+def is_adapter(model: str) -> bool:
+    """Tell whether `model` is a folder with a LoRA adapter and not whole weights."""
+    return (Path(resolve(model)) / ADAPTER).is_file()
 
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -111,6 +142,8 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     model.save_pretrained(partial)
     tokenizer.save_pretrained(partial)
+    if folder.exists():  # left by a run that was killed before it could record its end
+        shutil.rmtree(folder)
     partial.replace(folder)
 
 

@@ -33,7 +33,7 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
 
         return mini_tofu_preset(method)
     if method == "simnpo":
-        settings, forget_weight = _TOFU_SIMNPO[split or "forget05"]
+        settings, forget_weight = _TOFU_SIMNPO.get(split or "", _TOFU_SIMNPO["forget05"])
         built = build_method(method, **settings, forget_weight=forget_weight)
         return Preset(built, TrainingConfig())
     if method == "retrain":

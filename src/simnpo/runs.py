@@ -18,28 +18,46 @@ RUN = "run.json"
 RUNNING, FINISHED = "running", "finished"
 
 
-def claim(out: Path, names: Iterable[str], overwrite: bool) -> None:
-    """Make sure that nothing of an earlier run stands in `out` where this one will write.
+def check_free(
+    out: Path, names: Sequence[str], overwrite: bool, inputs: Iterable[str | Path | None] = ()
+) -> None:
+    """Make sure that `clear` may clear `out`; nothing is removed yet.
 
     Args:
-        out: the output folder; it is made if it is not there.
-        names: patterns of what this command writes; anything else in the folder is left alone.
-        overwrite: whether to remove what matches them.
+        out: the output folder.
+        names: patterns of what a command writes there, the most telling first.
+        overwrite: whether results of an earlier run may be removed.
+        inputs: files and folders that the command reads.
 
     Raises:
-        UserError: `out` is a file, or holds such results and `overwrite` is False.
+        UserError: `out` is a file, or holds results that may not be removed, or that the command
+            reads.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; give a folder.")
-    found = sorted(path for name in names for path in out.glob(name))
+    found = _found(out, names)
     if found and not overwrite:
         raise UserError(
-            f"{out} already holds a run ({found[0].name}): continue it with --resume, replace it "
-            "with --overwrite, or give another --out."
+            f"{out} already holds results ({found[0].name}): replace them with --overwrite, "
+            "continue an unfinished run with --resume, or give another --out."
         )
-    for path in found:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for given in inputs:
+        read = Path(given).resolve() if given else None
+        if read and any(read.is_relative_to(path.resolve()) for path in found):
+            raise UserError(
+                f"--overwrite would remove {given}, which this command reads; give another --out."
+            )
+
+
+def clear(out: Path, names: Sequence[str]) -> None:
+    """Make `out` and remove what matches `names` in it; anything else is left alone."""
+    for path in _found(out, names):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     out.mkdir(parents=True, exist_ok=True)
+
+
+def _found(out: Path, names: Sequence[str]) -> list[Path]:
+    return [path for name in names for path in sorted(out.glob(name))]
 
 
 def begin(out: Path, command: str, config: dict[str, Any], data: dict[str, Any]) -> None:
@@ -58,7 +76,22 @@ def begin(out: Path, command: str, config: dict[str, Any], data: dict[str, Any])
 
 def finish(out: Path, results: dict[str, Any]) -> None:
     """Record how a run ended."""
-    write_json(out / RUN, read_json(out / RUN) | {"status": FINISHED} | results)
+    write_json(out / RUN, read_run(out) | {"status": FINISHED} | results)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return what `run.json` in `folder` records.
+
+    Raises:
+        UserError: it is missing, no JSON, or not a run's record.
+    """
+    record = read_json(folder / RUN)
+    kinds = {"command": str, "config": dict, "data": dict, "status": str}
+    if not isinstance(record, dict) or any(
+        not isinstance(record.get(key), kind) for key, kind in kinds.items()
+    ):
+        raise UserError(f"{folder / RUN} is no record of a run of simnpo.")
+    return record
 
 
 def check_resumable(out: Path, command: str, config: dict[str, Any], data: dict[str, Any]) -> bool:
@@ -69,8 +102,8 @@ def check_resumable(out: Path, command: str, config: dict[str, Any], data: dict[
     """
     if not (out / RUN).is_file():
         raise UserError(f"--resume: {out} holds no run; leave --resume out to start one.")
-    record = read_json(out / RUN)
-    before = {"command": record.get("command"), **record.get("config", {}), **record["data"]}
+    record = read_run(out)
+    before = {"command": record["command"], **record["config"], **record["data"]}
     now = {"command": command, **config, **data}
     changed = [
         f"{key} was {before.get(key)!r} and is {now.get(key)!r}"

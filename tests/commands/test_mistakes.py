@@ -133,7 +133,7 @@ def test_output_that_holds_a_run(unlearn: Any, tmp_path: Path) -> None:
     assert unlearn().code == 0
     kept = (tmp_path / "run" / "run.json").read_bytes()
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    refused(unlearn(), "already holds a run", "--resume", "--overwrite")
+    refused(unlearn(), "already holds results (run.json)", "--resume", "--overwrite")
     assert (tmp_path / "run" / "run.json").read_bytes() == kept
     refused(unlearn(beta=9.0, resume=True), "was started otherwise", "beta")
     assert unlearn(overwrite=True).code == 0
@@ -158,7 +158,16 @@ def test_output_that_holds_a_run(unlearn: Any, tmp_path: Path) -> None:
         ({"batch_size": 10, "micro_batch_size": 4}, "not a multiple"),
         ({"template": "Q: {question}"}, "ends in {answer}"),
         ({"template": "chat"}, "no chat template"),
-        ({"method": "idk"}, "--refusals"),
+        (
+            {"benchmark": "mini-tofu", "split": "forget99", "forget": None, "retain": None},
+            "no split 'forget99'",
+        ),
+        ({"split": "forget99"}, "need a --benchmark"),
+        ({"epochs": float("inf")}, "--epochs must be above 0, got inf"),
+        ({"seed": -1}, "--seed must be from 0"),
+        ({"lora_rank": 2, "lora_alpha": -1}, "--lora-alpha -1"),
+        ({"evaluate_epochs": -2}, "--evaluate-epochs must be at least 0"),
+        ({"resume": True, "overwrite": True}, "contradict"),
         ({"lora_merge": True}, "without --lora-rank"),
         ({"split": "forget05"}, "need a --benchmark"),
         ({"benchmark": "tofu"}, "leave out --forget"),
@@ -212,3 +221,104 @@ def test_metrics_mistakes(simnpo: Any, tmp_path: Path) -> None:
     refused(simnpo("metrics", "tofu", "--scores", log, "--out", tmp_path / "o"), log)
     log.write_text("{")
     refused(simnpo("metrics", "tofu", "--scores", log, "--out", tmp_path / "o"), "not JSON")
+
+
+def test_overwrite_never_removes_what_is_read(
+    unlearn: Any, simnpo: Any, tofu_folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert unlearn().code == 0
+    weights = (run / "model" / "model.safetensors").read_bytes()
+    refused(unlearn(model=run, overwrite=True), "would remove", "another --out")
+    refused(unlearn(model=run / "model", overwrite=True), "would remove")
+    refused(unlearn(model=tmp_path / "nope", overwrite=True), "cannot load")
+    assert (run / "model" / "model.safetensors").read_bytes() == weights
+    evaluation = ["--benchmark", "tofu", "--data-dir", tofu_folder, "--out", run / "evaluation"]
+    assert simnpo("evaluate", "--model", run, *evaluation).code == 0
+    summary = (run / "evaluation" / "summary.json").read_bytes()
+    refused(
+        simnpo("evaluate", "--model", tmp_path / "nope", *evaluation, "--overwrite"), "cannot load"
+    )
+    scores = ["--scores", run, "--out", run / "evaluation", "--overwrite"]
+    refused(simnpo("metrics", "tofu", *scores), "would remove")
+    again = simnpo("evaluate", "--model", run, *evaluation, "--max-items", 2, "--resume")
+    refused(again, "is of another evaluation: max_items was None and is 2")
+    assert (run / "evaluation" / "summary.json").read_bytes() == summary
+
+
+def test_reports_leave_other_files_alone(
+    simnpo: Any, model_folder: Path, tofu_folder: Path, tmp_path: Path
+) -> None:
+    tofu = ["--benchmark", "tofu", "--data-dir", tofu_folder]
+    one = tmp_path / "a" / "evaluation"
+    assert simnpo("evaluate", "--model", model_folder, *tofu, "--out", one).code == 0
+    assert simnpo("evaluate", "--model", model_folder, *tofu, "--out", tmp_path / "b").code == 0
+    out = tmp_path / "report"
+    (out / "plots").mkdir(parents=True)
+    (out / "plots" / "mine.png").write_bytes(b"mine")
+    done = simnpo("compare", one, tmp_path / "b", "--out", out)  # of one name: told by folder
+    assert done.code == 0, done.err
+    assert str(tmp_path / "b") in (out / "report.html").read_text()
+    refused(simnpo("compare", one, "--out", out), "already holds")
+    assert simnpo("compare", one, "--out", out, "--overwrite").code == 0
+    assert (out / "plots" / "mine.png").read_bytes() == b"mine"
+    (tmp_path / "other" / "original").mkdir(parents=True)
+    refused(simnpo("demo", "--out", tmp_path / "other", "--overwrite"), "already holds")
+    assert (tmp_path / "other" / "original").is_dir()
+
+
+def test_a_corrected_command_is_not_in_its_own_way(unlearn: Any, tmp_path: Path) -> None:
+    refused(unlearn(max_length=8), "leaves none of its answer")
+    refused(unlearn(batch_size=5, micro_batch_size=2), "not a multiple")
+    assert unlearn().code == 0
+
+
+def test_an_adapter_is_not_put_on_an_adapter(unlearn: Any, tmp_path: Path) -> None:
+    assert unlearn(lora_rank=2).code == 0
+    second: dict[str, Any] = {"model": tmp_path / "run", "lora_rank": 2, "out": tmp_path / "second"}
+    refused(unlearn(**second), "is itself an adapter", "--lora-merge")
+    assert unlearn(**second, lora_merge=True).code == 0
+
+
+def test_tokens_outside_the_embedding(unlearn: Any, model_folder: Path, tmp_path: Path) -> None:
+    """A pad token that was added to the tokenizer alone is fine; one in the text is not."""
+    from simnpo.models import load_tokenizer
+
+    copied = tmp_path / "padded"
+    shutil.copytree(model_folder, copied)
+    tokenizer = load_tokenizer(str(copied))
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    tokenizer.save_pretrained(copied)
+    assert unlearn(model=copied).code == 0
+    tokenizer.add_tokens(["Torrin"])
+    tokenizer.save_pretrained(copied)
+    refused(unlearn(model=copied, out=tmp_path / "other"), "the model knows only")
+
+
+def test_generation_settings_that_transformers_would_not_save(
+    unlearn: Any, model_folder: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "loose"
+    shutil.copytree(model_folder, copied)
+    (copied / "generation_config.json").write_text('{"temperature": 0.6, "top_p": 0.9}')
+    assert unlearn(model=copied).code == 0
+    kept = json.loads((tmp_path / "run/model/generation_config.json").read_text())
+    assert kept["temperature"] == 0.6
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "1" * 5000, '{"question": "\\ud800?", "answer": "b"}']
+)
+def test_odd_json(unlearn: Any, tmp_path: Path, text: str) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(text)
+    refused(unlearn(forget=bad), f"{bad}, ")
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", '{"command": "unlearn"}'])
+def test_broken_records(unlearn: Any, simnpo: Any, tmp_path: Path, text: str) -> None:
+    assert unlearn().code == 0
+    (tmp_path / "run" / "run.json").write_text(text)
+    refused(unlearn(resume=True), "is no record of a run")
+    (tmp_path / "summary.json").write_text(text)
+    refused(simnpo("compare", tmp_path, "--out", tmp_path / "c"), "is no summary")

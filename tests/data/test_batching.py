@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simnpo.data.batching import pad, pad_id_of, token_budget_batches
+from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded
 
 
@@ -53,8 +53,3 @@ def test_ids_and_answers_can_be_taken_back_out(rows: list[tuple[list[int], int]]
         answer = batch["input_ids"][row][batch["answer_mask"][row]].tolist()
         assert tuple(answer) == one.ids[one.start :]
         assert len(answer) == one.answer_length
-
-
-def test_pad_id() -> None:
-    assert pad_id_of(None) == 0
-    assert pad_id_of(7) == 7

@@ -24,6 +24,15 @@ SCORE = ("forget", 0, "answer", 0, -3.5, 4, 2, 1, -1.25)
 GENERATION = ("forget", 0, "Who?", "Bo", "Bo, “the” painter\n")
 
 
+SUMMARY = {
+    "benchmark": "tofu",
+    "split": "forget05",
+    "truth_ratio_aggregation": "geometric",
+    "metrics": {},
+    "notes": [],
+}
+
+
 def tables() -> Tables:
     scores = pd.DataFrame([SCORE], columns=list(SCORE_COLUMNS)).astype(SCORE_COLUMNS)
     generations = pd.DataFrame([GENERATION], columns=list(GENERATION_COLUMNS))
@@ -31,7 +40,10 @@ def tables() -> Tables:
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    summary = {"name": "SimNPO", "metrics": {"forget_quality": None, "model_utility": 0.57}}
+    summary = SUMMARY | {
+        "name": "SimNPO",
+        "metrics": {"forget_quality": None, "model_utility": 0.57},
+    }
     write_evaluation(tmp_path / "simnpo", summary, tables())
     found = read_evaluation(tmp_path / "simnpo")
     assert (found.name, found.summary) == ("SimNPO", summary)
@@ -43,10 +55,10 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_a_name_from_the_folder_and_an_evaluation_inside_a_run(tmp_path: Path) -> None:
-    write_evaluation(tmp_path / "run" / "evaluation", {"metrics": {}}, tables())
+    write_evaluation(tmp_path / "run" / "evaluation", SUMMARY, tables())
     assert evaluation_folder(tmp_path / "run") == tmp_path / "run" / "evaluation"
     assert read_scores(tmp_path / "run").scores.shape == (1, len(SCORE_COLUMNS))
-    write_evaluation(tmp_path / "npo", {"metrics": {}}, tables())
+    write_evaluation(tmp_path / "npo", SUMMARY, tables())
     assert read_evaluation(tmp_path / "npo").name == "npo"
 
 

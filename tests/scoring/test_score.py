@@ -53,6 +53,9 @@ class Bigram(nn.Module):
     def get_output_embeddings(self) -> nn.Module:
         return self.head
 
+    def get_input_embeddings(self) -> nn.Module:
+        return nn.Embedding(self.head.in_features, 1)
+
     def forward(self, input_ids: Tensor, **_: Any) -> Any:
         one_hot = nn.functional.one_hot(input_ids, self.head.in_features).float()
         return type("Output", (), {"logits": self.head(one_hot)})

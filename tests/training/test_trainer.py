@@ -201,7 +201,7 @@ def test_reference_logps_are_those_before_training(
 ) -> None:
     encoder = Encoder(tokenizer)
     expected = [plain_logp(llama, encoder.encode(*one)).item() for one in examples]
-    found = reference.reference_logps(llama, [encoder.encode(*one) for one in examples], 0)
+    found = reference.reference_logps(llama, [encoder.encode(*one) for one in examples])
     assert found.tolist() == pytest.approx(expected, rel=1e-5)
 
 

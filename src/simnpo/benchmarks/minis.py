@@ -54,8 +54,8 @@ def cache_folder() -> Path:
 def mini_models(mini: Mini, cache: Path, seed: int) -> MiniModels:
     """Return Original and Retrain, training what `cache` does not hold.
 
-    Every model is kept under a hash of its data, its settings and the versions of the libraries,
-    so a change in any of them trains anew and nothing stale is ever used.
+    Every model is kept under a hash of its data, its settings and the versions of simnpo and the
+    libraries, so a change in any of them trains anew.
     """
     benchmark = mini.benchmark
     base = _Recipe("base", None, mini.pretraining, mini.pretrain, seed)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-REPORT_FILES = ("report.html", "plots")
+from simnpo.commands.options import Unset
+
+_PLOTS = ("trade_off", "truth_ratios", "history")
+REPORT_FILES = (
+    "report.html",
+    *(f"plots/{name}.{kind}" for name in _PLOTS for kind in ("png", "svg")),
+)
+"""What a report writes."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,7 @@ class Compare:
     """Evaluations' folders, or runs' folders that hold an `evaluation`."""
     out: Path = Path("comparison")
     """Folder for report.html and its plots."""
-    title: str | None = None
+    title: Unset[str] = None
     """Title of the report."""
     overwrite: bool = False
     """Replace the report in --out."""
@@ -30,14 +37,20 @@ class Compare:
         from simnpo.errors import UserError
         from simnpo.report.page import check_comparable, write_report
         from simnpo.report.table import print_table
-        from simnpo.runs import claim
+        from simnpo.runs import check_free, clear
         from simnpo.scoring.evaluation import read_evaluation
 
         if not self.folders:
             raise UserError("give the folders of one or more evaluations.")
         evaluations = [read_evaluation(folder) for folder in self.folders]
+        names = [one.name for one in evaluations]
+        evaluations = [  # two of a name are told apart by their folders
+            one._replace(name=str(folder)) if names.count(one.name) > 1 else one
+            for folder, one in zip(self.folders, evaluations, strict=True)
+        ]
         check_comparable(evaluations)
-        claim(self.out, REPORT_FILES, self.overwrite)
+        check_free(self.out, REPORT_FILES, self.overwrite)
+        clear(self.out, REPORT_FILES)
         print_table(evaluations)
         first = evaluations[0].summary
         title = self.title or f"{first['benchmark']} {first['split'] or ''}".strip()

@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from simnpo.errors import UserError
+
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "simnpo")
 
 
@@ -21,7 +23,7 @@ class Demo:
     split: str = "forget10"
     """What to forget: forget01, forget05 or forget10."""
     methods: tuple[str, ...] = METHODS
-    """Methods to run."""
+    """Methods to run: ga, grad_diff, weighted_grad_diff, idk, idk_dpo, npo, simnpo."""
     evaluate_epochs: int = 0
     """Evaluate every so many epochs while unlearning, for curves in the report; 0 does not."""
     seed: int = 42
@@ -35,25 +37,26 @@ class Demo:
         """Run the demo, print the table, and say where the report is."""
         from dataclasses import replace
 
+        from simnpo import runs
         from simnpo.benchmarks.mini_tofu.settings import mini_tofu_preset, mini_tofu_study
         from simnpo.benchmarks.minis import cache_folder
         from simnpo.demo import run_demo
         from simnpo.models import quiet
         from simnpo.presets import Preset
         from simnpo.report.table import print_table
-        from simnpo.runs import claim
 
         started = time.monotonic()
         quiet()
         presets = []
         for name in self.methods:
+            if name == "retrain" or self.methods.count(name) > 1:
+                raise UserError(f"--methods: {name} is always there, or named twice.")
             preset = mini_tofu_preset(name)
             presets.append(Preset(preset.method, replace(preset.training, seed=self.seed)))
         mini = mini_tofu_study(self.split)
-        folders = ["original", "retrain", *(one.method.title.lower() for one in presets)]
+        self._check_out([preset.method.title.lower() for preset in presets])
         if not self.resume:
-            claim(self.out, ("report.html", "plots", *folders), self.overwrite)
-        command = "simnpo " + " ".join(sys.argv[1:])
+            runs.begin(self.out, "demo", {"split": self.split, "seed": self.seed}, {})
         evaluations = run_demo(
             mini,
             presets,
@@ -62,7 +65,22 @@ class Demo:
             seed=self.seed,
             resume=self.resume,
             evaluate_epochs=self.evaluate_epochs,
-            command=command,
+            command="simnpo " + " ".join(sys.argv[1:]),
         )
+        runs.finish(self.out, {"seconds": round(time.monotonic() - started, 1)})
         print_table(evaluations)
         print(f"Report: {self.out / 'report.html'} ({time.monotonic() - started:.0f} s)")
+
+    def _check_out(self, methods: list[str]) -> None:
+        """Make room in --out; the folders in it are removed only if a demo made them."""
+        from simnpo import runs
+
+        if self.resume and self.overwrite:
+            raise UserError("--resume and --overwrite contradict each other; give one.")
+        ours = (self.out / runs.RUN).is_file() and runs.read_run(self.out)["command"] == "demo"
+        if self.resume and not ours:
+            raise UserError(f"--resume: {self.out} holds no demo; leave --resume out.")
+        names = (runs.RUN, "report.html", "plots", "original", "retrain", *methods)
+        if not self.resume:
+            runs.check_free(self.out, names, self.overwrite and ours)
+            runs.clear(self.out, names)

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from simnpo.commands.options import BenchmarkOptions, OutputOptions, PromptOptions
-from simnpo.config import Precision
+from simnpo.commands.options import BenchmarkOptions, OutputOptions, PromptOptions, Unset
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,55 +22,68 @@ class Evaluate:
     model: str
     """Model to evaluate: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
-    retain_scores: str | None = None
+    retain_scores: Unset[str] = None
     """A retain model's evaluation (its folder) or an official TOFU eval_log_aggregated.json, for
     forget quality; without it forget quality is missing."""
     aggregation: Literal["geometric", "arithmetic"] = "geometric"
     """How truth ratios combine the wrong answers."""
-    max_items: int | None = None
+    max_items: Unset[int] = None
     """Items of each set at most; 300 is the official TOFU cut."""
-    name: str | None = None
+    name: Unset[str] = None
     """Name in tables and reports [the method, else the model's folder]."""
-    precision: Precision = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     """fp32, bf16, or auto: bf16 on a GPU, else fp32."""
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
 
     def run(self) -> None:
         """Evaluate, print the table, and say where the results are."""
-        from simnpo.commands.results import claim_evaluation, show
+        from simnpo.commands.results import check_evaluation, show
         from simnpo.data.encoding import Encoder
-        from simnpo.models import load_model, load_tokenizer, quiet
+        from simnpo.models import load_model, load_tokenizer, quiet, resolve
+        from simnpo.runs import clear
         from simnpo.scoring.evaluate import evaluate_model
-        from simnpo.scoring.evaluation import read_scores, write_evaluation
-        from simnpo.scoring.summary import run_of, summarise
+        from simnpo.scoring.evaluation import (
+            FILES,
+            read_scores,
+            score_files,
+            write_evaluation,
+        )
+        from simnpo.scoring.summary import name_of, run_of, summarise
 
         quiet()
         benchmark = self._benchmark()
-        retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
-        if not claim_evaluation(self.output):
+        origin: dict[str, Any] = {
+            "model": self.model,
+            "benchmark": benchmark.name,
+            "split": benchmark.split,
+            "retain_scores": self.retain_scores,
+            "max_items": self.max_items,
+            "truth_ratio_aggregation": self.aggregation,
+        }
+        scores = Path(self.retain_scores) if self.retain_scores is not None else None
+        if not check_evaluation(self.output, origin, resolve(self.model), *score_files(scores)):
             return
+        retain = read_scores(scores) if scores else None
         started = time.monotonic()
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
         encoder = Encoder(tokenizer, self.prompt.template, self.prompt.max_length)
+        run = run_of(self.model)
         model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
         tables = evaluate_model(model, encoder, benchmark)
-        run: dict[str, Any] = run_of(self.model)
+        del origin["truth_ratio_aggregation"]
         summary = summarise(
             tables,
             retain,
             self.aggregation,
-            name=self.name or (run["run"] or {}).get("method") or Path(self.model).name,
-            benchmark=benchmark.name,
-            split=benchmark.split,
-            model=self.model,
+            name=self.name or name_of(self.model, run),
             template=encoder.template.name,
-            retain_scores=self.retain_scores,
-            max_items=self.max_items,
             max_new_tokens=benchmark.max_new_tokens,
             seconds=round(time.monotonic() - started, 2),
+            **origin,
             **run,
         )
+        clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)
         show(self.output.out)
 

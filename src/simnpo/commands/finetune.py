@@ -10,6 +10,7 @@ from simnpo.commands.options import (
     OutputOptions,
     PromptOptions,
     TrainingOptions,
+    Unset,
 )
 from simnpo.errors import UserError
 
@@ -27,9 +28,9 @@ class Finetune:
     model: str
     """Model to start from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
-    data: str | None = None
+    data: Unset[str] = None
     """Training data: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
-    part: Literal["full", "retain"] | None = None
+    part: Unset[Literal["full", "retain"]] = None
     """Of a --benchmark: full (forget and retain set) makes Original, retain makes Retrain."""
     report_to: str = "none"
     """transformers' logging integrations, by comma: tensorboard, wandb, trackio."""
@@ -63,6 +64,7 @@ class Finetune:
             prompt=self.prompt,
             output=self.output,
             report_to=self.report_to,
+            inputs=(self.data,),
         ).run()
 
     def _examples(self) -> "tuple[Example, ...]":

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from simnpo.commands.options import OutputOptions
+from simnpo.commands.options import OutputOptions, Unset
 
 
 @dataclass(frozen=True)
@@ -21,29 +21,39 @@ class Metrics:
     scores: Path
     """An evaluation's folder, or an official TOFU eval_log_aggregated.json."""
     output: OutputOptions
-    retain_scores: Path | None = None
+    retain_scores: Unset[Path] = None
     """The same of a retain model, for forget quality."""
     aggregation: Literal["geometric", "arithmetic"] = "geometric"
     """How truth ratios combine the wrong answers."""
-    name: str | None = None
+    name: Unset[str] = None
     """Name in tables and reports [that of the scores]."""
 
     def run(self) -> None:
         """Compute the metrics, print the table, and say where the results are."""
-        from simnpo.commands.results import claim_evaluation, show
+        from simnpo.commands.results import check_evaluation, show
         from simnpo.files import read_json
+        from simnpo.runs import clear
         from simnpo.scoring.evaluation import (
+            FILES,
             SUMMARY,
             evaluation_folder,
             read_scores,
+            score_files,
             write_evaluation,
         )
         from simnpo.scoring.summary import summarise
 
+        retain_scores = str(self.retain_scores) if self.retain_scores else None
+        wanted = {
+            "scores": str(self.scores),
+            "retain_scores": retain_scores,
+            "truth_ratio_aggregation": self.aggregation,
+        }
+        read = (*score_files(self.scores), *score_files(self.retain_scores))
+        if not check_evaluation(self.output, wanted, *read):
+            return
         tables = read_scores(self.scores)
         retain = read_scores(self.retain_scores) if self.retain_scores else None
-        if not claim_evaluation(self.output):
-            return
         origin = {"name": self.scores.stem, "benchmark": self.benchmark, "split": None}
         if self.scores.is_dir():
             stored = read_json(evaluation_folder(self.scores) / SUMMARY)
@@ -51,11 +61,8 @@ class Metrics:
             origin |= {key: stored[key] for key in kept if key in stored}
         if self.name:
             origin["name"] = self.name
-        origin |= {"scores": str(self.scores), "retain_scores": _text(self.retain_scores)}
+        origin |= {"scores": str(self.scores), "retain_scores": retain_scores}
         summary = summarise(tables, retain, self.aggregation, **origin)
+        clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)
         show(self.output.out)
-
-
-def _text(path: Path | None) -> str | None:
-    return str(path) if path else None

@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import tyro
 
 from simnpo.config import Precision, Schedule, TrainingConfig
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
+
+
+T = TypeVar("T")
+Unset = Annotated[T | None, tyro.conf.arg(help_behavior_hint="")]
+"""An option whose default stands in its own text, in brackets, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,8 @@ class PromptOptions:
     """How a question becomes a prompt."""
 
     template: str = "auto"
-    r"""auto (the tokenizer's chat template, else plain), chat, plain, llama2 (TOFU's format for
-    Llama-2), or a text such as "Q: {question}\\nA: {answer}"."""
+    r"""auto (the tokenizer's chat template, else plain), chat, plain, llama2 (TOFU's for Llama-2),
+    or a text such as "Q: {question}\nA: {answer}"."""
     max_length: int = 512
     """Tokens of a question with its answer at most; longer answers are shortened and counted."""
     trust_remote_code: bool = False
@@ -52,11 +59,11 @@ class ColumnOptions:
 class BenchmarkOptions:
     """A benchmark in the place of your files."""
 
-    benchmark: str | None = None
+    benchmark: Unset[str] = None
     """tofu or mini-tofu: fills in the data and the paper's settings."""
-    split: str | None = None
-    """What to forget: forget01, forget05 or forget10."""
-    data_dir: str | None = None
+    split: Unset[str] = None
+    """What to forget: forget01, forget05 or forget10 [tofu forget05, mini-tofu forget10]."""
+    data_dir: Unset[str] = None
     """Folder with the benchmark's files; without it they come from the hub."""
 
     def load(self) -> "Benchmark":
@@ -76,31 +83,32 @@ class BenchmarkOptions:
 class TrainingOptions:
     """Training; what is not given is the benchmark's, else the paper's for TOFU."""
 
-    epochs: float | None = None
+    epochs: Unset[float] = None
     """Passes over the forget set (over the data, in finetune) [10; finetune 5]."""
-    learning_rate: float | None = None
+    learning_rate: Unset[float] = None
     """Peak learning rate of AdamW [1e-5]."""
-    batch_size: int | None = None
+    batch_size: Unset[int] = None
     """Examples per optimizer step, of the forget set and as many of the retain set [32]."""
-    micro_batch_size: int | None = None
+    micro_batch_size: Unset[int] = None
     """Examples per forward pass and device; gradients accumulate up to --batch-size [8]."""
-    weight_decay: float | None = None
+    weight_decay: Unset[float] = None
     """AdamW's weight decay [0.01]."""
-    warmup_epochs: float | None = None
+    warmup_epochs: Unset[float] = None
     """Epochs over which the learning rate rises from 0 [1]."""
-    schedule: Schedule | None = None
+    schedule: Unset[Schedule] = None
     """What follows the warm-up: a linear decay to 0, or a constant rate [linear]."""
-    max_grad_norm: float | None = None
+    max_grad_norm: Unset[float] = None
     """Gradients are scaled down to this norm; 0 leaves them [1]."""
-    precision: Precision | None = None
-    """fp32, bf16 (weights too), mixed (bf16 compute), or auto: bf16 on a GPU, else fp32 [auto]."""
-    gradient_checkpointing: bool | None = None
+    precision: Unset[Precision] = None
+    """fp32, mixed (fp32 weights, bf16 compute), bf16 (weights too), or auto: on a GPU mixed (bf16
+    with LoRA), else fp32 [auto]."""
+    gradient_checkpointing: Unset[bool] = None
     """Recompute activations to save memory [False]."""
-    group_by_length: bool | None = None
+    group_by_length: Unset[bool] = None
     """Make batches of examples of like length, which saves padding [False]."""
-    checkpoint_epochs: int | None = None
+    checkpoint_epochs: Unset[int] = None
     """Epochs between checkpoints to resume from; 0 writes none [1]."""
-    seed: int | None = None
+    seed: Unset[int] = None
     """Seed of every random choice [42]."""
 
     def over(self, preset: TrainingConfig) -> TrainingConfig:

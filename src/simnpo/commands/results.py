@@ -1,24 +1,43 @@
 """How the commands that evaluate guard their output folder and show what they made."""
 
 from pathlib import Path
+from typing import Any
 
 from simnpo.commands.options import OutputOptions
+from simnpo.errors import UserError
 
 
-def claim_evaluation(output: OutputOptions) -> bool:
-    """Make `output.out` ready for an evaluation; return False where one is there to go on from.
+def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any) -> bool:
+    """Return whether an evaluation is to be made in `output.out`.
+
+    Args:
+        output: where to.
+        origin: what the evaluation depends on, by the keys of `summary.json`.
+        inputs: files and folders that are read.
 
     Raises:
-        UserError: one is there, and neither --resume nor --overwrite was given.
+        UserError: one is there and neither --resume nor --overwrite was given, or --resume was and
+            it is of something else.
     """
-    from simnpo.runs import claim
+    from simnpo.files import read_json
+    from simnpo.runs import check_free
     from simnpo.scoring.evaluation import FILES, SUMMARY
 
-    if output.resume and (output.out / SUMMARY).is_file():
-        print(f"Nothing to do: {output.out} is finished.")
-        return False
-    claim(output.out, FILES, output.overwrite or output.resume)
-    return True
+    path = output.out / SUMMARY
+    if output.resume and output.overwrite:
+        raise UserError("--resume and --overwrite contradict each other; give one.")
+    if not (output.resume and path.is_file()):
+        check_free(output.out, FILES, output.overwrite or output.resume, inputs)
+        return True
+    stored = read_json(path)
+    for key, value in origin.items():
+        if stored.get(key) != value:
+            raise UserError(
+                f"--resume: {path} is of another evaluation: {key} was {stored.get(key)!r} and is "
+                f"{value!r}."
+            )
+    print(f"Nothing to do: {output.out} is finished.")
+    return False
 
 
 def show(folder: Path) -> None:

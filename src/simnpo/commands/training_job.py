@@ -1,10 +1,12 @@
 """What `unlearn` and `finetune` share: the run's folder, its record, the training, the report."""
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.options import LoraOptions, OutputOptions, PromptOptions
+from simnpo.errors import Interrupted, TrainingDiverged, UserError
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -27,6 +29,8 @@ class TrainingJob:
     prompt: PromptOptions
     output: OutputOptions
     report_to: str
+    inputs: tuple[str | None, ...]
+    """Files that are read, beside the model: never to be overwritten."""
 
     def run(self, callbacks: Callable[[Any], Sequence["TrainerCallback"]] | None = None) -> None:
         """Train in `output.out` and say where the model is.
@@ -39,36 +43,66 @@ class TrainingJob:
         """
         from simnpo import runs
         from simnpo.config import LoraConfig
-        from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, quiet
+        from simnpo.models import (
+            MODEL_FOLDER,
+            is_adapter,
+            load_model,
+            load_tokenizer,
+            quiet,
+            resolve,
+            training_precision,
+        )
         from simnpo.scoring.history import HISTORY
+        from simnpo.training.checkpoints import remove_checkpoints
         from simnpo.training.run import FILES, train_model
 
         quiet()
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise UserError("training on several processes is not supported yet; start one.")
         out, trust = self.output.out, self.prompt.trust_remote_code
         lora = LoraConfig(self.lora.lora_rank, self.lora.lora_alpha, self.lora.lora_merge)
+        precision = training_precision(self.training.precision, lora.rank > 0)
+        training = replace(self.training, precision=precision)
         config, data = self._config(), self._fingerprints()
+        names = (runs.RUN, HISTORY, *FILES)
+        if self.output.resume and self.output.overwrite:
+            raise UserError("--resume and --overwrite contradict each other; give one.")
         if not self.output.resume:
-            runs.claim(out, (runs.RUN, HISTORY, *FILES), self.output.overwrite)
+            runs.check_free(out, names, self.output.overwrite, (resolve(self.model), *self.inputs))
         elif not runs.check_resumable(out, self.command, config, data):
             print(f"Nothing to do: {out} is finished.")
             return
+        if lora.rank and not lora.merge and is_adapter(self.model):
+            raise UserError(
+                f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "
+                "add --lora-merge."
+            )
         tokenizer = load_tokenizer(self.model, trust)
-        model = load_model(self.model, self.training.precision, trust)
+        model = load_model(self.model, precision, trust)
         if not self.output.resume:
+            runs.clear(out, names)
             runs.begin(out, self.command, config, data)
-        results = train_model(
-            model,
-            tokenizer,
-            self.method,
-            self.data,
-            self.training,
-            out,
-            lora=lora,
-            resume=self.output.resume,
-            report_to=self.report_to,
-            callbacks=callbacks(tokenizer) if callbacks else (),
-        )
+        try:
+            results = train_model(
+                model,
+                tokenizer,
+                self.method,
+                self.data,
+                training,
+                out,
+                lora=lora,
+                resume=self.output.resume,
+                report_to=self.report_to,
+                callbacks=callbacks(tokenizer) if callbacks else (),
+            )
+        except (TrainingDiverged, Interrupted):
+            raise
+        except UserError:
+            if not self.output.resume:  # nothing was trained: leave nothing in the way
+                runs.clear(out, names)
+            raise
         runs.finish(out, results)
+        remove_checkpoints(out)
         print(
             f"{self.method.title}: {results['steps']} steps in {results['seconds']:.0f} s, "
             f"peak memory {results['peak_memory_mib']:.0f} MiB."

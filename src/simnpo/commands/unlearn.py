@@ -12,6 +12,7 @@ from simnpo.commands.options import (
     OutputOptions,
     PromptOptions,
     TrainingOptions,
+    Unset,
 )
 from simnpo.errors import UserError
 
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 class MethodOptions:
     """The method's settings; what is not given is the benchmark's, else the paper's."""
 
-    beta: float | None = None
+    beta: Unset[float] = None
     """Temperature of simnpo, npo and idk_dpo [simnpo 2.5, npo 0.1, idk_dpo 0.1]."""
-    gamma: float | None = None
+    gamma: Unset[float] = None
     """Reward margin of simnpo [0]."""
-    forget_weight: float | None = None
+    forget_weight: Unset[float] = None
     """Weight of the forget loss [simnpo 0.1375, else 1]."""
-    retain_weight: float | None = None
+    retain_weight: Unset[float] = None
     """Weight of the retain loss [1]."""
-    retain_loss: str | None = None
+    retain_loss: Unset[str] = None
     """none, nll, or kl (KL divergence from the original model) [ga none, else nll]."""
 
 
@@ -49,15 +50,15 @@ class Unlearn:
     output: OutputOptions
     method: str = "simnpo"
     """simnpo, npo, ga, grad_diff, weighted_grad_diff, idk, idk_dpo, or retrain (from a base)."""
-    forget: str | None = None
+    forget: Unset[str] = None
     """Forget set: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
-    retain: str | None = None
+    retain: Unset[str] = None
     """Retain set, likewise. Not needed by a method whose retain loss is none."""
-    refusals: str | None = None
-    """Text file of refusals, one a line, for idk and idk_dpo [the benchmark's]."""
+    refusals: Unset[str] = None
+    """Text file of refusals, one a line, for idk and idk_dpo [the benchmark's, else 20 of ours]."""
     evaluate_epochs: int = 0
     """Evaluate the benchmark every so many epochs while training; 0 does not."""
-    retain_scores: str | None = None
+    retain_scores: Unset[str] = None
     """Evaluation of a retain model, for forget quality in those evaluations."""
     report_to: str = "none"
     """transformers' logging integrations, by comma: tensorboard, wandb, trackio."""
@@ -75,6 +76,7 @@ class Unlearn:
         from simnpo.objectives import configure
         from simnpo.presets import unlearning_preset
 
+        self._check_watch()
         name = self.benchmark.benchmark
         preset = unlearning_preset(name, self.benchmark.split, self.method)
         method = configure(preset.method, **given(self.settings))
@@ -88,10 +90,12 @@ class Unlearn:
             prompt=self.prompt,
             output=self.output,
             report_to=self.report_to,
+            inputs=(self.forget, self.retain, self.refusals, self.retain_scores),
         )
         job.run(self._watch)
 
     def _data(self, method: "Method") -> "TrainingData":
+        from simnpo.benchmarks.mini_tofu.words import REFUSALS
         from simnpo.data.examples import load_examples, shared_questions
         from simnpo.data.rows import read_lines
         from simnpo.training.run import TrainingData
@@ -124,10 +128,18 @@ class Unlearn:
         return TrainingData(
             forget if method.forget else (),
             retain if method.retain else (),
-            refusals,
+            refusals or REFUSALS,
             self.prompt.template,
             self.prompt.max_length,
         )
+
+    def _check_watch(self) -> None:
+        if self.evaluate_epochs < 0:
+            raise UserError(f"--evaluate-epochs must be at least 0, got {self.evaluate_epochs}.")
+        if self.retain_scores and not self.evaluate_epochs:
+            raise UserError("--retain-scores does nothing without --evaluate-epochs.")
+        if self.evaluate_epochs and not self.benchmark.benchmark:
+            raise UserError("--evaluate-epochs evaluates a benchmark: give --benchmark.")
 
     def _watch(self, tokenizer: Any) -> "list[EvaluateWhileTraining]":
         from simnpo.data.encoding import Encoder
@@ -135,11 +147,7 @@ class Unlearn:
         from simnpo.training.watch import EvaluateWhileTraining
 
         if not self.evaluate_epochs:
-            if self.retain_scores:
-                raise UserError("--retain-scores does nothing without --evaluate-epochs.")
             return []
-        if not self.benchmark.benchmark:
-            raise UserError("--evaluate-epochs evaluates a benchmark: give --benchmark.")
         retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
         return [
             EvaluateWhileTraining(

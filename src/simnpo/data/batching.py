@@ -21,10 +21,11 @@ class Batch(TypedDict):
     answer_mask: Bool[Tensor, "rows time"]
 
 
-def pad(encoded: Sequence[Encoded], pad_id: int) -> Batch:
+def pad(encoded: Sequence[Encoded], pad_id: int = 0) -> Batch:
     """Right-pad `encoded` to its longest sequence.
 
-    `pad_id` may equal the end-of-sequence id, or any other: it is masked by position.
+    Any `pad_id` that the model knows does, the end-of-sequence id or another: padding is told by
+    position. A tokenizer's own pad token is not asked for, since it may lie outside the embedding.
     """
     width = max(len(one.ids) for one in encoded)
     ids = torch.full((len(encoded), width), pad_id, dtype=torch.long)
@@ -50,8 +51,3 @@ def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]
         else:
             batches.append([index])
     return batches
-
-
-def pad_id_of(pad_token_id: int | None) -> int:
-    """Return an id to pad with; any will do, since padding is masked by position."""
-    return 0 if pad_token_id is None else pad_token_id

@@ -62,6 +62,10 @@ def text_of(row: Row, column: str) -> str:
         raise UserError(f"{row.place}: {column!r} must be text, got {value!r:.80}.")
     if not value.strip():
         raise UserError(f"{row.place}: {column!r} is empty.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{row.place}: {column!r} is no valid text ({error.reason}).") from None
     return value
 
 

@@ -32,6 +32,8 @@ def read_rows(source: str) -> list[Row]:
         rows = read_file(path)
     elif path.is_dir():
         raise UserError(f"{source} is a folder; give the file in it.")
+    elif path.suffix and source.count("/") != 1:
+        raise UserError(f"{source} does not exist (expected .jsonl, .json or .parquet).")
     elif path.suffix in {".json", ".jsonl", ".parquet"}:
         raise UserError(f"{source} does not exist.")
     else:
@@ -89,8 +91,9 @@ def _json_rows(path: Path) -> Iterator[Row]:
     if text.lstrip().startswith("["):
         try:
             records = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}, line {error.lineno}: not JSON ({error.msg}).") from None
+        except (ValueError, RecursionError) as error:
+            line = getattr(error, "lineno", 1)
+            raise UserError(f"{path}, line {line}: not JSON ({_reason(error)}).") from None
         places = [f"{path}, record {n}" for n in range(1, len(records) + 1)]
     else:
         records, places = [], []
@@ -100,13 +103,20 @@ def _json_rows(path: Path) -> Iterator[Row]:
                 place = f"{path}, line {number}"
                 try:
                     records.append(json.loads(line))
-                except json.JSONDecodeError as error:
-                    raise UserError(f"{place}: not JSON ({error.msg}).") from None
+                except (ValueError, RecursionError) as error:
+                    raise UserError(
+                        f"{place}: not JSON ({_reason(error)}). A file holds one object a line, or "
+                        "a list of them."
+                    ) from None
                 places.append(place)
     for place, record in zip(places, records, strict=True):
         if not isinstance(record, dict):
             raise UserError(f"{place}: expected an object with named columns, got {record!r:.80}.")
         yield Row(place, record)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "msg", None) or str(error)
 
 
 def _hub_rows(source: str) -> Iterator[Row]:

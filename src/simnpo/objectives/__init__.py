@@ -31,7 +31,7 @@ class Method:
 
     def __post_init__(self) -> None:
         if self.forget is None and self.retain is None:
-            raise UserError(f"{self.title} without a retain loss has nothing to minimise.")
+            raise UserError(f"{self.title} needs a forget or a retain objective to minimise.")
         for name in ("forget_weight", "retain_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be at least 0, got {getattr(self, name)}.")

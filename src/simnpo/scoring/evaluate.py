@@ -20,7 +20,9 @@ def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables
     plain = model.get_base_model() if hasattr(model, "get_base_model") else model
     was_training = plain.training
     plain.eval()
-    scores = score(plain, encoder, benchmark.evaluation)
-    answers = generate(plain, encoder, benchmark.evaluation, benchmark.max_new_tokens)
-    plain.train(was_training)
+    try:
+        scores = score(plain, encoder, benchmark.evaluation)
+        answers = generate(plain, encoder, benchmark.evaluation, benchmark.max_new_tokens)
+    finally:
+        plain.train(was_training)
     return Tables(scores, answers)

@@ -55,6 +55,14 @@ def read_scores(source: Path) -> Tables:
     return read_tables(evaluation_folder(source))
 
 
+def score_files(source: Path | None) -> tuple[Path, ...]:
+    """Return the files that `read_scores` reads, those that are there."""
+    if source is None or source.is_file():
+        return (source,) if source else ()
+    candidates = (folder / name for folder in (source, source / EVALUATION) for name in FILES)
+    return tuple(path for path in candidates if path.is_file())
+
+
 def evaluation_folder(folder: Path) -> Path:
     """Return `folder`, or the evaluation in it where it is a run's folder.
 
@@ -77,4 +85,7 @@ def read_evaluation(folder: Path, name: str | None = None) -> Evaluation:
     """
     folder = evaluation_folder(folder)
     summary = read_json(folder / SUMMARY)
+    needed = ("benchmark", "split", "truth_ratio_aggregation", "metrics", "notes")
+    if not isinstance(summary, dict) or any(key not in summary for key in needed):
+        raise UserError(f"{folder / SUMMARY} is no summary of an evaluation of simnpo.")
     return Evaluation(name or summary.get("name") or folder.name, summary, read_tables(folder))

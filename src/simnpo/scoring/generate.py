@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from simnpo.benchmarks.base import Item
-from simnpo.data.batching import pad_id_of, token_budget_batches
+from simnpo.data.batching import token_budget_batches
 from simnpo.data.encoding import Encoder
 from simnpo.progress import progress
 from simnpo.scoring.tables import GENERATION_COLUMNS
@@ -49,7 +49,6 @@ def generate(
                 [prompts[row] for row in batch],
                 max_new_tokens,
                 stop_ids,
-                pad_id_of(encoder.tokenizer.pad_token_id),
             )
             texts = encoder.tokenizer.batch_decode(new, skip_special_tokens=True)
             for row, text in zip(batch, texts, strict=True):
@@ -73,13 +72,13 @@ def _stop_ids(model: Any, encoder: Encoder) -> frozenset[int]:
     return frozenset(one for one in ids if one is not None)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def greedy(
     model: Any,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     stop_ids: frozenset[int],
-    pad_id: int,
+    pad_id: int = 0,
 ) -> list[list[int]]:
     """Continue each prompt with the likeliest tokens, up to a stop token (left out).
 

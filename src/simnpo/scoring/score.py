@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from simnpo.benchmarks.base import Item
-from simnpo.data.batching import pad, pad_id_of, token_budget_batches
+from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
-from simnpo.logprobs import answer_logits, spread
+from simnpo.logprobs import answer_logits, check_ids, spread
 from simnpo.progress import progress
 from simnpo.scoring.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS
 
@@ -48,13 +48,13 @@ def score(
         UserError: an answer is empty or cut away wholly by the length limit.
     """
     rows = list(_rows(encoder, evaluation))
+    check_ids(model, [row.encoded for row in rows])
     where = next(model.parameters()).device
-    pad_id = pad_id_of(encoder.tokenizer.pad_token_id)
     statistics: list[tuple[float, ...]] = [()] * len(rows)
     with progress("Scoring", len(rows)) as advance:
         lengths = [len(row.encoded.ids) for row in rows]
         for batch_rows in token_budget_batches(lengths, tokens_per_batch):
-            batch: Any = pad([rows[row].encoded for row in batch_rows], pad_id)
+            batch: Any = pad([rows[row].encoded for row in batch_rows])
             batch = {key: value.to(where) for key, value in batch.items()}
             for row, values in zip(batch_rows, _statistics(model, batch), strict=True):
                 statistics[row] = values

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from simnpo.files import read_json
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.metrics.truth_ratio import Aggregation
-from simnpo.runs import RUN, versions
+from simnpo.runs import RUN, read_run, versions
 from simnpo.scoring.history import HISTORY, read_history
 from simnpo.scoring.tables import Tables
 
@@ -49,10 +48,20 @@ def run_of(model: str) -> dict[str, Any]:
     folder = Path(model)
     if not (folder / RUN).is_file():
         return {"run": None, "history": []}
-    record = read_json(folder / RUN)
+    record = read_run(folder)
     run = {
+        "command": record["command"],
         "method": record["config"].get("method"),
         "settings": record["config"],
         "seconds": record.get("seconds"),
     }
     return {"run": run, "history": read_history(folder / HISTORY)}
+
+
+def name_of(model: str, run: dict[str, Any]) -> str:
+    """Return what to call a model: its method if it was unlearned, else its folder's name.
+
+    A fine-tuned model goes by its folder, since Original and Retrain are both made so.
+    """
+    made: dict[str, Any] = run["run"] or {}
+    return str(made["method"]) if made.get("command") == "unlearn" else Path(model).name

@@ -1,4 +1,4 @@
-"""Callbacks of a run: its progress bar, and Ctrl-C as a request to stop after the step."""
+"""Callbacks of a run: progress, Ctrl-C as a request to stop after the step, and a guard."""
 
 import signal
 from collections.abc import Iterator
@@ -6,9 +6,12 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
+from simnpo.errors import TrainingDiverged
 from simnpo.progress import Advance, progress
+from simnpo.training.terms import PairedDataset
 
 
 class ShowProgress(TrainerCallback):
@@ -59,3 +62,25 @@ class StopOnInterrupt(TrainerCallback):
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+class StepGuard(TrainerCallback):
+    """Tells the dataset its epoch, and stops before a step whose gradient is not finite."""
+
+    def __init__(self, pairs: PairedDataset):
+        """Watch over the training on `pairs`."""
+        self._pairs = pairs
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Set the epoch that decides which rows are paired."""
+        self._pairs.epoch = int(state.epoch or 0)
+
+    def on_pre_optimizer_step(
+        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+    ) -> None:
+        """Refuse the step if its gradient is NaN or infinite."""
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        if not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
+            raise TrainingDiverged(
+                f"a gradient became NaN or infinite at step {state.global_step + 1}."
+            )

@@ -17,9 +17,7 @@ from simnpo.progress import progress
 TOKENS_PER_BATCH = 8192
 
 
-def reference_logps(
-    model: nn.Module, encoded: Sequence[Encoded], pad_id: int
-) -> Float[Tensor, " n"]:
+def reference_logps(model: nn.Module, encoded: Sequence[Encoded]) -> Float[Tensor, " n"]:
     """Return each answer's summed log-probability under `model`, in nats, on the CPU."""
     where = next(model.parameters()).device
     logps = torch.empty(len(encoded))
@@ -27,7 +25,7 @@ def reference_logps(
     model.eval()
     with progress("Reference log-probs", len(encoded)) as advance:
         for rows in token_budget_batches([len(one.ids) for one in encoded], TOKENS_PER_BATCH):
-            batch = pad([encoded[row] for row in rows], pad_id)
+            batch = pad([encoded[row] for row in rows])
             moved: Any = {key: value.to(where) for key, value in batch.items()}  # type: ignore[attr-defined]
             logps[rows] = sum_logprobs(model, moved).cpu()
             advance(len(rows))
@@ -55,6 +53,8 @@ class FrozenReference:
                 return
             was_training = self._adapted.training
             self._adapted.eval()
-            with self._adapted.disable_adapter():
-                yield self._adapted
-            self._adapted.train(was_training)
+            try:
+                with self._adapted.disable_adapter():
+                    yield self._adapted
+            finally:
+                self._adapted.train(was_training)

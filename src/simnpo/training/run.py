@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import resource
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments, set_seed
 from transformers.integrations import get_reporting_integration_callbacks
 
 from simnpo.config import LoraConfig, TrainingConfig
@@ -21,12 +23,12 @@ from simnpo.files import write_text
 from simnpo.models import MODEL_FOLDER, save_model
 from simnpo.objectives import Method
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
-from simnpo.training.checkpoints import last_checkpoint, remove_checkpoints
+from simnpo.training.checkpoints import last_checkpoint
 from simnpo.training.terms import cut_answers
 from simnpo.training.trainer import UnlearnTrainer
 
 LOG, LAST_GOOD = "log.jsonl", "last_good_model"
-FILES = (MODEL_FOLDER, LAST_GOOD, "checkpoint-*", LOG)
+FILES = (MODEL_FOLDER, LAST_GOOD, "checkpoint-*", LOG, ".*.partial")
 """What a training run writes, beside `run.json`."""
 
 
@@ -54,11 +56,11 @@ def train_model(
     report_to: str = "none",
     callbacks: Sequence[TrainerCallback] = (),
 ) -> dict[str, Any]:
-    """Train `model` and save it as `out/model`.
+    """Train `model` and save it as `out/model`; checkpoints are left for the caller to remove.
 
     Returns:
-        What `run.json` records: steps, seconds, the mean losses, peak memory in MiB, and how many
-        answers the length limit shortened.
+        What `run.json` records: steps, the checkpoint it was resumed from, seconds since then, the
+        mean loss, peak memory in MiB, and how many answers the length limit shortened.
 
     Raises:
         TrainingDiverged: the loss or a gradient became NaN or infinite; `out` then holds a
@@ -66,6 +68,7 @@ def train_model(
         Interrupted: Ctrl-C; `out` holds a checkpoint.
         UserError: see `UnlearnTrainer`.
     """
+    set_seed(config.seed)
     if lora and lora.rank:
         model = add_adapters(model, lora)
     if config.gradient_checkpointing:
@@ -102,13 +105,19 @@ def train_model(
             f"{last_checkpoint(out)} is kept. Continue with the same command and --resume."
         )
     seconds = time.monotonic() - started
+    if not all(torch.isfinite(weights).all() for weights in trainer.model.parameters()):
+        raise TrainingDiverged(
+            f"the last step, {trainer.state.global_step}, left weights that are NaN or infinite. "
+            "Try a lower --learning-rate."
+        )
     trained = trainer.model.merge_and_unload() if lora and lora.merge else trainer.model
     save_model(trained, tokenizer, out / MODEL_FOLDER)
-    remove_checkpoints(out)
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return {
         "steps": trainer.state.global_step,
+        "resumed_from": checkpoint.name if checkpoint else None,
         "seconds": round(seconds, 2),
-        "training_loss": trainer.state.log_history[-1].get("train_loss"),
+        "training_loss": sum(losses) / len(losses) if losses else None,
         "peak_memory_mib": _peak_memory_mib(),
         "shortened_answers": cut_answers(trainer.terms),
     }
@@ -122,7 +131,7 @@ def arguments(
     Raises:
         UserError: the batch size does not part evenly, or a logger is not installed.
     """
-    devices = max(1, torch.cuda.device_count())
+    devices = int(os.environ.get("WORLD_SIZE", "1"))  # set by accelerate launch
     accumulation = config.accumulation(devices)
     micro = min(config.micro_batch_size, config.batch_size)
     steps_per_epoch = math.ceil(math.ceil(primary / (micro * devices)) / accumulation)
@@ -130,7 +139,7 @@ def arguments(
     loggers = [] if report_to == "none" else report_to.split(",")
     try:
         get_reporting_integration_callbacks(loggers)
-        return TrainingArguments(
+        made = TrainingArguments(
             str(out),
             num_train_epochs=config.epochs,
             learning_rate=config.learning_rate,
@@ -153,6 +162,10 @@ def arguments(
         )
     except (ImportError, ValueError, RuntimeError) as error:
         raise UserError(f"transformers refuses these settings: {error}") from None
+    # One process drives one GPU: several in one process would mean torch's DataParallel, which
+    # copies the model at every step.
+    made._n_gpu = min(made.n_gpu, 1)
+    return made
 
 
 def add_adapters(model: Any, lora: LoraConfig) -> Any:
@@ -172,7 +185,7 @@ def _keep_last_good(trainer: UnlearnTrainer, out: Path) -> str:
         return "No step was made, so the model is as it was."
     save_model(trainer.model, trainer.processing_class, out / LAST_GOOD)
     return (
-        f"The last good weights, of step {step}, are in {out / LAST_GOOD}. "
+        f"The last good weights, from before that step, are in {out / LAST_GOOD}. "
         "Try a lower --learning-rate."
     )
 
@@ -180,4 +193,5 @@ def _keep_last_good(trainer: UnlearnTrainer, out: Path) -> str:
 def _peak_memory_mib() -> float:
     if torch.cuda.is_available():
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10, 1)
+    unit = 1 if sys.platform == "darwin" else 2**10  # macOS counts bytes
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)

@@ -122,9 +122,8 @@ def _permutation(seed: int, term: int, pass_number: int, length: int) -> list[in
 class Collator:
     """Puts the rows of all terms and answers into one padded batch, for one forward pass."""
 
-    def __init__(self, terms: Sequence[Term], pad_id: int):
+    def __init__(self, terms: Sequence[Term]):
         self.terms = terms
-        self.pad_id = pad_id
 
     def __call__(self, pairs: Sequence[tuple[int, ...]]) -> dict[str, Any]:
         """Return the batch, and under `rows` each term's row numbers, shape (batch, terms)."""
@@ -135,4 +134,4 @@ class Collator:
             for pair in pairs
         ]
         rows: Tensor = torch.tensor(pairs)
-        return {**pad(encoded, self.pad_id), "rows": rows}
+        return {**pad(encoded), "rows": rows}

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from simnpo.data.batching import pad_id_of
 from simnpo.data.encoding import MAX_LENGTH, Encoder
 from simnpo.data.examples import Example
 from simnpo.errors import TrainingDiverged
-from simnpo.logprobs import answer_logits, output_head, spread
+from simnpo.logprobs import answer_logits, check_ids, output_head, spread
 from simnpo.objectives import Method
 from simnpo.objectives.base import Forward, Scored
+from simnpo.training.callbacks import StepGuard
 from simnpo.training.reference import FrozenReference, reference_logps
 from simnpo.training.sampling import LengthGroupedSampler
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
@@ -65,7 +65,9 @@ class UnlearnTrainer(Trainer):
         self.terms: list[Term] = build_terms(
             method, forget, retain, encoder, refusals, seed=args.seed
         )
-        self._pad_id = pad_id_of(tokenizer.pad_token_id)
+        check_ids(
+            model, [one for term in self.terms for rows in term.encoded.values() for one in rows]
+        )
         self._pairs = PairedDataset(self.terms, args.seed)
         self._group_by_length = group_by_length
         self._reference_logps: dict[tuple[str, str], Tensor] = {}
@@ -78,9 +80,9 @@ class UnlearnTrainer(Trainer):
             model=model,
             args=args,
             train_dataset=self._pairs,
-            data_collator=Collator(self.terms, self._pad_id),
+            data_collator=Collator(self.terms),
             processing_class=tokenizer,
-            callbacks=[_StepGuard(self._pairs), *(callbacks or [])],
+            callbacks=[StepGuard(self._pairs), *(callbacks or [])],
         )
         # The loss here is a mean over the whole optimizer step, by our own count of examples.
         self.model_accepts_loss_kwargs = True
@@ -98,10 +100,8 @@ class UnlearnTrainer(Trainer):
         for term in self.terms:
             if term.objective.needs_reference_logps:
                 for answer, encoded in term.encoded.items():
-                    self._reference_logps[term.name, answer] = reference_logps(
-                        self.model, encoded, self._pad_id
-                    )
-            if term.objective.needs_distributions and self._frozen is None:
+                    self._reference_logps[term.name, answer] = reference_logps(self.model, encoded)
+            if term.objective.needs_distributions:
                 self._frozen = FrozenReference(self.model)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
@@ -183,22 +183,3 @@ class UnlearnTrainer(Trainer):
             self._term_sums.zero_()
             self._steps_summed = 0
         super().log(logs, *args, **kwargs)
-
-
-class _StepGuard(TrainerCallback):
-    """Tells the dataset its epoch, and stops before a step whose gradient is not finite."""
-
-    def __init__(self, pairs: PairedDataset):
-        self._pairs = pairs
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._pairs.epoch = int(state.epoch or 0)
-
-    def on_pre_optimizer_step(
-        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
-    ) -> None:
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        if not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
-            raise TrainingDiverged(
-                f"a gradient became NaN or infinite at step {state.global_step + 1}."
-            )

@@ -1,5 +1,7 @@
 """How the models of `mini-tofu` are made, and the tuned settings of each method on it."""
 
+from dataclasses import replace
+
 from simnpo.benchmarks.mini_tofu.build import mini_tofu, pretraining, rehearsal
 from simnpo.benchmarks.mini_tofu.model import build_tokenizer, model_config
 from simnpo.benchmarks.minis import Mini
@@ -34,8 +36,16 @@ UNLEARN = TrainingConfig(
     precision="fp32",
     checkpoint_epochs=0,
 )
+# What benchmarks/tune_mini_tofu.py picked, the same budget and rule for every method:
+# docs/results/mini_tofu_grid.csv.
 TUNED: dict[str, dict[str, float]] = {
-    "simnpo": {"forget_weight": 1.0},
+    "ga": {"learning_rate": 2.563e-4},
+    "grad_diff": {"learning_rate": 2e-3, "forget_weight": 0.01},
+    "weighted_grad_diff": {"learning_rate": 2e-3, "forget_weight": 0.1},
+    "idk": {"learning_rate": 2e-3, "forget_weight": 0.01},
+    "idk_dpo": {"beta": 0.05, "forget_weight": 2.0},
+    "npo": {"beta": 0.5, "forget_weight": 1.0},
+    "simnpo": {"beta": 2.5, "forget_weight": 2.0},
 }
 
 
@@ -45,7 +55,11 @@ def mini_tofu_preset(method: str) -> Preset:
     Raises:
         UserError: an unknown method.
     """
-    return Preset(build_method(method, **TUNED.get(method, {})), UNLEARN)
+    if method == "retrain":
+        return Preset(build_method(method), FINETUNE)
+    settings = dict(TUNED.get(method, {}))
+    rate = settings.pop("learning_rate", UNLEARN.learning_rate)
+    return Preset(build_method(method, **settings), replace(UNLEARN, learning_rate=rate))
 
 
 def mini_tofu_study(split: str) -> Mini:
