@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from simnpo.data.examples import load_examples
-from simnpo.models import save_model
+from simnpo.models import quiet, save_model
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Options:
 
 def main(options: Options) -> None:
     """Train the tokenizer, draw the weights, save both."""
+    quiet()
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()

@@ -16,9 +16,10 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from simnpo.config import LoraConfig, TrainingConfig
+from simnpo.data.examples import Example
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.models import load_model
-from simnpo.objectives import build_method
+from simnpo.objectives import METHODS, build_method
 from simnpo.training.checkpoints import last_checkpoint
 from simnpo.training.run import TrainingData, train_model
 
@@ -219,6 +220,21 @@ def test_schedule_warms_up_over_the_first_epoch(
     run(tmp_path, llama, tokenizer, examples, callbacks=[Note()])
     # 2 steps an epoch, 3 epochs: up to the peak in the first, then down to 0 in a line.
     assert rates == pytest.approx([0.005, 0.01, 0.0075, 0.005, 0.0025, 0])
+
+
+def test_epochs_of_long_texts_are_counted_in_their_pieces(
+    tmp_path: Path, llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    text = Example(None, " ".join(one.answer for one in examples) * 4)
+    data = TrainingData(retain=(text,), max_length=32)
+    config = replace(CONFIG, epochs=2)
+    results = train_model(llama, tokenizer, METHODS["retrain"], data, config, tmp_path)
+    per_epoch = results["steps"] // 2
+    assert per_epoch > 4
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == [per_epoch, 2 * per_epoch]
+    rising = CONFIG.learning_rate * (per_epoch - 1) / per_epoch  # the peak comes one step later
+    assert rows[0]["learning_rate"] == pytest.approx(rising)
 
 
 def test_tensorboard_log_is_written(

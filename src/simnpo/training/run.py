@@ -73,11 +73,10 @@ def train_model(
         model = add_adapters(model, lora)
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    primary = len(data.forget if method.forget else data.retain)
     interrupt, bar = StopOnInterrupt(), ShowProgress(method.title)
     trainer = UnlearnTrainer(
         model,
-        arguments(config, primary, out, report_to),
+        arguments(config, out, report_to),
         method=method,
         tokenizer=tokenizer,
         forget=data.forget,
@@ -88,6 +87,7 @@ def train_model(
         group_by_length=config.group_by_length,
         callbacks=[interrupt, bar, *callbacks],
     )
+    _pace(trainer.args, config, len(trainer.terms[0]))
     checkpoint = last_checkpoint(out) if resume else None
     started = time.monotonic()
     try:
@@ -123,10 +123,8 @@ def train_model(
     }
 
 
-def arguments(
-    config: TrainingConfig, primary: int, out: Path, report_to: str = "none"
-) -> TrainingArguments:
-    """Return transformers' arguments for a run over `primary` examples per epoch.
+def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> TrainingArguments:
+    """Return transformers' arguments, but for what depends on the length of an epoch.
 
     Raises:
         UserError: the batch size does not part evenly, or a logger is not installed.
@@ -134,8 +132,6 @@ def arguments(
     devices = int(os.environ.get("WORLD_SIZE", "1"))  # set by accelerate launch
     accumulation = config.accumulation(devices)
     micro = min(config.micro_batch_size, config.batch_size)
-    steps_per_epoch = math.ceil(math.ceil(primary / (micro * devices)) / accumulation)
-    saves = config.checkpoint_epochs > 0
     loggers = [] if report_to == "none" else report_to.split(",")
     try:
         get_reporting_integration_callbacks(loggers)
@@ -146,16 +142,13 @@ def arguments(
             per_device_train_batch_size=micro,
             gradient_accumulation_steps=accumulation,
             weight_decay=config.weight_decay,
-            warmup_steps=round(config.warmup_epochs * steps_per_epoch),
             lr_scheduler_type="linear" if config.schedule == "linear" else "constant_with_warmup",
             max_grad_norm=config.max_grad_norm,
             bf16=config.precision == "mixed",
-            save_strategy="steps" if saves else "no",
-            save_steps=max(1, config.checkpoint_epochs * steps_per_epoch),
+            save_strategy="steps" if config.checkpoint_epochs else "no",
             save_total_limit=1,
             seed=config.seed,
             data_seed=config.seed,
-            logging_steps=steps_per_epoch,
             report_to=loggers,
             disable_tqdm=True,
             dataloader_pin_memory=torch.cuda.is_available(),
@@ -166,6 +159,15 @@ def arguments(
     # copies the model at every step.
     made._n_gpu = min(made.n_gpu, 1)
     return made
+
+
+def _pace(made: TrainingArguments, config: TrainingConfig, examples: int) -> None:
+    """Set what is counted in epochs: the warm-up, the log, the checkpoints."""
+    passes = math.ceil(examples / (made.per_device_train_batch_size * made.world_size))
+    steps = math.ceil(passes / made.gradient_accumulation_steps)
+    made.warmup_steps = round(config.warmup_epochs * steps)
+    made.logging_steps = steps
+    made.save_steps = max(1, config.checkpoint_epochs * steps)
 
 
 def add_adapters(model: Any, lora: LoraConfig) -> Any:
