@@ -1,16 +1,21 @@
 """The demo at a reduced size: same code, fewer authors, seconds."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import TrainerCallback
 
 from simnpo.benchmarks.mini_tofu.settings import mini_tofu_preset, mini_tofu_study
 from simnpo.benchmarks.minis import Mini, mini_models
 from simnpo.demo import run_demo
+from simnpo.errors import Interrupted
 from simnpo.presets import Preset
+from simnpo.training.run import train_model
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +103,32 @@ def test_resume_keeps_what_is_finished(
     every = presets("ga", "idk_dpo", "npo", "simnpo")
     run_demo(reduced, every, demo / "out", demo / "cache", evaluate_epochs=1, resume=True)
     assert (demo / "out/npo/evaluation/summary.json").read_bytes() == before
+
+
+def test_resume_goes_on_within_a_method(demo: Path, reduced: Mini, tmp_path: Path) -> None:
+    """Stopped in the middle of a method, the demo ends with the same weights."""
+
+    def stop_at_step_2(*args: Any, **kwargs: Any) -> Any:
+        kwargs["callbacks"] = [*kwargs["callbacks"], _PressCtrlC()]
+        return train_model(*args, **kwargs)
+
+    every, cache, out = presets("npo"), demo / "cache", tmp_path / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simnpo.demo.train_model", stop_at_step_2)
+        with pytest.raises(Interrupted):
+            run_demo(reduced, every, out, cache)
+    assert (out / "npo" / "checkpoint-1").is_dir()
+    run_demo(reduced, every, out, cache, resume=True)
+    assert not (out / "npo" / "checkpoint-1").exists()
+    run_demo(reduced, every, tmp_path / "whole", cache)
+    one, other = (path / "npo/model/model.safetensors" for path in (out, tmp_path / "whole"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+class _PressCtrlC(TrainerCallback):
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == 0:
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def _no_training(*args: Any, **kwargs: Any) -> None:

@@ -23,6 +23,7 @@ from simnpo.scoring.evaluation import (
 )
 from simnpo.scoring.summary import run_of, summarise
 from simnpo.scoring.tables import Tables
+from simnpo.training.checkpoints import remove_checkpoints
 from simnpo.training.run import TrainingData, train_model
 from simnpo.training.watch import EvaluateWhileTraining
 
@@ -93,7 +94,8 @@ def _unlearn(
     if evaluate_epochs:
         encoder = Encoder(tokenizer)
         watch.append(EvaluateWhileTraining(benchmark, encoder, folder, evaluate_epochs, retain))
-    runs.begin(folder, "demo", config, {})
+    if not begun:
+        runs.begin(folder, "demo", config, {})
     results = train_model(
         load_model(str(original), "fp32"),
         tokenizer,
@@ -101,9 +103,11 @@ def _unlearn(
         TrainingData(benchmark.forget, benchmark.retain, benchmark.refusals),
         preset.training,
         folder,
+        resume=begun,
         callbacks=watch,
     )
     runs.finish(folder, results)
+    remove_checkpoints(folder)
 
 
 def _evaluate(
