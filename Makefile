@@ -1,4 +1,4 @@
-# Everything from a clean clone, on a machine that has Python 3.11 or 3.12, pip and make.
+# Everything from a clean clone, on a machine that has Python 3.11 or newer, pip and make.
 PYTHON ?= python3
 VENV ?= .venv
 # Where pip may look for a CPU-only torch (plain `torch` on Linux brings gigabytes of CUDA):
