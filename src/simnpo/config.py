@@ -7,6 +7,8 @@ from simnpo.errors import UserError
 
 Precision = Literal["auto", "fp32", "bf16", "mixed"]
 Schedule = Literal["linear", "constant"]
+MAX_LENGTH = 512
+"""Tokens of a question with its answer at most, where nothing else is said."""
 LARGEST = 1e6
 """No setting is meant to be as large; an infinite or mistyped one is refused."""
 

@@ -18,7 +18,6 @@ from simnpo.scoring.evaluation import (
     SUMMARY,
     Evaluation,
     read_evaluation,
-    read_tables,
     write_evaluation,
 )
 from simnpo.scoring.summary import run_of, summarise
@@ -133,4 +132,4 @@ def _evaluate(
     }
     write_evaluation(target, summarise(tables, retain or tables, **origin), tables)
     print(f"{name}: evaluated in {origin['seconds']:.1f} s", file=sys.stderr)
-    return Evaluation(name, read_evaluation(target).summary, read_tables(target))
+    return read_evaluation(target)

@@ -9,6 +9,7 @@ import torch
 
 from simnpo.config import Precision
 from simnpo.errors import UserError
+from simnpo.runs import RUN
 
 MODEL_FOLDER = "model"
 """Where a run keeps its trained model."""
@@ -65,7 +66,7 @@ def resolve(model: str) -> str:
         if folder.is_file():
             raise UserError(f"{model} is a file; give the folder of a model, or a hub id.")
         return model
-    if (folder / "run.json").is_file():
+    if (folder / RUN).is_file():
         if not (folder / MODEL_FOLDER).is_dir():
             raise UserError(f"{model} holds a run without its model: continue it with --resume.")
         folder = folder / MODEL_FOLDER

@@ -8,13 +8,6 @@ from tyro.conf import Positional
 
 from simnpo.commands.options import Unset
 
-_PLOTS = ("trade_off", "truth_ratios", "history")
-REPORT_FILES = (
-    "report.html",
-    *(f"plots/{name}.{kind}" for name in _PLOTS for kind in ("png", "svg")),
-)
-"""What a report writes."""
-
 
 @dataclass(frozen=True)
 class Compare:
@@ -35,7 +28,7 @@ class Compare:
     def run(self) -> None:
         """Print the table, write the report, and say where it is."""
         from simnpo.errors import UserError
-        from simnpo.report.page import check_comparable, write_report
+        from simnpo.report.page import FILES, check_comparable, write_report
         from simnpo.report.table import print_table
         from simnpo.runs import check_free, clear
         from simnpo.scoring.evaluation import read_evaluation
@@ -49,8 +42,8 @@ class Compare:
             for folder, one in zip(self.folders, evaluations, strict=True)
         ]
         check_comparable(evaluations)
-        check_free(self.out, REPORT_FILES, self.overwrite)
-        clear(self.out, REPORT_FILES)
+        check_free(self.out, FILES, self.overwrite)
+        clear(self.out, FILES)
         print_table(evaluations)
         first = evaluations[0].summary
         title = self.title or f"{first['benchmark']} {first['split'] or ''}".strip()

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from simnpo.commands.options import refuse_both
 from simnpo.errors import UserError
 
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "simnpo")
@@ -75,8 +76,7 @@ class Demo:
         """Make room in --out; the folders in it are removed only if a demo made them."""
         from simnpo import runs
 
-        if self.resume and self.overwrite:
-            raise UserError("--resume and --overwrite contradict each other; give one.")
+        refuse_both(self.resume, self.overwrite)
         ours = (self.out / runs.RUN).is_file() and runs.read_run(self.out)["command"] == "demo"
         if self.resume and not ours:
             raise UserError(f"--resume: {self.out} holds no demo; leave --resume out.")

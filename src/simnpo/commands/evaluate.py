@@ -59,10 +59,10 @@ class Evaluate:
             "split": benchmark.split,
             "retain_scores": self.retain_scores,
             "max_items": self.max_items,
-            "truth_ratio_aggregation": self.aggregation,
         }
+        wanted = origin | {"truth_ratio_aggregation": self.aggregation}
         scores = Path(self.retain_scores) if self.retain_scores is not None else None
-        if not check_evaluation(self.output, origin, resolve(self.model), *score_files(scores)):
+        if not check_evaluation(self.output, wanted, resolve(self.model), *score_files(scores)):
             return
         retain = read_scores(scores) if scores else None
         started = time.monotonic()
@@ -71,7 +71,6 @@ class Evaluate:
         run = run_of(self.model)
         model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
         tables = evaluate_model(model, encoder, benchmark)
-        del origin["truth_ratio_aggregation"]
         summary = summarise(
             tables,
             retain,

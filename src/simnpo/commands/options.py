@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
-from simnpo.config import Precision, Schedule, TrainingConfig
+from simnpo.config import MAX_LENGTH, Precision, Schedule, TrainingConfig
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class PromptOptions:
     template: str = "auto"
     r"""auto (the tokenizer's chat template, else plain), chat, plain, llama2 (TOFU's for Llama-2),
     or a text such as "Q: {question}\nA: {answer}"."""
-    max_length: int = 512
+    max_length: int = MAX_LENGTH
     """Tokens of a question with its answer at most; longer answers are shortened and counted."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for models whose code you have read."""
@@ -130,6 +130,16 @@ class LoraOptions:
     """Scale of the adapters."""
     lora_merge: bool = False
     """Save the model with the adapters merged into it."""
+
+
+def refuse_both(resume: bool, overwrite: bool) -> None:
+    """Refuse --resume together with --overwrite.
+
+    Raises:
+        UserError: both were given.
+    """
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite contradict each other; give one.")
 
 
 def given(options: object) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simnpo.commands.options import OutputOptions
+from simnpo.commands.options import OutputOptions, refuse_both
 from simnpo.errors import UserError
 
 
@@ -24,8 +24,7 @@ def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any
     from simnpo.scoring.evaluation import FILES, SUMMARY
 
     path = output.out / SUMMARY
-    if output.resume and output.overwrite:
-        raise UserError("--resume and --overwrite contradict each other; give one.")
+    refuse_both(output.resume, output.overwrite)
     if not (output.resume and path.is_file()):
         check_free(output.out, FILES, output.overwrite or output.resume, inputs)
         return True

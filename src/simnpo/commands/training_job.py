@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from simnpo.commands.options import LoraOptions, OutputOptions, PromptOptions
+from simnpo.commands.options import LoraOptions, OutputOptions, PromptOptions, refuse_both
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ class TrainingJob:
         training = replace(self.training, precision=precision)
         config, data = self._config(), self._fingerprints()
         names = (runs.RUN, HISTORY, *FILES)
-        if self.output.resume and self.output.overwrite:
-            raise UserError("--resume and --overwrite contradict each other; give one.")
+        refuse_both(self.output.resume, self.output.overwrite)
         if not self.output.resume:
             runs.check_free(out, names, self.output.overwrite, (resolve(self.model), *self.inputs))
         elif not runs.check_resumable(out, self.command, config, data):

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from simnpo.config import MAX_LENGTH
 from simnpo.data.examples import Example
 from simnpo.data.templates import Template, choose_template
 from simnpo.errors import UserError
-
-MAX_LENGTH = 512
 
 
 class Encoded(NamedTuple):

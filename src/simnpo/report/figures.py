@@ -15,7 +15,7 @@ from simnpo.report.trade_off import paint_history, paint_trade_off
 from simnpo.report.truth_ratios import Values, paint_truth_ratios
 from simnpo.scoring.evaluation import Evaluation
 
-TRADE_OFF, TRUTH_RATIOS, HISTORY = "trade_off", "truth_ratios", "history"
+TRADE_OFF, TRUTH_RATIOS, HISTORY = PLOTS = ("trade_off", "truth_ratios", "history")
 
 
 def draw_plots(

@@ -12,12 +12,14 @@ from simnpo.report import numbers
 from simnpo.report.answers import cards
 from simnpo.report.colours import is_retrain, styles
 from simnpo.report.drawing import marker_outline
-from simnpo.report.figures import draw_plots
+from simnpo.report.figures import PLOTS, draw_plots
 from simnpo.report.notes import notes
 from simnpo.report.settings import settings
 from simnpo.report.table import COLUMNS, SETS, Column, aggregation, caption, comparison
 from simnpo.scoring.evaluation import Evaluation
 
+FILES = ("report.html", *(f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg")))
+"""What `write_report` writes."""
 _SAME = ("benchmark", "split", "truth_ratio_aggregation")
 
 

@@ -15,8 +15,7 @@ import torch
 from transformers import TrainerCallback, TrainingArguments, set_seed
 from transformers.integrations import get_reporting_integration_callbacks
 
-from simnpo.config import LoraConfig, TrainingConfig
-from simnpo.data.encoding import MAX_LENGTH
+from simnpo.config import MAX_LENGTH, LoraConfig, TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.files import write_text

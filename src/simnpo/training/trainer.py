@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from simnpo.data.encoding import MAX_LENGTH, Encoder
+from simnpo.config import MAX_LENGTH
+from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.errors import TrainingDiverged
 from simnpo.logprobs import answer_logits, check_ids, output_head, spread
