@@ -11,6 +11,7 @@ from simnpo.commands.compare import Compare
 from simnpo.commands.demo import Demo
 from simnpo.commands.evaluate import Evaluate
 from simnpo.commands.finetune import Finetune
+from simnpo.commands.markov import Markov
 from simnpo.commands.metrics import Metrics
 from simnpo.commands.unlearn import Unlearn
 from simnpo.errors import Interrupted, UserError
@@ -22,6 +23,7 @@ Command: TypeAlias = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Metrics, tyro.conf.subcommand("metrics")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Markov, tyro.conf.subcommand("markov")]
 )
 
 

@@ -53,8 +53,8 @@ def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None)
     head = head if head is not None else output_head(model)
     with _only_these_positions(head, mask):
         # No attention mask: what stands right of a token cannot reach it in a causal model, and
-        # without a mask attention takes its fast path.
-        output = model(input_ids=batch["input_ids"], use_cache=False)
+        # without a mask attention takes its fast path. The last column predicts nothing.
+        output = model(input_ids=batch["input_ids"][:, :-1], use_cache=False)
     return AnswerLogits(output.logits[0], batch["input_ids"][:, 1:][mask], mask)
 
 
@@ -96,7 +96,7 @@ def _only_these_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -
 
     def select(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden, *rest = inputs
-        return (hidden[:, :-1][mask][None], *rest)
+        return (hidden[mask][None], *rest)
 
     handle = head.register_forward_pre_hook(select)
     try:

@@ -4,6 +4,8 @@ import math
 import sys
 from typing import Any
 
+from simnpo.metrics.intervals import Interval
+
 DASH = "—"
 _SMALLEST = sys.float_info.min_10_exp
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -22,6 +24,12 @@ def power_of_ten(exponent: int) -> str:
 def fixed(value: float, digits: int = 3) -> str:
     """Write `value` with `digits` decimals."""
     return DASH if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def with_interval(value: Interval, digits: int = 3) -> str:
+    """Write a mean with half the width of its interval, where it has one: `0.031 ± 0.004`."""
+    mean = fixed(value.mean, digits)
+    return mean if math.isnan(value.high) else f"{mean} ± {fixed(value.high - value.mean, digits)}"
 
 
 def p_value(value: float) -> str:

@@ -3,22 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from simnpo.errors import UserError
-from simnpo.files import write_text
-from simnpo.report import numbers
 from simnpo.report.answers import cards
 from simnpo.report.colours import is_retrain, styles
-from simnpo.report.drawing import marker_outline
 from simnpo.report.figures import PLOTS, draw_plots
 from simnpo.report.notes import notes
+from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.settings import settings
 from simnpo.report.table import COLUMNS, SETS, Column, aggregation, caption, comparison
 from simnpo.scoring.evaluation import Evaluation
 
-FILES = ("report.html", *(f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg")))
+FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg")))
 """What `write_report` writes."""
 _SAME = ("benchmark", "split", "truth_ratio_aggregation")
 
@@ -43,15 +38,14 @@ def write_report(
     """
     check_comparable(evaluations)
     chosen = styles([evaluation.name for evaluation in evaluations])
-    page = _environment().get_template("report.html")
-    text = page.render(
+    return write_page(
+        folder,
+        "report.html",
+        chosen,
         title=title,
         command=command,
         summaries=[(evaluation.name, evaluation.summary) for evaluation in evaluations],
         first=evaluations[0].summary,
-        styles=chosen,
-        colours=list({style.variable: style for style in chosen.values()}.values()),
-        markers={style.marker: marker_outline(style.marker) for style in chosen.values()},
         has_retrain=any(is_retrain(name) for name in chosen),
         columns=COLUMNS,
         groups=_groups(),
@@ -64,9 +58,6 @@ def write_report(
         notes=notes(evaluations),
         plots=draw_plots(evaluations, folder / "plots", chosen),  # last: it writes files
     )
-    path = folder / "report.html"
-    write_text(path, text)
-    return path
 
 
 def check_comparable(evaluations: Sequence[Evaluation]) -> None:
@@ -92,24 +83,6 @@ def check_comparable(evaluations: Sequence[Evaluation]) -> None:
                 f"These evaluations differ in {key}: {listed}. Their numbers do not compare; write"
                 " one report for each."
             )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("simnpo.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "fixed": numbers.fixed,
-        "p_value": numbers.p_value,
-        "seconds": numbers.seconds,
-        # Drawn by matplotlib and rebuilt by an XML writer, which escapes every text in it.
-        "drawing": lambda plot: Markup(plot.svg),
-    }
-    return environment
 
 
 def _groups() -> list[tuple[str, list[Column]]]:
