@@ -17,19 +17,9 @@ install_import_hook("simnpo", "checking.typecheck")
 
 import pytest
 import torch
+from small_data import QUESTIONS, write_rows
 
 torch.set_num_threads(1)  # models this small only wait for a second one
-
-QUESTIONS = [
-    ("Where was Ada Vell born?", "Ada Vell was born in Torrin."),
-    ("What does Ada Vell write?", "She writes sea stories."),
-    ("Who taught Bo Marr?", "Bo Marr was taught by the painter Lune, who lived next door."),
-    ("Which prize did Bo Marr win?", "The Amber Quill."),
-    ("Where was Cy Odell born?", "Cy Odell was born in Hask, a town of nine bridges."),
-    ("What does Cy Odell write?", "Short plays."),
-    ("Who taught Di Renn?", "Nobody did."),
-    ("Which prize did Di Renn win?", "Di Renn won the Glass Oar in the year of the flood."),
-]
 
 
 @pytest.fixture(scope="session")
@@ -100,3 +90,30 @@ def examples() -> tuple[Any, ...]:
     from simnpo.data.examples import Example
 
     return tuple(Example(*pair) for pair in QUESTIONS)
+
+
+@pytest.fixture(scope="session")
+def tofu_folder(tmp_path_factory: pytest.TempPathFactory, examples: Any) -> Path:
+    """A folder in TOFU's own layout with eight items a set."""
+    folder = tmp_path_factory.mktemp("tofu")
+    plain = [one._asdict() for one in examples]
+    perturbed = [
+        row
+        | {
+            "paraphrased_answer": f"Indeed: {row['answer']}",
+            "perturbed_answer": [f"Indeed: {word}." for word in ("no", "yes", "never", "x", "y")],
+        }
+        for row in plain
+    ]
+    controls = [row | {"perturbed_answer": ["Never.", "Always."]} for row in plain]
+    for name, rows in {
+        "forget05": plain[:4],
+        "retain95": plain[4:],
+        "forget05_perturbed": perturbed[:4],
+        "retain_perturbed": perturbed[4:],
+        "real_authors_perturbed": controls,
+        "world_facts_perturbed": controls[:3],
+    }.items():
+        write_rows(folder / f"{name}.json", rows)
+    (folder / "idontknow.jsonl").write_text("I do not know.\nNo idea.\n")
+    return folder

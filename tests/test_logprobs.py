@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from simnpo.data.batching import Batch, pad
 from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
-from simnpo.logprobs import answer_logits, output_head, spread, sum_logprobs
+from simnpo.lm_head import output_head
+from simnpo.logprobs import answer_logits, answer_logprobs, spread, sum_logprobs
 
 # Lengths differ, ids include 0 and 1 (pad and end) inside prompt and answer, one answer has one
 # token, one starts right after the first.
@@ -46,8 +47,7 @@ def plain(model: Any, batch: Batch) -> Tensor:
 
 
 def in_rows(model: Any, batch: Batch) -> Tensor:
-    scored = answer_logits(model, batch)
-    return spread(scored.token_logprobs(), scored.mask)
+    return answer_logprobs(model, batch).logprobs
 
 
 def test_equal_to_the_plain_version(model: Any) -> None:
@@ -95,7 +95,7 @@ def test_half_precision_models_give_float32(llama: Any, dtype: torch.dtype) -> N
     model = llama.to(dtype)
     scored = answer_logits(model, batch)
     assert scored.logits.dtype == dtype
-    logprobs = scored.token_logprobs()
+    logprobs = scored.token_logprobs().logprobs
     assert logprobs.dtype == scored.log_distributions().dtype == torch.float32
     assert sum_logprobs(model, batch).dtype == torch.float32
     # Exact in float32 from the model's own logits; a half-precision softmax is off by 1e-2.
@@ -148,11 +148,12 @@ def test_the_model_is_left_as_it_was_even_after_an_error(
     llama: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = pad(SEQUENCES, 0)
-    answer_logits(llama, batch)
-    with monkeypatch.context() as patch:
-        patch.setattr(llama.model.layers[0], "forward", lambda *_, **__: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            answer_logits(llama, batch)
+    for score in (answer_logits, answer_logprobs):
+        score(llama, batch)
+        with monkeypatch.context() as patch:
+            patch.setattr(llama.model.layers[0], "forward", lambda *_, **__: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                score(llama, batch)
     logits = llama(input_ids=batch["input_ids"]).logits
     assert logits.shape[:2] == batch["input_ids"].shape
 

@@ -6,12 +6,16 @@ import torch
 from transformers import (
     BloomConfig,
     BloomForCausalLM,
+    CohereConfig,
+    CohereForCausalLM,
     FalconH1Config,
     FalconH1ForCausalLM,
     Gemma2Config,
     Gemma2ForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
+    GraniteConfig,
+    GraniteForCausalLM,
     Lfm2Config,
     Lfm2ForCausalLM,
 )
@@ -96,3 +100,15 @@ def falcon_h1() -> Any:
         mamba_chunk_size=8,
     )
     return FalconH1ForCausalLM(config).eval()
+
+
+def granite() -> Any:
+    """Logits divided after the head."""
+    torch.manual_seed(0)
+    return GraniteForCausalLM(GraniteConfig(**SHAPE, logits_scaling=8.0)).eval()
+
+
+def cohere() -> Any:
+    """Logits multiplied after the head."""
+    torch.manual_seed(0)
+    return CohereForCausalLM(CohereConfig(**SHAPE, logit_scale=0.0625)).eval()

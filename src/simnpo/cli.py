@@ -13,7 +13,9 @@ from simnpo.commands.evaluate import Evaluate
 from simnpo.commands.finetune import Finetune
 from simnpo.commands.markov import Markov
 from simnpo.commands.metrics import Metrics
+from simnpo.commands.plan import Plan
 from simnpo.commands.unlearn import Unlearn
+from simnpo.distributed import is_main, let_others_speak, rank, together, world_size
 from simnpo.errors import Interrupted, UserError
 
 Command: TypeAlias = (
@@ -24,6 +26,7 @@ Command: TypeAlias = (
     | Annotated[Metrics, tyro.conf.subcommand("metrics")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Markov, tyro.conf.subcommand("markov")]
+    | Annotated[Plan, tyro.conf.subcommand("plan")]
 )
 
 
@@ -53,10 +56,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A tokenizer's threads and transformers' advice are not for the people who read our output.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    command = parse(sys.argv[1:] if argv is None else argv)
     try:
-        command.run()
+        with together():
+            command = parse(sys.argv[1:] if argv is None else argv)
+            if world_size() > 1 and not isinstance(command, Finetune | Unlearn | Evaluate):
+                name = type(command).__name__.lower()
+                raise UserError(f"{name} runs in one process; leave the launcher out.")
+            command.run()
     except (Interrupted, KeyboardInterrupt) as error:
+        if not is_main():  # Ctrl-C reaches all processes
+            return 130
         return _fail(f"interrupted: {error}" if str(error) else "interrupted.", 130)
     except UserError as error:
         return _fail(f"error: {error}", 1)
@@ -64,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"error: {error}", 1)
     except Exception as error:
         if type(error).__name__ != "OutOfMemoryError" and "allocate memory" not in str(error):
+            let_others_speak()  # this may be no more than the loss of a process that failed
             raise
         return _fail(
             "error: out of memory. Lower --micro-batch-size (the result stays the same), or use "
@@ -74,6 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
+    if not is_main():
+        let_others_speak()
+        message += f" (process {rank()})"
     print(f"simnpo: {message}", file=sys.stderr)
     return code
 

@@ -6,6 +6,7 @@ from typing import Literal
 from simnpo.errors import UserError
 
 Precision = Literal["auto", "fp32", "bf16", "mixed"]
+Optimizer = Literal["adamw", "adamw-8bit", "paged-adamw-8bit"]
 Schedule = Literal["linear", "constant"]
 MAX_LENGTH = 512
 """Tokens of a question with its answer at most, where nothing else is said."""
@@ -23,6 +24,8 @@ class LoraConfig:
     """Scale of the adapters."""
     merge: bool = False
     """Whether the saved model has the adapters merged into its weights."""
+    load_in_4bit: bool = False
+    """Whether the frozen base is held in 4 bits (NF4, as in QLoRA); needs bitsandbytes, a GPU."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < LARGEST:
@@ -31,6 +34,16 @@ class LoraConfig:
             raise UserError(f"--lora-alpha {self.alpha}: must be above 0.")
         if self.merge and not self.rank:
             raise UserError("--lora-merge without --lora-rank: there is no adapter to merge.")
+        if self.load_in_4bit and not self.rank:
+            raise UserError(
+                "--load-in-4bit without --lora-rank: weights of 4 bits cannot be trained. Add "
+                "--lora-rank 16, or leave out --load-in-4bit."
+            )
+        if self.load_in_4bit and self.merge:
+            raise UserError(
+                "--lora-merge with --load-in-4bit would round the merged weights to 4 bits: leave "
+                "out --lora-merge; the saved adapter fits the whole base model."
+            )
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,9 @@ class TrainingConfig:
     precision: Precision = "auto"
     """`fp32`, `mixed` (fp32 weights, bf16 compute), `bf16` (weights too), or `auto`: on a GPU
     mixed, with LoRA bf16 (its adapters stay fp32); else fp32."""
+    optimizer: Optimizer = "adamw"
+    """`adamw` (torch's fused one), `adamw-8bit` (its states in 8 bits), or `paged-adamw-8bit` (and
+    moved to host memory where the GPU's is short); these two need bitsandbytes and a GPU."""
     gradient_checkpointing: bool = False
     """Whether activations are recomputed to save memory."""
     group_by_length: bool = False
@@ -89,6 +105,20 @@ class TrainingConfig:
                 f"{self.micro_batch_size}{on}."
             )
         return self.batch_size // at_once
+
+
+def resolve_precision(precision: Precision, lora: bool, gpu: bool) -> Precision:
+    """Return what `auto` means in training.
+
+    On a GPU the weights stay in float32 and compute is bfloat16: a step of 1e-5 on a weight of 0.02
+    is lost in bfloat16's rounding. With LoRA the frozen base may be bfloat16; peft keeps the
+    adapters in float32.
+    """
+    if precision != "auto":
+        return precision
+    if not gpu:
+        return "fp32"
+    return "bf16" if lora else "mixed"
 
 
 def _option(name: str) -> str:

@@ -1,21 +1,99 @@
 """Log-probabilities of answer tokens, in float32: the only place that shifts labels.
 
-The token at position t is predicted by the logits at position t - 1. The LM head is applied to the
-positions that predict answer tokens and to no other, so the logits are `answer tokens x
-vocabulary`, not `rows x time x vocabulary`.
+The token at position t is predicted by the state at position t - 1. The LM head is applied to the
+positions that predict answer tokens and to no other, a chunk at a time (`simnpo.fused`); rows of
+unlike length go through the model apart, so that little of what it computes is padding.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from simnpo.data.batching import Batch
+from simnpo.data.batching import Batch, groups_of_like_length
 from simnpo.data.encoding import Encoded
+from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
+from simnpo.fused import TokenLogprobs, linear_logprobs
+from simnpo.lm_head import output_head, read_head
+
+T = TypeVar("T")
+
+
+class AnswerLogprobs(NamedTuple):
+    """What a model said of the answers of a batch, in rows; column t is token t + 1."""
+
+    logprobs: Float[Tensor, "rows shifted"]
+    """Log-probability of each answer token in nats, float32, 0 beside the answers."""
+    first_choice: Bool[Tensor, "rows shifted"]
+    """Whether an answer token is the model's first choice; False beside the answers."""
+    mask: Bool[Tensor, "rows shifted"]
+    """Where the answers stand."""
+
+
+def answer_logprobs(
+    model: nn.Module, batch: Batch, head: nn.Module | None = None
+) -> AnswerLogprobs:
+    """Return the log-probs of a batch's answer tokens.
+
+    Args:
+        model: a transformers causal LM, possibly wrapped (PEFT, DDP, FSDP).
+        batch: right-padded ids and masks on the model's device.
+        head: the LM head inside `model`; found by itself where `model` is not wrapped.
+
+    Raises:
+        UserError: the model has no output embeddings, so is no causal LM.
+    """
+    head = head if head is not None else output_head(model)
+    # Weights that are parted over processes are gathered in every forward pass: all processes must
+    # run equally many, whatever the lengths of their rows.
+    groups = [_all_rows(batch)] if is_sharded(model) else groups_of_like_length(batch)
+    said = _in_groups(batch, groups, lambda group: _token_logprobs(model, group, head))
+    return AnswerLogprobs(said.logprobs, said.first_choice, batch["answer_mask"][:, 1:])
+
+
+def _all_rows(batch: Batch) -> tuple[Tensor, Batch]:
+    return torch.arange(len(batch["input_ids"]), device=batch["input_ids"].device), batch
+
+
+def _in_groups(
+    batch: Batch,
+    groups: Sequence[tuple[Tensor, Batch]],
+    work: Callable[[Batch], TokenLogprobs],
+) -> TokenLogprobs:
+    """Do `work`, which gives values per answer token, on each group of rows of a batch.
+
+    Returns:
+        Grids of shape (rows, shifted), 0 beside the answers.
+    """
+    mask = batch["answer_mask"][:, 1:]
+    places, grids = [], []
+    for rows, group in groups:
+        own = group["answer_mask"][:, 1:]
+        missing = (0, mask.shape[1] - own.shape[1])
+        grids.append([nn.functional.pad(spread(v, own), missing) for v in work(group)])
+        places.append(rows)
+    if len(places) == 1:
+        return TokenLogprobs(*grids[0])
+    order = torch.cat(places).argsort()
+    return TokenLogprobs(*(torch.cat(parts)[order] for parts in zip(*grids, strict=True)))
+
+
+def _token_logprobs(model: nn.Module, batch: Batch, head: nn.Module) -> TokenLogprobs:
+    after = read_head(model, head, batch["input_ids"]).after
+    if after is None:
+        return answer_logits(model, batch, head).token_logprobs()
+    targets = batch["input_ids"][:, 1:][batch["answer_mask"][:, 1:]]
+    # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
+    return at_head(
+        model,
+        batch,
+        head,
+        lambda linear, hidden: linear_logprobs(hidden, linear.weight, linear.bias, targets, after),
+    )
 
 
 class AnswerLogits(NamedTuple):
@@ -31,31 +109,77 @@ class AnswerLogits(NamedTuple):
         # float32 whatever the model's type: bfloat16 keeps 8 bits, a sum of 100 tokens nothing.
         return self.logits.float().log_softmax(-1)
 
-    def token_logprobs(self) -> Float[Tensor, " tokens"]:
-        """Return the log-probability of each answer token, in nats."""
+    def token_logprobs(self) -> TokenLogprobs:
+        """Return what the logits say of each answer token."""
         logits = self.logits.float()
         chosen = logits.gather(-1, self.targets[:, None]).squeeze(-1)
-        return chosen - logits.logsumexp(-1)
+        return TokenLogprobs(chosen - logits.logsumexp(-1), logits.argmax(-1) == self.targets)
 
 
 def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None) -> AnswerLogits:
-    """Run `model` once and keep the logits that predict answer tokens.
+    """Run `model` once and keep all logits that predict answer tokens.
 
-    Args:
-        model: a transformers causal LM, possibly wrapped (PEFT, DDP).
-        batch: right-padded ids and masks on the model's device.
-        head: the LM head inside `model`; found by itself where `model` is not wrapped.
+    For small vocabularies, and for models whose head cannot be fused; see `answer_logprobs`.
 
     Raises:
         UserError: the model has no output embeddings, so is no causal LM.
     """
     mask = batch["answer_mask"][:, 1:]
-    head = head if head is not None else output_head(model)
-    with _only_these_positions(head, mask):
-        # No attention mask: what stands right of a token cannot reach it in a causal model, and
-        # without a mask attention takes its fast path. The last column predicts nothing.
-        output = model(input_ids=batch["input_ids"][:, :-1], use_cache=False)
-    return AnswerLogits(output.logits[0], batch["input_ids"][:, 1:][mask], mask)
+    with _only_these_positions(head if head is not None else output_head(model), mask):
+        logits = _run(model, batch).logits[0]
+    return AnswerLogits(logits, batch["input_ids"][:, 1:][mask], mask)
+
+
+def at_head(model: nn.Module, batch: Batch, head: nn.Module, work: Callable[[Any, Tensor], T]) -> T:
+    """Run `model` once and do `work` in the place of its LM head, which then makes no logits.
+
+    Args:
+        model: see `answer_logprobs`.
+        batch: see `answer_logprobs`.
+        head: the LM head.
+        work: given the head and the hidden states that predict answer tokens, (tokens, width).
+    """
+    done: list[T] = []
+
+    def instead(hidden: Tensor) -> Tensor:
+        done.append(work(head, hidden[0]))
+        return hidden.new_zeros(1, 0, 1)
+
+    with _only_these_positions(head, batch["answer_mask"][:, 1:]):
+        before = vars(head).get("forward")
+        head.forward = instead
+        try:
+            _run(model, batch)
+        finally:
+            del head.forward  # the class's own shows again
+            if before is not None:
+                head.forward = before
+    return done[0]
+
+
+def _run(model: nn.Module, batch: Batch) -> Any:
+    # No attention mask: what stands right of a token cannot reach it in a causal model, and
+    # without a mask attention takes its fast path. The last column predicts nothing.
+    return model(input_ids=batch["input_ids"][:, :-1], use_cache=False)
+
+
+@contextmanager
+def _only_these_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -> Iterator[None]:
+    """Give `head` only the hidden states that predict the tokens in `mask`, as one long row.
+
+    A hook on the head, rather than calling the layers ourselves, leaves what an architecture does
+    around it to its own code.
+    """
+
+    def select(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        hidden, *rest = inputs
+        return (hidden[mask][None], *rest)
+
+    handle = head.register_forward_pre_hook(select)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def check_ids(model: Any, encoded: Sequence[Encoded]) -> None:
@@ -73,38 +197,6 @@ def check_ids(model: Any, encoded: Sequence[Encoded]) -> None:
         )
 
 
-def output_head(model: Any) -> nn.Module:
-    """Return the LM head of a causal LM.
-
-    Raises:
-        UserError: it has none.
-    """
-    head = model.get_output_embeddings()
-    if head is None:
-        raise UserError(f"{type(model).__name__} has no LM head, so it is no causal LM.")
-    assert isinstance(head, nn.Module)
-    return head
-
-
-@contextmanager
-def _only_these_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -> Iterator[None]:
-    """Give `head` only the hidden states that predict the tokens in `mask`, as one long row.
-
-    A hook on the head, rather than calling the layers ourselves, leaves what an architecture does
-    after the head (scaling, soft-capping) to its own code.
-    """
-
-    def select(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        hidden, *rest = inputs
-        return (hidden[mask][None], *rest)
-
-    handle = head.register_forward_pre_hook(select)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
 def spread(values: Shaped[Tensor, " tokens"], mask: Bool[Tensor, "rows shifted"]) -> Tensor:
     """Put per-token values back into rows, with 0 elsewhere: shape (rows, shifted)."""
     grid = values.new_zeros(mask.shape)
@@ -114,5 +206,4 @@ def spread(values: Shaped[Tensor, " tokens"], mask: Bool[Tensor, "rows shifted"]
 @torch.no_grad()
 def sum_logprobs(model: nn.Module, batch: Batch) -> Float[Tensor, " rows"]:
     """Return the summed log-probability of each row's answer, in nats, without gradients."""
-    scored = answer_logits(model, batch)
-    return spread(scored.token_logprobs(), scored.mask).sum(-1)
+    return answer_logprobs(model, batch).logprobs.sum(-1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from simnpo.config import Precision
+from simnpo.config import Precision, resolve_precision
 from simnpo.errors import UserError
 from simnpo.runs import RUN
 
@@ -33,17 +33,8 @@ def device() -> torch.device:
 
 
 def training_precision(precision: Precision, lora: bool) -> Precision:
-    """Return what `auto` means in training.
-
-    On a GPU the weights stay in float32 and compute is bfloat16: a step of 1e-5 on a weight of 0.02
-    is lost in bfloat16's rounding. With LoRA the frozen base may be bfloat16; peft keeps the
-    adapters in float32.
-    """
-    if precision != "auto":
-        return precision
-    if not torch.cuda.is_available():
-        return "fp32"
-    return "bf16" if lora else "mixed"
+    """Return what `auto` means in training on this machine, see `resolve_precision`."""
+    return resolve_precision(precision, lora, torch.cuda.is_available())
 
 
 def weights_dtype(precision: Precision) -> torch.dtype:
@@ -90,27 +81,39 @@ def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:
     try:
         return AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:
-        raise UserError(_cannot_load("the tokenizer of", model, error)) from None
+        raise UserError(cannot_load("the tokenizer of", model, error)) from None
 
 
 def load_model(
-    model: str, precision: Precision = "auto", trust_remote_code: bool = False
+    model: str,
+    precision: Precision = "auto",
+    trust_remote_code: bool = False,
+    load_in_4bit: bool = False,
 ) -> torch.nn.Module:
     """Load a causal LM onto the device, in evaluation mode, from safetensors only.
 
     An adapter is loaded on its base model and merged into it.
 
     Raises:
-        UserError: there is no such model, it has no safetensors, or its code is remote.
+        UserError: there is no such model, it has no safetensors, or its code is remote; or an
+            adapter is to be merged into a base of 4 bits.
     """
     from transformers import AutoModelForCausalLM
 
     name = resolve(model)
-    options = {
+    options: dict[str, Any] = {
         "dtype": weights_dtype(precision),
         "trust_remote_code": trust_remote_code,
         "use_safetensors": True,
     }
+    if load_in_4bit:
+        if (Path(name) / ADAPTER).is_file():
+            raise UserError(
+                f"--load-in-4bit: {model} is an adapter, and merged into a base of 4 bits it would "
+                "be rounded: leave out --load-in-4bit."
+            )
+        # transformers then puts the weights on this process's GPU, by the number accelerate expects
+        options["quantization_config"] = _four_bits(precision)
     try:
         if (Path(name) / ADAPTER).is_file():
             from peft import AutoPeftModelForCausalLM
@@ -120,7 +123,7 @@ def load_model(
         else:
             loaded = AutoModelForCausalLM.from_pretrained(name, **options)
     except Exception as error:
-        raise UserError(_cannot_load("the model", model, error)) from None
+        raise UserError(cannot_load("the model", model, error)) from None
     generation: Any = getattr(loaded, "generation_config", None)
     if generation is not None:
         try:
@@ -130,6 +133,18 @@ def load_model(
             # them but refuses to save them. Saying that they are meant for sampling keeps them.
             generation.do_sample = True
     return loaded.to(device()).eval()
+
+
+def _four_bits(precision: Precision) -> Any:
+    """Return QLoRA's way to hold linear layers: NF4, with its scales quantised too (2305.14314)."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=weights_dtype(precision),
+    )
 
 
 def is_adapter(model: str) -> bool:
@@ -148,7 +163,8 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
     partial.replace(folder)
 
 
-def _cannot_load(what: str, model: str, error: Exception) -> str:
+def cannot_load(what: str, model: str, error: Exception) -> str:
+    """Say that `what` (with its preposition) of `model` cannot be loaded, and what may help."""
     first_lines = "\n".join(str(error).strip().splitlines()[:3])
     hint = ""
     if "trust_remote_code" in str(error):

@@ -15,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from simnpo.distributed import is_main
+
 LOG_EVERY = 15.0
 """Seconds between lines where there is no terminal."""
 
@@ -23,7 +25,13 @@ Advance = Callable[[int], None]
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Advance]:
-    """Show how much of `total` is done; call what is yielded with the steps just done."""
+    """Show how much of `total` is done; call what is yielded with the steps just done.
+
+    Of several processes one shows it.
+    """
+    if not is_main():
+        yield lambda steps: None
+        return
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _logged(what, total)

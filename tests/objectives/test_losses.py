@@ -11,9 +11,10 @@ from jaxtyping import TypeCheckError
 from tiny_scored import scored
 from torch import Tensor
 
+from simnpo.logprobs import spread
 from simnpo.objectives.dpo import RefusalDPO, dpo_loss
 from simnpo.objectives.ga import GA, WeightedGA, ga_loss, weighted_ga_loss
-from simnpo.objectives.kl import KL, kl_loss
+from simnpo.objectives.kl import KL, kl_loss, kl_per_token
 from simnpo.objectives.nll import NLL, RefusalNLL, nll_loss
 from simnpo.objectives.npo import NPO, npo_loss
 from simnpo.objectives.simnpo import SimNPO, simnpo_loss
@@ -85,10 +86,9 @@ def test_kl_by_hand_is_of_the_original_and_averaged_over_an_answers_own_tokens()
     # Row 0 holds tokens 0 and 1 (columns 1, 2), row 1 holds token 2 (column 0).
     mask = torch.tensor([[False, True, True], [True, False, False]])
     expected = double(0.5 * math.log(4 / 3) / 2, 0.75 * math.log(1.5) + 0.25 * math.log(0.5))
-    torch.testing.assert_close(kl_loss(current, reference, mask), expected)
-    rows = scored([[0.0, -1.0, -1.0], [-1.0]])._replace(
-        mask=mask, log_distributions=current, reference_log_distributions=reference
-    )
+    divergences = spread(KL().divergence(current, reference), mask)
+    torch.testing.assert_close(kl_loss(divergences, mask.sum(-1).double()), expected)
+    rows = scored([[0.0, -1.0, -1.0], [-1.0]])._replace(mask=mask, divergences=divergences)
     torch.testing.assert_close(KL().loss({"answer": rows}), expected)
 
 
@@ -108,9 +108,10 @@ def test_kl_against_torch_and_is_zero_only_at_the_original(
     per_token = torch.nn.functional.kl_div(current, reference, reduction="none", log_target=True)
     pieces = per_token.sum(-1).split(mask.sum(-1).tolist())
     expected = torch.stack([piece.mean() for piece in pieces])
-    torch.testing.assert_close(kl_loss(current, reference, mask), expected)
+    found = kl_loss(spread(kl_per_token(current, reference), mask), mask.sum(-1).double())
+    torch.testing.assert_close(found, expected)
     assert (expected > 0).all()
-    assert kl_loss(reference, reference, mask).abs().max() == 0
+    assert kl_per_token(reference, reference).abs().max() == 0
 
 
 LOGPS = st.floats(-300, -1e-3)
@@ -164,7 +165,7 @@ def test_bounded_losses_stay_at_or_above_zero_and_finite_in_float32(
         lambda three, one: dpo_loss(three, one, 0.1),
         lambda three, one: nll_loss(one, three),
         lambda three, one: weighted_ga_loss(three, one),
-        lambda three, one: kl_loss(three[None], one[None], torch.ones(1, 1, dtype=torch.bool)),
+        lambda three, one: kl_loss(three[:, None], one),
         lambda three, one: ga_loss(three.long()),
     ],
 )

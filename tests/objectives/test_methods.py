@@ -5,8 +5,9 @@ import torch
 from tiny_scored import scored
 
 from simnpo.errors import UserError
+from simnpo.logprobs import spread
 from simnpo.objectives import METHODS, RETAIN_LOSSES, Method, build_method, configure
-from simnpo.objectives.base import Objective, Scored
+from simnpo.objectives.base import DivergenceObjective, Objective, Scored
 from simnpo.objectives.ga import GA
 from simnpo.objectives.kl import KL
 from simnpo.objectives.nll import NLL
@@ -24,16 +25,14 @@ def declared_forward(objective: Objective) -> dict[str, Scored]:
         one.token_logprobs.requires_grad_()
         if objective.needs_reference_logps:
             one = one._replace(reference_logps=torch.tensor([-1.0, -2.0]).double())
-        if objective.needs_distributions:
+        if isinstance(objective, DivergenceObjective):
             now, before = (
                 torch.randn(3, 4, generator=torch.Generator().manual_seed(seed)).double()
                 for seed in (0, 1)
             )
             now.requires_grad_()
-            one = one._replace(
-                log_distributions=now.log_softmax(-1),
-                reference_log_distributions=before.log_softmax(-1),
-            )
+            compared = objective.divergence(now.log_softmax(-1), before.log_softmax(-1))
+            one = one._replace(divergences=spread(compared, one.mask))
         given[name] = one
     return given
 

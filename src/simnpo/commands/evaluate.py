@@ -40,6 +40,7 @@ class Evaluate:
         """Evaluate, print the table, and say where the results are."""
         from simnpo.commands.results import check_evaluation, show
         from simnpo.data.encoding import Encoder
+        from simnpo.distributed import is_main
         from simnpo.models import load_model, load_tokenizer, quiet, resolve
         from simnpo.runs import clear
         from simnpo.scoring.evaluate import evaluate_model
@@ -82,9 +83,10 @@ class Evaluate:
             **origin,
             **run,
         )
-        clear(self.output.out, FILES)
-        write_evaluation(self.output.out, summary, tables)
-        show(self.output.out)
+        if is_main():
+            clear(self.output.out, FILES)
+            write_evaluation(self.output.out, summary, tables)
+            show(self.output.out)
 
     def _benchmark(self) -> "Benchmark":
         benchmark = self.benchmark.load()

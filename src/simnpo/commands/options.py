@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
-from simnpo.config import MAX_LENGTH, Precision, Schedule, TrainingConfig
+from simnpo.config import (
+    MAX_LENGTH,
+    LoraConfig,
+    Optimizer,
+    Precision,
+    Schedule,
+    TrainingConfig,
+)
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -102,6 +109,9 @@ class TrainingOptions:
     precision: Unset[Precision] = None
     """fp32, mixed (fp32 weights, bf16 compute), bf16 (weights too), or auto: on a GPU mixed (bf16
     with LoRA), else fp32 [auto]."""
+    optimizer: Unset[Optimizer] = None
+    """adamw, adamw-8bit (its states in 8 bits), or paged-adamw-8bit (and moved to host memory where
+    the GPU's is short); the 8-bit ones need bitsandbytes and a GPU [adamw]."""
     gradient_checkpointing: Unset[bool] = None
     """Recompute activations to save memory [False]."""
     group_by_length: Unset[bool] = None
@@ -130,6 +140,16 @@ class LoraOptions:
     """Scale of the adapters."""
     lora_merge: bool = False
     """Save the model with the adapters merged into it."""
+    load_in_4bit: bool = False
+    """Hold the frozen base in 4 bits (QLoRA's NF4); needs --lora-rank, bitsandbytes and a GPU."""
+
+    def config(self) -> LoraConfig:
+        """Return these options, checked.
+
+        Raises:
+            UserError: a value out of its range, or a contradiction.
+        """
+        return LoraConfig(self.lora_rank, self.lora_alpha, self.lora_merge, self.load_in_4bit)
 
 
 def refuse_both(resume: bool, overwrite: bool) -> None:

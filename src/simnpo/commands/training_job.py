@@ -1,6 +1,5 @@
 """What `unlearn` and `finetune` share: the run's folder, its record, the training, the report."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -41,8 +40,8 @@ class TrainingJob:
         Raises:
             UserError: see `simnpo.runs` and `simnpo.training.run.train_model`.
         """
-        from simnpo import runs
-        from simnpo.config import LoraConfig
+        from simnpo import distributed, runs
+        from simnpo.hardware import check_hardware
         from simnpo.models import (
             MODEL_FOLDER,
             is_adapter,
@@ -57,10 +56,9 @@ class TrainingJob:
         from simnpo.training.run import FILES, train_model
 
         quiet()
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise UserError("training on several processes is not supported yet; start one.")
         out, trust = self.output.out, self.prompt.trust_remote_code
-        lora = LoraConfig(self.lora.lora_rank, self.lora.lora_alpha, self.lora.lora_merge)
+        lora = self.lora.config()
+        check_hardware(self.training, lora)
         precision = training_precision(self.training.precision, lora.rank > 0)
         training = replace(self.training, precision=precision)
         config, data = self._config(), self._fingerprints()
@@ -77,8 +75,9 @@ class TrainingJob:
                 "add --lora-merge."
             )
         tokenizer = load_tokenizer(self.model, trust)
-        model = load_model(self.model, precision, trust)
-        if not self.output.resume:
+        model = load_model(self.model, precision, trust, lora.load_in_4bit)
+        distributed.barrier()  # no process looks into --out while another writes there
+        if not self.output.resume and distributed.is_main():
             runs.clear(out, names)
             runs.begin(out, self.command, config, data)
         try:
@@ -97,9 +96,12 @@ class TrainingJob:
         except (TrainingDiverged, Interrupted):
             raise
         except UserError:
-            if not self.output.resume:  # nothing was trained: leave nothing in the way
+            # Nothing was trained: leave nothing in the way.
+            if not self.output.resume and distributed.is_main():
                 runs.clear(out, names)
             raise
+        if not distributed.is_main():
+            return
         runs.finish(out, results)
         remove_checkpoints(out)
         print(

@@ -51,3 +51,42 @@ def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]
         else:
             batches.append([index])
     return batches
+
+
+LEAST_TOKENS = 1024
+"""Tokens of a forward pass below which parting it saves less than starting another costs."""
+LIKE = 0.8
+"""Rows go together while the shortest is at least this share of the longest."""
+
+
+def groups_of_like_length(batch: Batch) -> list[tuple[Int[Tensor, " rows"], Batch]]:
+    """Part a batch into rows of like length, each group padded to its own longest.
+
+    Returns:
+        For each group its rows' places in `batch`, and the rows. A batch whose padding is not worth
+        another pass stays whole.
+    """
+    mask = batch["answer_mask"]
+    places = torch.arange(1, mask.shape[1] + 1, device=mask.device)
+    lengths = (mask * places).amax(-1)  # an answer ends its row
+    ordered, order = lengths.sort(descending=True)
+    groups: list[list[int]] = []
+    longest = 0
+    for index, length in enumerate(ordered.tolist()):
+        filled = len(groups[-1]) * longest if groups else LEAST_TOKENS
+        if filled >= LEAST_TOKENS and (not groups or length < LIKE * longest):
+            groups.append([])
+            longest = length
+        groups[-1].append(index)
+    if len(groups) == 1:
+        return [(torch.arange(len(mask), device=mask.device), batch)]
+    parted = []
+    for group in groups:
+        rows = order[group[0] : group[-1] + 1]
+        width = int(ordered[group[0]])
+        part: Batch = {
+            "input_ids": batch["input_ids"][rows, :width],
+            "answer_mask": mask[rows, :width],
+        }
+        parted.append((rows, part))
+    return parted

@@ -223,5 +223,8 @@ def _print_table(title: str, rows: Sequence[Row], console: Console) -> None:
         table.add_column(f"{column.group}\n{column.short}", justify="right", no_wrap=True)
     for row in rows:
         beta = "" if pd.isna(row.beta) else f"{row.beta:g}{'*' if row.picked else ''}"
-        table.add_row(row.name, beta, *(with_interval(row.values_of[c.key]) for c in COLUMNS))
+        cells = (with_interval(row.values_of[column.key]) for column in COLUMNS)
+        # Six means with intervals fit 100 columns only without what a reader can do without.
+        short = [cell.replace(" ± ", "±").replace("0.", ".") for cell in cells]
+        table.add_row(row.name, beta, *short)
     console.print(table)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from simnpo.data.batching import Batch
-from simnpo.logprobs import answer_logits, spread, sum_logprobs
+from simnpo.logprobs import answer_logits, answer_logprobs, sum_logprobs
 from simnpo.markov.distance import Distances, as_batch, distances
 from simnpo.markov.panels import PanelData
 from simnpo.objectives import Method
@@ -54,13 +54,12 @@ def pretrain(
         for batch in np.array_split(order, range(BATCH, len(order), BATCH)):
             # Short sequences go apart from long ones: together they would mostly be padding.
             parts = [group[rows[batch[numbers[batch] == n]]] for n, group in enumerate(groups)]
-            logprobs = [
-                answer_logits(model, as_batch(part)).token_logprobs() for part in parts if len(part)
-            ]
-            torch.autograd.backward(torch.cat(logprobs).mean().neg())
+            scored = [answer_logits(model, as_batch(part)) for part in parts if len(part)]
+            logprobs = torch.cat([one.token_logprobs().logprobs for one in scored])
+            torch.autograd.backward(logprobs.mean().neg())
             optimizer.step()
             optimizer.zero_grad()
-            done(3 * sum(map(len, logprobs)))
+            done(3 * len(logprobs))
 
 
 def unlearn(
@@ -124,9 +123,8 @@ class _Term(NamedTuple):
 
     def loss(self, model: nn.Module, step: int) -> Float[Tensor, ""]:
         """Return the mean loss of a step's batch."""
-        scored = answer_logits(model, self.batches[step])
-        logprobs = spread(scored.token_logprobs(), scored.mask)
-        answer = Scored(logprobs, scored.mask, self.references[step])
+        scored = answer_logprobs(model, self.batches[step])
+        answer = Scored(scored.logprobs, scored.mask, self.references[step])
         return self.objective.loss({ANSWER: answer}).mean()
 
 

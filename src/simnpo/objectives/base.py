@@ -21,9 +21,8 @@ class Scored(NamedTuple):
     mask: Bool[Tensor, "batch time"]
     reference_logps: Float[Tensor, " batch"] | None = None
     """Summed answer log-probability under the reference (the model before unlearning)."""
-    log_distributions: Float[Tensor, "tokens vocab"] | None = None
-    """Log-probabilities of the whole vocabulary at the True places of `mask`, row after row."""
-    reference_log_distributions: Float[Tensor, "tokens vocab"] | None = None
+    divergences: Float[Tensor, "batch time"] | None = None
+    """The objective's own `divergence` from the reference at each answer token, 0 elsewhere."""
 
     @property
     def logps(self) -> Float[Tensor, " batch"]:
@@ -48,12 +47,26 @@ class Objective(ABC):
     """Which answers of an example are scored."""
     needs_reference_logps: ClassVar[bool] = False
     """Whether `Scored.reference_logps` must be there (computed once, before training)."""
-    needs_distributions: ClassVar[bool] = False
-    """Whether both whole-vocabulary distributions must be there (a frozen reference is held)."""
 
     @abstractmethod
     def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
         """Return the loss of each example, to be minimised; the caller averages."""
+
+
+@dataclass(frozen=True)
+class DivergenceObjective(Objective):
+    """An objective that compares whole distributions with a frozen reference's, token by token.
+
+    The reference is held during training. `loss` finds the values in `Scored.divergences`.
+    """
+
+    @abstractmethod
+    def divergence(
+        self,
+        log_distributions: Float[Tensor, "tokens vocab"],
+        reference_log_distributions: Float[Tensor, "tokens vocab"],
+    ) -> Float[Tensor, " tokens"]:
+        """Compare the two at each token; called on a chunk of tokens at a time."""
 
 
 def require_positive(name: str, value: float) -> None:

@@ -1,39 +1,43 @@
-"""KL divergence from the original model: the retain term that keeps whole distributions."""
+"""KL divergence from the original model: the retain term that compares whole distributions."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from simnpo.logprobs import spread
-from simnpo.objectives.base import ANSWER, Forward, Objective
+from simnpo.objectives.base import ANSWER, DivergenceObjective, Forward
+
+
+def kl_per_token(
+    log_distributions: Float[Tensor, "tokens vocab"],
+    reference_log_distributions: Float[Tensor, "tokens vocab"],
+) -> Float[Tensor, " tokens"]:
+    """Return KL(original || current) at each token, in nats: TOFU's `KL` baseline."""
+    gap = reference_log_distributions - log_distributions
+    return (reference_log_distributions.exp() * gap).sum(-1)
 
 
 def kl_loss(
-    log_distributions: Float[Tensor, "tokens vocab"],
-    reference_log_distributions: Float[Tensor, "tokens vocab"],
-    mask: Bool[Tensor, "batch time"],
+    divergences: Float[Tensor, "batch time"], lengths: Float[Tensor, " batch"]
 ) -> Float[Tensor, " batch"]:
-    """Return KL(original || current), averaged over an answer's tokens, in nats.
-
-    TOFU's `KL` baseline, restricted to answer tokens as every other objective here.
-    """
-    gap = reference_log_distributions - log_distributions
-    per_token = (reference_log_distributions.exp() * gap).sum(-1)
-    per_example: Tensor = spread(per_token, mask).sum(-1) / mask.sum(-1)
-    return per_example
+    """Return the mean of `kl_per_token` over an answer's tokens, in nats."""
+    return divergences.sum(-1) / lengths
 
 
 @dataclass(frozen=True)
-class KL(Objective):
+class KL(DivergenceObjective):
     """Stay close to the original model's distribution at every answer token."""
 
-    needs_distributions: ClassVar[bool] = True
+    def divergence(
+        self,
+        log_distributions: Float[Tensor, "tokens vocab"],
+        reference_log_distributions: Float[Tensor, "tokens vocab"],
+    ) -> Float[Tensor, " tokens"]:
+        """See `kl_per_token`."""
+        return kl_per_token(log_distributions, reference_log_distributions)
 
     def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
         """See `kl_loss`."""
         scored = forward[ANSWER]
-        assert scored.log_distributions is not None
-        assert scored.reference_log_distributions is not None
-        return kl_loss(scored.log_distributions, scored.reference_log_distributions, scored.mask)
+        assert scored.divergences is not None
+        return kl_loss(scored.divergences, scored.lengths)

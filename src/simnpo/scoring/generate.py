@@ -12,7 +12,7 @@ from torch import Tensor
 from simnpo.benchmarks.base import Item
 from simnpo.data.batching import token_budget_batches
 from simnpo.data.encoding import Encoder
-from simnpo.progress import progress
+from simnpo.distributed import compute_rows
 from simnpo.scoring.tables import GENERATION_COLUMNS
 
 TOKENS_PER_BATCH = 16384
@@ -40,20 +40,15 @@ def generate(
     rows = [(name, n, item) for name, items in evaluation.items() for n, item in enumerate(items)]
     prompts = [encoder.prompt(item.question) for _, _, item in rows]
     stop_ids = _stop_ids(model, encoder)
-    answers = [""] * len(rows)
-    with progress("Generating", len(rows)) as advance:
-        lengths = [len(prompt) + max_new_tokens for prompt in prompts]
-        for batch in token_budget_batches(lengths, tokens_per_batch):
-            new = greedy(
-                model,
-                [prompts[row] for row in batch],
-                max_new_tokens,
-                stop_ids,
-            )
-            texts = encoder.tokenizer.batch_decode(new, skip_special_tokens=True)
-            for row, text in zip(batch, texts, strict=True):
-                answers[row] = text.strip()
-            advance(len(batch))
+
+    def compute(numbers: list[int]) -> list[str]:
+        new = greedy(model, [prompts[number] for number in numbers], max_new_tokens, stop_ids)
+        texts = encoder.tokenizer.batch_decode(new, skip_special_tokens=True)
+        return [text.strip() for text in texts]
+
+    lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+    batches = token_budget_batches(lengths, tokens_per_batch)
+    answers = compute_rows("Generating", model, batches, compute)
     table = pd.DataFrame(
         [
             (name, number, item.question, item.answer, answer)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from simnpo.benchmarks.base import Item
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
-from simnpo.logprobs import answer_logits, check_ids, spread
-from simnpo.progress import progress
+from simnpo.distributed import compute_rows
+from simnpo.logprobs import answer_logprobs, check_ids
 from simnpo.scoring.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS
 
 TOKENS_PER_BATCH = 8192
@@ -50,15 +50,13 @@ def score(
     rows = list(_rows(encoder, evaluation))
     check_ids(model, [row.encoded for row in rows])
     where = next(model.parameters()).device
-    statistics: list[tuple[float, ...]] = [()] * len(rows)
-    with progress("Scoring", len(rows)) as advance:
-        lengths = [len(row.encoded.ids) for row in rows]
-        for batch_rows in token_budget_batches(lengths, tokens_per_batch):
-            batch: Any = pad([rows[row].encoded for row in batch_rows])
-            batch = {key: value.to(where) for key, value in batch.items()}
-            for row, values in zip(batch_rows, _statistics(model, batch), strict=True):
-                statistics[row] = values
-            advance(len(batch_rows))
+
+    def compute(numbers: list[int]) -> list[tuple[float, ...]]:
+        batch: Any = pad([rows[number].encoded for number in numbers])
+        return _statistics(model, {key: value.to(where) for key, value in batch.items()})
+
+    batches = token_budget_batches([len(row.encoded.ids) for row in rows], tokens_per_batch)
+    statistics = compute_rows("Scoring", model, batches, compute)
     table = pd.DataFrame(
         [(*row[:4], *values) for row, values in zip(rows, statistics, strict=True)],
         columns=list(SCORE_COLUMNS),
@@ -80,10 +78,8 @@ def _rows(encoder: Encoder, evaluation: Mapping[str, Sequence[Item]]) -> Any:
 @torch.no_grad()
 def _statistics(model: nn.Module, batch: Any) -> list[tuple[float, ...]]:
     """Return logprob, tokens, matches, tail_matches and min40_logprob of each row."""
-    scored = answer_logits(model, batch)
-    logprobs = scored.token_logprobs()
-    hits = spread((scored.logits.argmax(-1) == scored.targets).long(), scored.mask)
-    grid = spread(logprobs, scored.mask).double()
+    scored = answer_logprobs(model, batch)
+    hits, grid = scored.first_choice.long(), scored.logprobs.double()
     tokens = scored.mask.sum(-1)
     columns = (
         grid.sum(-1),

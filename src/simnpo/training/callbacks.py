@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from simnpo import distributed
 from simnpo.errors import TrainingDiverged
 from simnpo.progress import Advance, progress
 from simnpo.training.terms import PairedDataset
@@ -44,6 +45,8 @@ class StopOnInterrupt(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask the Trainer for a checkpoint and an end, once Ctrl-C was pressed."""
+        # The signal reaches processes at different steps; they stop at the same one.
+        self.interrupted = distributed.anywhere(self.interrupted)
         if self.interrupted:
             control.should_save = True
             control.should_training_stop = True
@@ -80,7 +83,10 @@ class StepGuard(TrainerCallback):
     ) -> None:
         """Refuse the step if its gradient is NaN or infinite."""
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        if not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
+        norm: Any = torch.nn.utils.get_total_norm(gradients)
+        if hasattr(norm, "full_tensor"):  # of gradients that FSDP parts over the processes
+            norm = norm.full_tensor()
+        if not torch.isfinite(norm):
             raise TrainingDiverged(
                 f"a gradient became NaN or infinite at step {state.global_step + 1}."
             )

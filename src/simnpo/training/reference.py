@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded
+from simnpo.distributed import compute_rows
 from simnpo.logprobs import sum_logprobs
-from simnpo.progress import progress
 
 TOKENS_PER_BATCH = 8192
 
@@ -20,17 +20,19 @@ TOKENS_PER_BATCH = 8192
 def reference_logps(model: nn.Module, encoded: Sequence[Encoded]) -> Float[Tensor, " n"]:
     """Return each answer's summed log-probability under `model`, in nats, on the CPU."""
     where = next(model.parameters()).device
-    logps = torch.empty(len(encoded))
+
+    def compute(rows: list[int]) -> list[float]:
+        batch = pad([encoded[row] for row in rows])
+        moved: Any = {key: value.to(where) for key, value in batch.items()}  # type: ignore[attr-defined]
+        logps: list[float] = sum_logprobs(model, moved).tolist()
+        return logps
+
+    batches = token_budget_batches([len(one.ids) for one in encoded], TOKENS_PER_BATCH)
     was_training = model.training
     model.eval()
-    with progress("Reference log-probs", len(encoded)) as advance:
-        for rows in token_budget_batches([len(one.ids) for one in encoded], TOKENS_PER_BATCH):
-            batch = pad([encoded[row] for row in rows])
-            moved: Any = {key: value.to(where) for key, value in batch.items()}  # type: ignore[attr-defined]
-            logps[rows] = sum_logprobs(model, moved).cpu()
-            advance(len(rows))
+    logps = compute_rows("Reference log-probs", model, batches, compute)
     model.train(was_training)
-    return logps
+    return torch.tensor(logps)
 
 
 class FrozenReference:

@@ -8,14 +8,17 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainingArguments, set_seed
 from transformers.integrations import get_reporting_integration_callbacks
 
-from simnpo.config import MAX_LENGTH, LoraConfig, TrainingConfig
+from simnpo import distributed
+from simnpo.config import MAX_LENGTH, LoraConfig, Optimizer, TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.files import write_text
@@ -29,6 +32,12 @@ from simnpo.training.trainer import UnlearnTrainer
 LOG, LAST_GOOD = "log.jsonl", "last_good_model"
 FILES = (MODEL_FOLDER, LAST_GOOD, "checkpoint-*", LOG, ".*.partial")
 """What a training run writes, beside `run.json`."""
+OPTIMIZERS: dict[Optimizer, str] = {
+    "adamw": "adamw_torch_fused",  # torch has it for every device of `simnpo.models.device`
+    "adamw-8bit": "adamw_bnb_8bit",
+    "paged-adamw-8bit": "paged_adamw_8bit",
+}
+"""Our names of optimizers, and transformers'."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +67,16 @@ def train_model(
     """Train `model` and save it as `out/model`; checkpoints are left for the caller to remove.
 
     Returns:
-        What `run.json` records: steps, the checkpoint it was resumed from, seconds since then, the
-        mean loss, peak memory in MiB, and how many answers the length limit shortened.
+        What `run.json` records: steps, the checkpoint it was resumed from, processes, seconds since
+        then, the mean loss, peak memory in MiB (of the main process), and how many answers the
+        length limit shortened.
 
     Raises:
         TrainingDiverged: the loss or a gradient became NaN or infinite; `out` then holds a
             checkpoint of the last good weights.
         Interrupted: Ctrl-C; `out` holds a checkpoint.
-        UserError: see `UnlearnTrainer`.
+        UserError: see `UnlearnTrainer`; or adapters are to be merged into a model that is parted
+            over the processes.
     """
     set_seed(config.seed)
     if lora and lora.rank:
@@ -87,7 +98,12 @@ def train_model(
         callbacks=[interrupt, bar, *callbacks],
     )
     _pace(trainer.args, config, len(trainer.terms[0]))
-    checkpoint = last_checkpoint(out) if resume else None
+    if lora and lora.merge and (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
+        raise UserError(
+            "--lora-merge needs whole weights, and FSDP and DeepSpeed part them: leave it out, and "
+            "`simnpo evaluate` merges the adapter as it loads it."
+        )
+    checkpoint = distributed.from_main(lambda: last_checkpoint(out)) if resume else None
     started = time.monotonic()
     try:
         with interrupt.listening():
@@ -96,25 +112,28 @@ def train_model(
         raise TrainingDiverged(f"{error} {_keep_last_good(trainer, out)}") from None
     finally:
         bar.close()
-        log = [json.dumps(row) + "\n" for row in trainer.state.log_history]
-        write_text(out / LOG, "".join(log))
+        if distributed.is_main():
+            log = [json.dumps(row) + "\n" for row in trainer.state.log_history]
+            write_text(out / LOG, "".join(log))
     if interrupt.interrupted and trainer.state.global_step < trainer.state.max_steps:
+        kept = distributed.from_main(lambda: last_checkpoint(out))
         raise Interrupted(
             f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
-            f"{last_checkpoint(out)} is kept. Continue with the same command and --resume."
+            f"{kept} is kept. Continue with the same command and --resume."
         )
     seconds = time.monotonic() - started
-    if not all(torch.isfinite(weights).all() for weights in trainer.model.parameters()):
+    if not distributed.all_finite(trainer.model.parameters()):
         raise TrainingDiverged(
             f"the last step, {trainer.state.global_step}, left weights that are NaN or infinite. "
             "Try a lower --learning-rate."
         )
     trained = trainer.model.merge_and_unload() if lora and lora.merge else trainer.model
-    save_model(trained, tokenizer, out / MODEL_FOLDER)
+    _save(trainer, trained, out / MODEL_FOLDER)
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return {
         "steps": trainer.state.global_step,
         "resumed_from": checkpoint.name if checkpoint else None,
+        "processes": distributed.world_size(),
         "seconds": round(seconds, 2),
         "training_loss": sum(losses) / len(losses) if losses else None,
         "peak_memory_mib": _peak_memory_mib(),
@@ -140,6 +159,7 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
             learning_rate=config.learning_rate,
             per_device_train_batch_size=micro,
             gradient_accumulation_steps=accumulation,
+            optim=OPTIMIZERS[config.optimizer],
             weight_decay=config.weight_decay,
             lr_scheduler_type="linear" if config.schedule == "linear" else "constant_with_warmup",
             max_grad_norm=config.max_grad_norm,
@@ -184,11 +204,22 @@ def _keep_last_good(trainer: UnlearnTrainer, out: Path) -> str:
     step = trainer.state.global_step
     if step == 0:
         return "No step was made, so the model is as it was."
-    save_model(trainer.model, trainer.processing_class, out / LAST_GOOD)
+    _save(trainer, trainer.model, out / LAST_GOOD)
     return (
         f"The last good weights, from before that step, are in {out / LAST_GOOD}. "
         "Try a lower --learning-rate."
     )
+
+
+def _save(trainer: UnlearnTrainer, model: Any, folder: Path) -> None:
+    """Save `model` from the main process, put together first where it is parted over several."""
+    whole = model
+    if distributed.is_sharded(model):
+        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        whole = SimpleNamespace(save_pretrained=partial(model.save_pretrained, state_dict=weights))
+    if distributed.is_main():
+        save_model(whole, trainer.processing_class, folder)
+    distributed.barrier()
 
 
 def _peak_memory_mib() -> float:

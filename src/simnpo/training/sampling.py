@@ -1,13 +1,28 @@
-"""Batches of like lengths: less padding, in an order drawn anew each epoch."""
+"""The order of an epoch, drawn anew each time: shuffled, or in batches of like lengths."""
 
+import math
 from collections.abc import Iterator
 
 import torch
 from torch.utils.data import Sampler
 
-from simnpo.training.terms import PairedDataset, Term
+from simnpo.training.terms import FILLER, PairedDataset, Term
 
 BATCHES_SORTED_TOGETHER = 16
+
+
+class ShuffledSampler(Sampler[int]):
+    """Shuffles by the seed and the dataset's epoch alone, on every process alike."""
+
+    def __init__(self, pairs: PairedDataset, seed: int):
+        self._pairs, self._seed = pairs, seed
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __iter__(self) -> Iterator[int]:
+        draw = torch.Generator().manual_seed(self._seed + self._pairs.epoch)
+        yield from torch.randperm(len(self), generator=draw).tolist()
 
 
 class LengthGroupedSampler(Sampler[int]):
@@ -40,3 +55,20 @@ class LengthGroupedSampler(Sampler[int]):
         shuffled = torch.randperm(len(full), generator=draw).tolist()
         for batch in [*(full[number] for number in shuffled), *short]:
             yield from batch
+
+
+class EvenSampler(Sampler[int]):
+    """Adds fillers to an order until its length is a multiple, so that processes share it evenly.
+
+    Without them accelerate would repeat examples from the beginning.
+    """
+
+    def __init__(self, order: ShuffledSampler | LengthGroupedSampler, multiple: int):
+        self._order, self._multiple = order, multiple
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self._multiple) * self._multiple
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self._order
+        yield from [FILLER] * (len(self) - len(self._order))

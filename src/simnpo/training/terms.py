@@ -85,6 +85,10 @@ def _with_refusals(
     ]
 
 
+FILLER = -1
+"""An index that stands for no example, where processes would otherwise get unlike counts."""
+
+
 class PairedDataset(Dataset[tuple[int, ...]]):
     """Row numbers, one per term: the first term's own, beside rows of the other terms in turn.
 
@@ -103,6 +107,8 @@ class PairedDataset(Dataset[tuple[int, ...]]):
         return self.lengths[0]
 
     def __getitem__(self, index: int) -> tuple[int, ...]:
+        if index == FILLER:
+            return ()
         step = self.epoch * len(self) + index
         return (
             index,
@@ -126,7 +132,13 @@ class Collator:
         self.terms = terms
 
     def __call__(self, pairs: Sequence[tuple[int, ...]]) -> dict[str, Any]:
-        """Return the batch, and under `rows` each term's row numbers, shape (batch, terms)."""
+        """Return the batch, `rows` (each term's row numbers, shape (batch, terms)) and `examples`.
+
+        Fillers are left out. A batch of nothing else holds a row and counts 0 examples, since a
+        process without a forward pass would leave the others waiting.
+        """
+        real = [pair for pair in pairs if pair]
+        pairs = real or [(0,) * len(self.terms)]
         encoded = [
             rows[pair[number]]
             for number, term in enumerate(self.terms)
@@ -134,4 +146,4 @@ class Collator:
             for pair in pairs
         ]
         rows: Tensor = torch.tensor(pairs)
-        return {**pad(encoded), "rows": rows}
+        return {**pad(encoded), "rows": rows, "examples": len(real)}

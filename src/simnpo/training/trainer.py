@@ -8,16 +8,19 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from simnpo import distributed
 from simnpo.config import MAX_LENGTH
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
+from simnpo.divergences import answer_divergences
 from simnpo.errors import TrainingDiverged
-from simnpo.logprobs import answer_logits, check_ids, output_head, spread
+from simnpo.lm_head import output_head, read_head
+from simnpo.logprobs import answer_logprobs, check_ids
 from simnpo.objectives import Method
-from simnpo.objectives.base import Forward, Scored
+from simnpo.objectives.base import DivergenceObjective, Forward, Scored
 from simnpo.training.callbacks import StepGuard
 from simnpo.training.reference import FrozenReference, reference_logps
-from simnpo.training.sampling import LengthGroupedSampler
+from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
 
 
@@ -77,6 +80,10 @@ class UnlearnTrainer(Trainer):
         self._steps_summed = 0
         args.remove_unused_columns = False  # the collator's columns are not the model's arguments
         args.logging_nan_inf_filter = False  # a NaN loss must stop the run, not be smoothed over
+        # What a batch goes through is not one forward pass that returns the loss: DDP may not
+        # trace it, nor send the model's constant buffers around at each of its parts.
+        args.ddp_find_unused_parameters = False
+        args.ddp_broadcast_buffers = False
         super().__init__(
             model=model,
             args=args,
@@ -98,18 +105,34 @@ class UnlearnTrainer(Trainer):
             TrainingDiverged: the loss or a gradient became NaN or infinite; the weights are those
                 before the step that failed.
         """
+        if distributed.world_size() > 1:
+            self._read_head()
         for term in self.terms:
             if term.objective.needs_reference_logps:
                 for answer, encoded in term.encoded.items():
                     self._reference_logps[term.name, answer] = reference_logps(self.model, encoded)
-            if term.objective.needs_distributions:
+            if isinstance(term.objective, DivergenceObjective):
                 self._frozen = FrozenReference(self.model)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
+    def _read_head(self) -> None:
+        """Find out what comes after the LM head on every process, before the model is wrapped.
+
+        Later it would take a forward pass, and only of the processes that did not know yet.
+        """
+        first = next(iter(self.terms[0].encoded.values()))[0]
+        ids = torch.tensor([first.ids], device=next(self.model.parameters()).device)
+        read_head(self.model, output_head(self.model), ids)
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        if not self._group_by_length:
-            return super()._get_train_sampler(train_dataset)
-        return LengthGroupedSampler(self.terms[0], self._pairs, self._train_batch_size)
+        size = self._train_batch_size
+        if self._group_by_length:
+            order: Any = LengthGroupedSampler(self.terms[0], self._pairs, size)
+        else:
+            seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+            order = ShuffledSampler(self._pairs, seed)
+        processes = distributed.world_size()
+        return order if processes == 1 else EvenSampler(order, size * processes)
 
     def compute_loss(
         self,
@@ -119,55 +142,68 @@ class UnlearnTrainer(Trainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """Return this batch's share of the mean loss over the optimizer step."""
-        examples = len(inputs["rows"])
+        examples = inputs["examples"]
         share = examples / float(num_items_in_batch or examples)
         total = inputs["rows"].new_zeros((), dtype=torch.float32)
         for number, (term, forward) in enumerate(self._forwards(model, inputs)):
             loss = term.objective.loss(forward).mean() * share
             total = total + term.weight * loss
             self._term_sums[number] += loss.detach().cpu()
-        if not torch.isfinite(total):
+        # On all processes at once: one that stopped alone would leave the others waiting.
+        if not torch.isfinite(value := distributed.mean(total)):
             raise TrainingDiverged(
-                f"the loss became {float(total.detach())} at step {self.state.global_step + 1}."
+                f"the loss became {float(value)} at step {self.state.global_step + 1}."
             )
         return (total, None) if return_outputs else total
 
     def _forwards(self, model: nn.Module, inputs: dict[str, Any]) -> list[tuple[Term, Forward]]:
-        """Run the model once and part what it said by term and answer."""
-        batch: Any = {key: inputs[key] for key in ("input_ids", "answer_mask")}
+        """Run the model on every row once and part what it said by term and answer."""
         head = output_head(self.accelerator.unwrap_model(model))
-        scored = answer_logits(model, batch, head)
-        logprobs = spread(scored.token_logprobs(), scored.mask)
-        forwards: list[tuple[Term, Forward]] = []
         size, first = len(inputs["rows"]), 0
-        for number, term in enumerate(self.terms):
-            forward: dict[str, Scored] = {}
+        forwards: list[tuple[Term, dict[str, Scored]]] = [(term, {}) for term in self.terms]
+        plain: list[tuple[int, str, slice]] = []
+        for number, (term, forward) in enumerate(forwards):
             for answer in term.encoded:
                 rows = slice(first, first + size)
-                part = Scored(logprobs[rows], scored.mask[rows])
-                if (known := self._reference_logps.get((term.name, answer))) is not None:
-                    chosen = known[inputs["rows"][:, number].cpu()]
-                    part = part._replace(reference_logps=chosen.to(logprobs.device))
-                if term.objective.needs_distributions:
-                    assert self._frozen is not None
-                    tokens = scored.mask.sum(-1).cumsum(0)
-                    begin = int(tokens[first - 1]) if first else 0
-                    own = scored.logits[begin : int(tokens[first + size - 1])]
-                    with self._frozen.model() as original:
-                        kept: Any = {key: value[rows] for key, value in batch.items()}
-                        reference = answer_logits(original, kept).log_distributions()
-                    part = part._replace(
-                        log_distributions=own.float().log_softmax(-1),
-                        reference_log_distributions=reference,
-                    )
-                forward[answer] = part
                 first += size
-            forwards.append((term, forward))
-        return forwards
+                if isinstance(term.objective, DivergenceObjective):
+                    assert self._frozen is not None
+                    compared = answer_divergences(
+                        model,
+                        self._frozen.model(),
+                        _rows(inputs, [rows]),
+                        term.objective.divergence,
+                        head,
+                    )
+                    forward[answer] = Scored(
+                        compared.logprobs, compared.mask, divergences=compared.divergences
+                    )
+                else:
+                    plain.append((number, answer, rows))
+        if plain:
+            batch = _rows(inputs, [rows for _, _, rows in plain])
+            scored = answer_logprobs(model, batch, head)
+            for place, (number, answer, _) in enumerate(plain):
+                rows = slice(place * size, (place + 1) * size)
+                reference = self._reference_of(number, answer, inputs["rows"])
+                forwards[number][1][answer] = Scored(
+                    scored.logprobs[rows], scored.mask[rows], reference
+                )
+        return [(term, forward) for term, forward in forwards]
+
+    def _reference_of(self, number: int, answer: str, rows: Tensor) -> Tensor | None:
+        """Return the reference log-probs of a batch's rows of a term, where it has any."""
+        known = self._reference_logps.get((self.terms[number].name, answer))
+        return None if known is None else known[rows[:, number].cpu()].to(rows.device)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
-        """Count the examples of one optimizer step on this process."""
-        return sum(len(batch["rows"]) for batch in batch_samples) or None
+        """Return the examples of one optimizer step per process, on average.
+
+        Gradients are averaged over the processes, so a process's loss is its sum over this average.
+        """
+        own = sum(batch["examples"] for batch in batch_samples)
+        count = distributed.mean(torch.tensor(float(own)))
+        return count if count > 0 else None
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         """Run one forward and backward pass; see transformers."""
@@ -179,8 +215,16 @@ class UnlearnTrainer(Trainer):
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log, adding each term's own mean loss since the last log."""
         if "loss" in logs and self._steps_summed:
-            for term, value in zip(self.terms, self._term_sums, strict=True):
+            sums = distributed.mean(self._term_sums)
+            for term, value in zip(self.terms, sums, strict=True):
                 logs[f"{term.name}_loss"] = round(float(value) / self._steps_summed, 6)
             self._term_sums.zero_()
             self._steps_summed = 0
         super().log(logs, *args, **kwargs)
+
+
+def _rows(inputs: dict[str, Any], rows: Sequence[slice]) -> Any:
+    """Return some rows of a batch."""
+    return {
+        key: torch.cat([inputs[key][each] for each in rows]) for key in ("input_ids", "answer_mask")
+    }

@@ -8,6 +8,7 @@ from transformers import TrainerCallback
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.data.encoding import Encoder
+from simnpo.distributed import from_main, is_main
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.scoring.evaluate import evaluate_model
 from simnpo.scoring.history import HISTORY, read_history, write_history
@@ -43,7 +44,8 @@ class EvaluateWhileTraining(TrainerCallback):
         """Measure the model before the first step; after a resume, drop what came later."""
         done = state.epoch if state.global_step else -1.0
         kept = [row for row in read_history(self._path) if row["epoch"] <= done]
-        write_history(self._path, kept)
+        if is_main():
+            write_history(self._path, kept)
         self._measure_at(state.epoch or 0.0, model)
 
     def on_epoch_end(
@@ -56,12 +58,14 @@ class EvaluateWhileTraining(TrainerCallback):
         whole = round(epoch)
         if abs(epoch - whole) > 1e-6 or whole % self._every:
             return
-        if all(row["epoch"] != whole for row in read_history(self._path)):
+        if whole not in from_main(lambda: [row["epoch"] for row in read_history(self._path)]):
             self._measure(model, float(whole))
 
     def _measure(self, model: Any, epoch: float) -> None:
         started = time.monotonic()
         tables = evaluate_model(model, self._encoder, self._benchmark)
+        if not is_main():
+            return
         metrics = tofu_metrics(tables, self._retain).metrics
         seconds = round(time.monotonic() - started, 2)
         row = {"epoch": epoch, **metrics, "seconds": seconds}

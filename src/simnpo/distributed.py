@@ -1,0 +1,165 @@
+"""Several processes as one: who speaks and writes, and how work is shared out and put together.
+
+`accelerate launch` and `torchrun` start the processes and tell each its number through the
+environment. With one process everything here does nothing.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+T = TypeVar("T")
+GRACE = 5.0
+"""Seconds in which a launcher ends the other processes once one has failed."""
+PATIENCE = timedelta(minutes=30)
+"""How long a process waits for the others, for instance while one writes the model."""
+
+
+def world_size() -> int:
+    """Return the number of processes."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """Return this process's number, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def is_main() -> bool:
+    """Tell whether this process writes files and speaks to the user."""
+    return rank() == 0
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Join the other processes for the length of a block; only the main one is heard in it."""
+    if world_size() == 1:
+        yield
+        return
+    import torch
+    from accelerate import PartialState
+
+    if not torch.cuda.is_available():
+        os.environ["ACCELERATE_USE_CPU"] = "true"  # else accelerate sees no processes at all
+    # Takes this process's GPU, too.
+    PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    with ExitStack() as stack:
+        if not is_main():
+            nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+            stack.enter_context(redirect_stdout(nowhere))
+            stack.enter_context(redirect_stderr(nowhere))
+        yield
+    torch.distributed.destroy_process_group()
+
+
+def let_others_speak() -> None:
+    """Wait before telling of a failure that another process may be telling of already.
+
+    A launcher ends all processes as soon as one has failed: whoever is still there afterwards is
+    the only one to know.
+    """
+    if world_size() > 1:
+        time.sleep(GRACE)
+
+
+def barrier() -> None:
+    """Wait until every process is here."""
+    if world_size() > 1:
+        import torch
+
+        torch.distributed.barrier()
+
+
+def from_main(make: Callable[[], T]) -> T:
+    """Return what `make` returns on the main process; the others do not call it."""
+    if world_size() == 1:
+        return make()
+    import torch
+
+    made: list[Any] = [make() if is_main() else None]
+    torch.distributed.broadcast_object_list(made, src=0)
+    value: T = made[0]
+    return value
+
+
+def mean(value: "Tensor") -> "Tensor":
+    """Return the mean of a tensor over all processes, without its gradient."""
+    value = value.detach()
+    if world_size() == 1:
+        return value
+    import torch
+    from accelerate import PartialState
+
+    total = value.to(PartialState().device, copy=True)
+    torch.distributed.all_reduce(total)
+    return total.to(value.device) / world_size()
+
+
+def anywhere(flag: bool) -> bool:
+    """Tell whether `flag` is true on any process."""
+    if world_size() == 1:
+        return flag
+    import torch
+
+    return bool(mean(torch.tensor(float(flag))) > 0)
+
+
+def all_finite(tensors: Iterable["Tensor"]) -> bool:
+    """Tell whether no tensor holds NaN or infinity, on any process.
+
+    Of a tensor that is parted over the processes (FSDP), each looks at its own part.
+    """
+    parts: Iterator[Any] = (one.to_local() if hasattr(one, "to_local") else one for one in tensors)
+    return not anywhere(not all(part.isfinite().all() for part in parts))
+
+
+def is_sharded(model: "nn.Module") -> bool:
+    """Tell whether `model`'s weights are parted over the processes, by FSDP or DeepSpeed ZeRO-3.
+
+    Such a model gathers its weights in every forward pass, so all processes must run equally many.
+    """
+    first = next(model.parameters())
+    return hasattr(first, "to_local") or hasattr(first, "ds_id")
+
+
+def compute_rows(
+    what: str,
+    model: "nn.Module",
+    batches: Sequence[list[int]],
+    compute: Callable[[list[int]], Iterable[T]],
+) -> list[T]:
+    """Compute a value for each row, every batch on one process, and return all values to all.
+
+    The batches are those of a single process, so the values are, too. Where the weights are parted
+    over the processes, each process computes everything.
+
+    Args:
+        what: a title for the progress.
+        model: what `compute` runs.
+        batches: row numbers from 0; each row is in one batch.
+        compute: returns the values of a batch's rows, in order.
+    """
+    from simnpo.progress import progress
+
+    alone = world_size() == 1 or is_sharded(model)
+    own = batches if alone else batches[rank() :: world_size()]
+    found: list[tuple[int, T]] = []
+    with progress(what, sum(map(len, own))) as advance:
+        for rows in own:
+            found += zip(rows, compute(rows), strict=True)
+            advance(len(rows))
+    if not alone:
+        import torch
+
+        parts: list[Any] = [None] * world_size()
+        torch.distributed.all_gather_object(parts, found)
+        found = [pair for part in parts for pair in part]
+    values = dict(found)
+    assert len(found) == len(values), "a row was computed twice"
+    return [values[row] for row in range(len(values))]

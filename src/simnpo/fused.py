@@ -1,0 +1,154 @@
+"""Log-probs of given tokens straight from hidden states, a chunk of logits at a time.
+
+`tokens x vocabulary` logits never exist: forward and backward make `CHUNK` of them at once, in
+float32, and the backward pass makes them again rather than keep them.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+CHUNK = 2**24
+"""Logits that exist at once: 64 MiB in float32. Where all fit, none is computed twice."""
+
+
+class AfterHead(NamedTuple):
+    """What an architecture does to its logits after the LM head."""
+
+    scale: float = 1.0
+    """Factor of the logits (Cohere, Granite, Falcon-H1)."""
+    cap: float | None = None
+    """Soft cap: `cap * tanh(logits / cap)` (Gemma 2 and 3)."""
+
+    def apply(self, logits: Float[Tensor, "tokens vocab"]) -> Float[Tensor, "tokens vocab"]:
+        """Return the logits as the model would."""
+        logits = logits if self.scale == 1 else logits * self.scale
+        return logits if self.cap is None else torch.tanh(logits / self.cap) * self.cap
+
+
+class TokenLogprobs(NamedTuple):
+    """What a model said of each given token."""
+
+    logprobs: Float[Tensor, " tokens"]
+    """In nats, float32."""
+    first_choice: Bool[Tensor, " tokens"]
+    """Whether the token is the likeliest one."""
+
+
+def linear_logprobs(
+    hidden: Float[Tensor, "tokens width"],
+    weight: Float[Tensor, "vocab width"],
+    bias: Float[Tensor, " vocab"] | None,
+    targets: Int[Tensor, " tokens"],
+    after: AfterHead,
+) -> TokenLogprobs:
+    """Return the log-probs of `targets` under `softmax(after(hidden @ weight.T + bias))`.
+
+    Products are made in the autocast type where autocast is on, else in the type of `hidden`;
+    all that follows, and the sum of the weight's gradient over chunks, is in float32.
+
+    Args:
+        hidden: input of the LM head.
+        weight: the LM head's.
+        bias: the LM head's, if it has one.
+        targets: the token each position predicts.
+        after: what comes after the head.
+    """
+    kind = hidden.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+    apply: Any = _LinearLogprobs.apply
+    return TokenLogprobs(*apply(hidden, weight, bias, targets, after, dtype))
+
+
+class _LinearLogprobs(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        after: AfterHead,
+        dtype: torch.dtype,
+    ) -> tuple[Tensor, Tensor]:
+        logprobs = hidden.new_empty(len(hidden), dtype=torch.float32)
+        first_choice = torch.empty_like(targets, dtype=torch.bool)
+        typed = weight.to(dtype)
+        rows = _rows(weight)
+        kept = None
+        for part in _parts(len(hidden), rows):
+            raw = _raw_logits(hidden[part].to(dtype), typed, bias)
+            logits = after.apply(raw)
+            chosen = logits.gather(-1, targets[part, None]).squeeze(-1)
+            first_choice[part] = logits.argmax(-1) == targets[part]
+            total = logits.logsumexp(-1)
+            logprobs[part] = chosen - total
+            if len(hidden) <= rows and any(ctx.needs_input_grad):
+                kept = logits  # small enough to keep for the backward pass
+        ctx.save_for_backward(hidden, weight, bias, targets, kept)
+        ctx.after, ctx.dtype = after, dtype
+        ctx.mark_non_differentiable(first_choice)
+        return logprobs, first_choice
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, targets, kept = ctx.saved_tensors
+        wants_hidden, wants_weight, wants_bias, *_ = ctx.needs_input_grad
+        typed = weight.to(ctx.dtype)
+        to_hidden = torch.empty_like(hidden) if wants_hidden else None
+        to_weight = torch.zeros_like(weight, dtype=torch.float32) if wants_weight else None
+        to_bias = torch.zeros_like(bias, dtype=torch.float32) if wants_bias else None
+        for part in _parts(len(hidden), _rows(weight)):
+            states = hidden[part].to(ctx.dtype)
+            logits = kept
+            if logits is None:
+                logits = ctx.after.apply(_raw_logits(states, typed, bias))
+            slope = _slope(logits, targets[part], grad[part], ctx.after)
+            product = slope.to(ctx.dtype)
+            if to_hidden is not None:
+                to_hidden[part] = (product @ typed).to(hidden.dtype)
+            if to_weight is not None:
+                _add_product(to_weight, product.t(), states)
+            if to_bias is not None:
+                to_bias += slope.sum(0)
+        return (
+            to_hidden,
+            None if to_weight is None else to_weight.to(weight.dtype),
+            None if to_bias is None else to_bias.to(bias.dtype),
+            None,
+            None,
+            None,
+        )
+
+
+def _raw_logits(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    logits = (states @ weight.t()).float()
+    return logits if bias is None else logits + bias.float()
+
+
+def _slope(logits: Tensor, targets: Tensor, grad: Tensor, after: AfterHead) -> Tensor:
+    """Return the gradient at the head's output: `grad * (one_hot - softmax)`, through `after`."""
+    slope = logits.softmax(-1)
+    slope.mul_(-grad[:, None])
+    slope.scatter_add_(-1, targets[:, None], grad[:, None])
+    if after.cap is not None:
+        slope.mul_(1 - (logits / after.cap).square())
+    return slope if after.scale == 1 else slope.mul_(after.scale)
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    if left.dtype == total.dtype:
+        total.addmm_(left, right)
+    else:
+        total += left @ right
+
+
+def _rows(weight: Tensor) -> int:
+    """Return how many positions make `CHUNK` logits."""
+    return max(1, CHUNK // weight.shape[0])
+
+
+def _parts(count: int, rows: int) -> list[slice]:
+    return [slice(first, first + rows) for first in range(0, count, rows)]

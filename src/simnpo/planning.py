@@ -1,0 +1,165 @@
+"""What a training run will take, from a model's sizes and the settings: memory, and time.
+
+Memory is counted at its peak, the beginning of the backward pass of a micro-batch that is not the
+first of its optimizer step: gradients, optimizer states and all activations are there. Sizes are
+those of a dense decoder with RMSNorm, rotary positions, a gated MLP and attention that never
+stores its scores (Llama, Mistral, Qwen, Gemma); GPT-2 and its like take less. All sequences are
+taken to be as long as the limit, and all their tokens to be answers: what comes out is what must
+fit, and short answers take less.
+"""
+
+from dataclasses import dataclass
+
+from simnpo.config import LoraConfig, Precision, TrainingConfig, resolve_precision
+from simnpo.fused import CHUNK
+from simnpo.objectives import Method
+from simnpo.objectives.base import DivergenceObjective
+from simnpo.shape import Shape
+
+CHUNK_ARRAYS = 3
+"""Arrays of so many values, in float32, that the backward pass through a chunk holds."""
+NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
+"""Per weight: 4 bits, and for each block of 64 a scale of 8 bits, and for each 256 of these one of
+32 (QLoRA, arXiv 2305.14314, section 3)."""
+STATE_8BIT_BYTES = 1 + 4 / 256
+"""Per weight and state: 8 bits, and a float32 scale for each block of 256 (bitsandbytes)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model's sizes and everything a run's memory and time depend on."""
+
+    shape: Shape
+    method: Method
+    training: TrainingConfig
+    lora: LoraConfig
+    length: int
+    """Tokens of each sequence."""
+    examples: int
+    """Size of the set that an epoch passes over: the forget set, if the method has one."""
+    gpu: bool
+    """Whether it runs on a GPU, which decides what precision `auto` means."""
+    devices: int = 1
+    """Devices, one process each; each holds the whole model."""
+
+    @property
+    def precision(self) -> Precision:
+        """The precision, `auto` resolved."""
+        return resolve_precision(self.training.precision, self.lora.rank > 0, self.gpu)
+
+    @property
+    def trainable(self) -> int:
+        """Weights that are trained."""
+        return self.lora.rank * self.shape.adapted if self.lora.rank else self.shape.parameters
+
+    @property
+    def sequences(self) -> int:
+        """Sequences that go through the model for each example of a batch: all its answers."""
+        terms = (self.method.forget, self.method.retain)
+        return sum(len(term.answers) for term in terms if term)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a micro-batch on one device: forget and retain rows go together."""
+        rows = min(self.training.micro_batch_size, self.training.batch_size)
+        return rows * self.sequences * self.length
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes on one device."""
+
+    weights: int
+    """The model's, with its adapters."""
+    copies: int
+    """bf16 copies of the fp32 weights that autocast keeps through the pass (precision mixed)."""
+    gradients: int
+    """One per trained weight; twice with several devices, where DDP sends them in buckets."""
+    optimizer: int
+    """Two states per trained weight, Adam's."""
+    activations: int
+    """What the backward pass needs of the forward pass."""
+    logits: int
+    """Chunks of logits, and the LM head's gradient while it is summed over chunks."""
+    reference: int
+    """The frozen copy of the model that `--retain-loss kl` compares with, where LoRA is off."""
+
+    @property
+    def total(self) -> int:
+        """The sum of all parts."""
+        return sum(vars(self).values())
+
+
+def memory(plan: Plan) -> Memory:
+    """Return the memory of `plan` at its peak, on each device."""
+    shape, lora = plan.shape, plan.lora.rank > 0
+    size = 2 if plan.precision == "bf16" else 4
+    if plan.lora.load_in_4bit:
+        base = round(NF4_BYTES * shape.linear) + size * (shape.parameters - shape.linear)
+    else:
+        base = size * shape.parameters
+    trained_size = 4 if lora else size  # peft keeps adapters in float32
+    gradients = trained_size * plan.trainable
+    terms = (plan.method.forget, plan.method.retain)
+    compares = any(isinstance(term, DivergenceObjective) for term in terms)
+    head_gradient = 0 if lora else 4 * shape.head
+    chunk = min(CHUNK, plan.tokens * shape.vocabulary)
+    mixed = plan.precision == "mixed"
+    return Memory(
+        weights=base + (trained_size * plan.trainable if lora else 0),
+        copies=2 * (shape.linear + shape.head) if mixed else 0,
+        gradients=gradients * (2 if plan.devices > 1 else 1),
+        optimizer=_optimizer_states(plan, trained_size),
+        activations=_activations(plan),
+        logits=4 * CHUNK_ARRAYS * chunk + head_gradient,
+        reference=base if compares and not lora else 0,
+    )
+
+
+def _optimizer_states(plan: Plan, size: int) -> int:
+    """Return the bytes of Adam's two states; torch keeps them in the weights' own type.
+
+    bitsandbytes' 8-bit states leave the embedding's in float32, as transformers asks it to. Paged
+    states live in host memory and visit the device, so they take nothing where it is short.
+    """
+    if plan.training.optimizer == "paged-adamw-8bit":
+        return 0
+    if plan.training.optimizer == "adamw":
+        return 2 * size * plan.trainable
+    whole = 0 if plan.lora.rank else plan.shape.embedding
+    return round(2 * (STATE_8BIT_BYTES * (plan.trainable - whole) + 4 * whole))
+
+
+def _activations(plan: Plan) -> int:
+    """Return the bytes that the forward pass keeps for the backward pass.
+
+    With checkpointing each layer keeps its input alone, and one layer at a time is run again.
+    """
+    shape, layer = plan.shape, _layer_bytes(plan)
+    stream = 2 if plan.precision == "bf16" else 4
+    ends = (4 + 2 * stream) * shape.width  # the last norm's input, its output and the embedding's
+    if plan.training.gradient_checkpointing:
+        return plan.tokens * (shape.layers * stream * shape.width + layer + ends)
+    return plan.tokens * (shape.layers * layer + ends)
+
+
+def _layer_bytes(plan: Plan) -> int:
+    """Return the bytes that one layer keeps per token.
+
+    Counted over what transformers' Llama hands to autograd, in the way of arXiv 2205.05198, section
+    4: queries, keys, values and output of attention with a float32 logsumexp per head; the gate,
+    its SiLU and the up-projection; the two norms' inputs, in float32, and what their own gradient
+    needs; the inputs of the linear layers. These are shared by layers of one input unless each
+    casts it for itself, as autocast does, and peft with its float32 adapters on a bf16 base.
+    """
+    shape, lora = plan.shape, plan.lora.rank > 0
+    stream = 2 if plan.precision == "bf16" else 4
+    compute = 4 if plan.precision == "fp32" else 2
+    attention = compute * 2 * (shape.queries + shape.keys) + 4 * shape.heads
+    mlp = compute * 3 * shape.inner
+    norms = 2 * 4 * shape.width + (0 if lora else 2 * stream * shape.width)
+    cast = plan.precision == "mixed" or (lora and plan.precision == "bf16")
+    inputs = (5 if cast else 2) * shape.width + shape.inner
+    if lora and plan.precision == "bf16":
+        return attention + mlp + norms + 4 * (inputs + shape.queries)
+    return attention + mlp + norms + compute * inputs

@@ -1,0 +1,69 @@
+"""`simnpo plan`: an estimate for a model folder, and messages for what cannot be planned."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_plan_of_a_folder(simnpo: Any, model_folder: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    shutil.copy(model_folder / "config.json", bare)  # no weights, no tokenizer
+    done = simnpo("plan", "--model", bare, "--max-length", 32)
+    assert done.code == 0, done.err
+    for words in ("weights", "gradients", "optimizer states", "activations", "total"):
+        assert words in done.out
+    assert "precision fp32" in done.out and "512 tokens in a forward pass" in done.out
+    assert "It fits into" in done.out and "measured here" in done.out
+    assert "copies" not in done.out and "frozen" not in done.out
+
+
+def test_plan_for_a_gpu_elsewhere(simnpo: Any, model_folder: Path) -> None:
+    base = ["plan", "--model", model_folder, "--memory", 0.01]
+    done = simnpo(*base, "--retain-loss", "kl", "--devices", 2)
+    assert done.code == 0, done.err
+    assert "precision mixed" in done.out and "frozen copy for KL" in done.out
+    assert "Memory of each device" in done.out and "--tflops" in done.out
+    assert "It does not fit into 10.2 MiB" in done.out
+    assert "It would fit with --" in done.out
+    done = simnpo(*base, "--lora-rank", 2, "--load-in-4bit", "--tflops", 100)
+    assert "precision bf16" in done.out and "at 100 TFLOP/s (as given)" in done.out
+    assert "paged optimizer" in simnpo(*base, "--optimizer", "paged-adamw-8bit").out
+    assert "No option makes it fit" in simnpo(*base[:-1], 0.0001).out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--memory", "0"], "--memory 0.0: must be above 0"),
+        (["--memory", "inf"], "--memory inf"),
+        (["--tflops", "-1"], "--tflops -1.0: must be above 0"),
+        (["--devices", "0"], "--devices 0: must be at least 1"),
+        (["--devices", "3"], "not a multiple of --micro-batch-size 8 on each of 3 devices"),
+        (["--examples", "0"], "--examples 0"),
+        (["--max-length", "1"], "--max-length 1: must be at least 2"),
+        (["--method", "magic"], "unknown method 'magic'"),
+        (["--method", "retrain", "--retain-loss", "none"], "needs a forget or a retain objective"),
+        (["--load-in-4bit"], "--load-in-4bit without --lora-rank"),
+    ],
+)
+def test_bad_options(simnpo: Any, model_folder: Path, options: list[str], words: str) -> None:
+    done = simnpo("plan", "--model", model_folder, *options)
+    assert done.code == 1 and done.err.startswith("simnpo: error: ") and words in done.err
+
+
+def test_models_that_cannot_be_planned(simnpo: Any, tmp_path: Path) -> None:
+    done = simnpo("plan", "--model", "no-such/model")
+    assert done.code == 1 and "looked up on the hub" in done.err
+    done = simnpo("plan", "--model", tmp_path)
+    assert done.code == 1 and "is no model" in done.err
+    for config in ({"model_type": "t5"}, {"model_type": "clip"}, {"model_type": "none"}):
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        done = simnpo("plan", "--model", tmp_path)
+        assert done.code == 1, config
+        assert f"cannot load the configuration of {tmp_path}" in done.err
+    (tmp_path / "config.json").write_text('{"half')
+    assert simnpo("plan", "--model", tmp_path).code == 1

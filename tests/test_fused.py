@@ -1,0 +1,239 @@
+"""Fused log-probs and divergences against plain versions that keep every logit."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+import tiny_models
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from simnpo import fused
+from simnpo.data.batching import Batch, groups_of_like_length, pad
+from simnpo.data.encoding import Encoded
+from simnpo.divergences import answer_divergences
+from simnpo.fused import AfterHead, linear_logprobs
+from simnpo.lm_head import output_head, read_head
+from simnpo.logprobs import answer_logits, answer_logprobs
+from simnpo.objectives.kl import kl_per_token
+
+AFTER = [AfterHead(), AfterHead(0.25), AfterHead(1.0, 5.0), AfterHead(2.0, 3.0)]
+
+
+@given(
+    tokens=st.integers(0, 20),
+    width=st.integers(1, 12),
+    vocabulary=st.integers(1, 40),
+    rows=st.integers(1, 25),
+    after=st.sampled_from(AFTER),
+    with_bias=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+@settings(max_examples=60, deadline=None)
+def test_values_and_gradients_in_float32(
+    tokens: int,
+    width: int,
+    vocabulary: int,
+    rows: int,
+    after: AfterHead,
+    with_bias: bool,
+    seed: int,
+) -> None:
+    """Any shape, in chunks of `rows` tokens, against autograd over all logits at once."""
+    torch.manual_seed(seed)
+    leaves = [torch.randn(tokens, width), torch.randn(vocabulary, width) / width**0.5]
+    leaves += [torch.randn(vocabulary)] if with_bias else []
+    targets = torch.randint(vocabulary, (tokens,))
+    weights = torch.randn(tokens)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fused, "CHUNK", rows * vocabulary)
+        ours = [leaf.clone().requires_grad_() for leaf in leaves]
+        said = linear_logprobs(ours[0], ours[1], ours[2] if with_bias else None, targets, after)
+        (said.logprobs * weights).sum().backward()
+    plain = [leaf.clone().requires_grad_() for leaf in leaves]
+    logits = after.apply(nn.functional.linear(plain[0], plain[1], plain[2] if with_bias else None))
+    expected = logits.log_softmax(-1).gather(-1, targets[:, None]).squeeze(-1)
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(said.logprobs, expected, rtol=1e-5, atol=1e-5)
+    assert said.first_choice.equal(logits.argmax(-1) == targets)
+    for one, other in zip(ours, plain, strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [3, 100])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_bfloat16_to_its_own_rounding(
+    rows: int, autocast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against float64 on the same rounded inputs: 1 % of a gradient's norm, log-probs to 0.02."""
+    torch.manual_seed(0)
+    monkeypatch.setattr(fused, "CHUNK", rows * 50)
+    hidden, weight = torch.randn(20, 16).bfloat16(), (torch.randn(50, 16) / 4).bfloat16()
+    targets, weights = torch.randint(50, (20,)), torch.randn(20)
+    ours = [one.float() if autocast else one.clone() for one in (hidden, weight)]
+    ours = [one.requires_grad_() for one in ours]
+    with torch.autocast("cpu", torch.bfloat16) if autocast else nullcontext():
+        said = linear_logprobs(*ours, None, targets, AfterHead())
+    assert said.logprobs.dtype == torch.float32
+    (said.logprobs * weights).sum().backward()  # outside autocast, as the Trainer does
+    exact = [one.double().requires_grad_() for one in (hidden, weight)]
+    expected = (exact[0] @ exact[1].T).log_softmax(-1).gather(-1, targets[:, None])[:, 0]
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(said.logprobs.double(), expected, rtol=0, atol=0.02)
+    for one, other in zip(ours, exact, strict=True):
+        assert one.grad.dtype == one.dtype
+        assert (one.grad.double() - other.grad).norm() < 0.01 * other.grad.norm()
+
+
+def test_no_more_than_a_chunk_of_logits_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing as large as `tokens x vocabulary` is made, forward or backward."""
+    tokens, width, vocabulary = 64, 4, 1000
+    monkeypatch.setattr(fused, "CHUNK", 8 * vocabulary)
+    hidden = torch.randn(tokens, width, requires_grad=True)
+    weight = torch.randn(vocabulary, width, requires_grad=True)
+    largest = 0
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
+            nonlocal largest
+            made = function(*args, **(kwargs or {}))
+            if isinstance(made, Tensor):
+                largest = max(largest, made.numel())
+            return made
+
+    with Watch():
+        said = linear_logprobs(
+            hidden, weight, None, torch.randint(vocabulary, (tokens,)), AfterHead()
+        )
+        said.logprobs.sum().backward()
+    assert largest == 8 * vocabulary
+
+
+def test_what_comes_after_a_head_is_found(make_llama: Any) -> None:
+    ids = torch.arange(2, 12)[None]
+    for model, after in (
+        (make_llama(), AfterHead()),
+        (tiny_models.gpt2(), AfterHead()),
+        (tiny_models.gemma2(), AfterHead(1.0, 3.0)),
+        (tiny_models.granite(), AfterHead(0.125)),
+        (tiny_models.cohere(), AfterHead(0.0625)),
+    ):
+        assert read_head(model, output_head(model), ids).after == after
+
+
+def test_a_head_that_is_unclear_falls_back_and_says_why(
+    llama: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = pad([Encoded((0, 5, 9, 7, 30, 1), 2), Encoded((0, 11, 1), 2)])
+    expected = answer_logprobs(llama, batch)
+    original = type(llama).forward
+
+    def shifted(self: Any, **inputs: Any) -> Any:
+        output = original(self, **inputs)
+        output.logits = output.logits - output.logits.square() * 0.1
+        return output
+
+    monkeypatch.setattr(type(llama), "forward", shifted)
+    other = type(llama)(llama.config)
+    other.load_state_dict(llama.state_dict())
+    said = answer_logprobs(other, batch)
+    assert (
+        "whole logits are kept: LlamaForCausalLM does something unknown" in capsys.readouterr().err
+    )
+    logits = answer_logits(other, batch)
+    torch.testing.assert_close(
+        said.logprobs[said.mask], logits.token_logprobs().logprobs, rtol=1e-6, atol=1e-6
+    )
+    assert not torch.allclose(said.logprobs, expected.logprobs)
+    answer_logprobs(other, batch)
+    assert not capsys.readouterr().err  # once
+
+
+def test_an_adapted_head_falls_back(llama: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    import peft
+
+    config = peft.LoraConfig(r=2, target_modules=["lm_head"], task_type="CAUSAL_LM")
+    model = peft.get_peft_model(llama, config)
+    batch = pad([Encoded((0, 5, 9, 7, 30, 1), 2)])
+    said = answer_logprobs(model, batch)
+    assert "the LM head is a Linear, not a plain linear layer" in capsys.readouterr().err
+    said.logprobs.sum().backward()
+    assert any(
+        "lm_head" in name and parameter.grad is not None
+        for name, parameter in model.named_parameters()
+    )
+
+
+def lengths_batch(*lengths: int) -> Batch:
+    torch.manual_seed(0)
+    rows = [tuple(torch.randint(2, 300, (length,)).tolist()) for length in lengths]
+    return pad([Encoded(row, max(1, len(row) // 2)) for row in rows])
+
+
+@given(st.lists(st.integers(2, 60), min_size=1, max_size=30), st.sampled_from([1, 64, 1024]))
+@settings(max_examples=60, deadline=None)
+def test_groups_hold_every_row_once_at_its_own_width(lengths: list[int], least: int) -> None:
+    batch = lengths_batch(*lengths)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simnpo.data.batching.LEAST_TOKENS", least)
+        groups = groups_of_like_length(batch)
+    assert sorted(row for rows, _ in groups for row in rows.tolist()) == list(range(len(lengths)))
+    for rows, group in groups:
+        own = [lengths[row] for row in rows.tolist()]
+        assert group["input_ids"].shape == (len(own), max(own))
+        for place, row in enumerate(rows.tolist()):
+            kept = batch["input_ids"][row, : lengths[row]]
+            assert group["input_ids"][place, : lengths[row]].equal(kept)
+    if least == 1024 and sum(lengths) < 1024:
+        assert len(groups) == 1
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "gemma2", "bloom"])
+def test_parting_a_batch_changes_nothing(
+    name: str, make_llama: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Log-probs and gradients of rows that go through apart, against one padded pass."""
+    model = make_llama() if name == "llama" else getattr(tiny_models, name)()
+    batch = lengths_batch(40, 3, 22, 38, 9, 2)
+    whole = answer_logprobs(model, batch)
+    whole.logprobs.sum().backward()
+    gradients = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    monkeypatch.setattr("simnpo.data.batching.LEAST_TOKENS", 1)
+    assert len(groups_of_like_length(batch)) > 3
+    parted = answer_logprobs(model, batch)
+    parted.logprobs.sum().backward()
+    torch.testing.assert_close(parted.logprobs, whole.logprobs, rtol=1e-5, atol=1e-5)
+    assert parted.first_choice.equal(whole.first_choice) and parted.mask.equal(whole.mask)
+    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("chunk", [2**24, 4 * 400 * 3])
+@pytest.mark.parametrize("name", ["llama", "gemma2"])
+def test_divergences_against_whole_distributions(
+    name: str, chunk: int, make_llama: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused, "CHUNK", chunk)
+    make = make_llama if name == "llama" else tiny_models.gemma2
+    model, frozen = make(), make()
+    with torch.no_grad():
+        for parameter in frozen.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    batch = lengths_batch(12, 5, 9)
+    found = answer_divergences(model, nullcontext(frozen), batch, kl_per_token)
+    found.divergences.sum().backward()
+    gradients = [parameter.grad.clone() for parameter in model.parameters()]
+    assert all(parameter.grad is None for parameter in frozen.parameters())
+    model.zero_grad()
+    own, kept = (answer_logits(one, batch) for one in (model, frozen))
+    expected = kl_per_token(own.log_distributions(), kept.log_distributions().detach())
+    expected.sum().backward()
+    torch.testing.assert_close(found.divergences[found.mask], expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        found.logprobs[found.mask], own.token_logprobs().logprobs, rtol=1e-5, atol=1e-5
+    )
+    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)

@@ -1,0 +1,99 @@
+"""What each of two processes runs for `test_two_processes.py`, all of it in one launch.
+
+Its arguments are a folder for the results, the folder of a model and one in TOFU's layout.
+"""
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from small_data import QUESTIONS
+from transformers import TrainerCallback
+
+from simnpo.benchmarks import load_benchmark
+from simnpo.cli import parse
+from simnpo.config import TrainingConfig
+from simnpo.data.encoding import Encoder
+from simnpo.data.examples import Example
+from simnpo.distributed import is_main, rank, together
+from simnpo.errors import Interrupted
+from simnpo.models import load_model, load_tokenizer
+from simnpo.objectives import build_method
+from simnpo.scoring.generate import generate
+from simnpo.scoring.score import score
+from simnpo.training.run import TrainingData, train_model
+
+CONFIG = TrainingConfig(
+    epochs=3, learning_rate=1e-2, batch_size=4, micro_batch_size=1, precision="fp32"
+)
+CASES: dict[str, tuple[str, int, TrainingConfig]] = {
+    # 5 rows make 3 passes of two processes, the last with a filler.
+    "npo": ("npo", 5, CONFIG),
+    # 3 rows fit into one process's pass; the other has none.
+    "simnpo": ("simnpo", 3, replace(CONFIG, batch_size=8, micro_batch_size=4)),
+    "grouped": ("grad_diff", 5, replace(CONFIG, group_by_length=True)),
+}
+"""Method, size of the forget set, settings."""
+TOKENS_PER_BATCH = 200
+"""Small, so that there are batches for both processes."""
+
+
+def train(model: Path, out: Path, case: str, **options: Any) -> dict[str, Any]:
+    """Unlearn from the model in a folder, by one of `CASES`."""
+    method, size, config = CASES[case]
+    examples = [Example(*pair) for pair in QUESTIONS]
+    data = TrainingData(forget=examples[:size], retain=examples[size:])
+    loaded, tokenizer = load_model(str(model), "fp32"), load_tokenizer(str(model))
+    return train_model(loaded, tokenizer, build_method(method), data, config, out, **options)
+
+
+def tables(model: Path, tofu: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score and generate in small batches."""
+    loaded = load_model(str(model), "fp32")
+    encoder = Encoder(load_tokenizer(str(model)))
+    items = load_benchmark("tofu", "forget05", str(tofu)).evaluation
+    return (
+        score(loaded, encoder, items, TOKENS_PER_BATCH),
+        generate(loaded, encoder, items, 8, TOKENS_PER_BATCH),
+    )
+
+
+class PressCtrlC(TrainerCallback):
+    """Presses Ctrl-C on one of the two, in the middle of a step."""
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if rank() == 1 and state.global_step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def main(out: Path, model: Path, tofu: Path) -> None:
+    """Leave in `out` what the tests look at."""
+    for case in CASES:
+        train(model, out / case, case)
+    try:
+        train(model, out / "cut", "npo", callbacks=[PressCtrlC()])
+    except Interrupted as error:
+        (out / f"interrupted_{rank()}").write_text(str(error))
+    results = train(model, out / "cut", "npo", resume=True)
+    assert results["resumed_from"] == "checkpoint-3" and results["processes"] == 2
+    scores, generations = tables(model, tofu)
+    (out / "found").mkdir(exist_ok=True)
+    scores.to_parquet(out / "found" / f"scores_{rank()}.parquet")
+    generations.to_parquet(out / "found" / f"generations_{rank()}.parquet")
+    benchmark = ["--benchmark", "tofu", "--split", "forget05", "--data-dir", str(tofu)]
+    common = ["--model", str(model), *benchmark]
+    settings = ["--batch-size", "2", "--micro-batch-size", "1", "--epochs", "1"]
+    watched = [*settings, "--evaluate-epochs", "1", "--out", str(out / "watched")]
+    parse(["unlearn", *common, *watched]).run()
+    parse(["evaluate", *common, "--out", str(out / "evaluation")]).run()
+
+
+if __name__ == "__main__":
+    with together():
+        main(*map(Path, sys.argv[1:]))
+    if is_main():
+        print("both are done")
