@@ -9,7 +9,7 @@ import pytest
 from simnpo.cli import parse
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", "docs/results.md", "docs/methods.md", "docs/design.md"]
+PAGES = ["README.md", *(f"docs/{n}.md" for n in ("results", "methods", "design", "performance"))]
 
 
 def commands() -> list[str]:
