@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from simnpo.markov import study as studies
 from simnpo.markov.panels import Size
-from simnpo.markov.report import FILES, write_study
+from simnpo.markov.report import COLUMNS as SHOWN
+from simnpo.markov.report import FILES, Results, Row, print_results, write_study
 from simnpo.markov.study import COLUMNS, Study, run_study
+from simnpo.metrics.intervals import Interval
 
 SIZE = Size(retain=60, forget=30, epochs=1, iterations=3)
 STUDY = Study(("short", "unseen"), (1, 2), (("npo", None), ("simnpo", None), ("ga", None)), SIZE)
@@ -116,3 +119,11 @@ def test_report_of_a_grid(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> No
     assert [row.beta for row in found.tables["short"]][2:] == [4]
     assert [row.beta for row in found.grid["short"]] == [4, 8]
     assert "Grid of betas" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_printed_table_fits_100_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    """Even where every mean and interval is above 1."""
+    wide = {column.key: Interval(2.773, 1.692, 3.854, 5) for column in SHOWN}
+    row = Row("Weighted-GradDiff", 0.25, wide, {})
+    print_results(Results([], {"short": [row]}, {"short": []}), Console(width=100))
+    assert capsys.readouterr().out.count("2.773±1.081") == len(SHOWN)

@@ -215,7 +215,11 @@ def print_results(found: Results, console: Console | None = None) -> None:
 
 def _print_table(title: str, rows: Sequence[Row], console: Console) -> None:
     table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
     )
     table.add_column("\nModel", min_width=17)
     table.add_column("\nbeta", justify="right")
