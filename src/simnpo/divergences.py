@@ -58,36 +58,66 @@ def answer_divergences(
     with reference as frozen, torch.no_grad():
         frozen_head = output_head(frozen)
         frozen_after = read_head(frozen, frozen_head, ids).after
-        fusable = after is not None and frozen_after is not None
-        kept = _states(frozen, batch, frozen_head, fusable)
-    own = _states(model, batch, head, fusable)
-
-    def chunk(states: Tensor, frozen_states: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            theirs = _log_distributions(frozen_states, frozen_head, frozen_after)
-        ours = _log_distributions(states, head, after)
-        return divergence(ours, theirs), ours.gather(-1, tokens[:, None]).squeeze(-1)
-
-    weight: Any = head.weight
-    rows = max(1, fused.CHUNK // ARRAYS // len(weight)) if fusable else len(own)
-    if len(own) <= rows:
-        parts = [chunk(own, kept, targets)]
+        if after is None or frozen_after is None:
+            theirs = answer_logits(frozen, batch, frozen_head).log_distributions()
+        else:
+            kept = at_head(frozen, batch, frozen_head, lambda _, hidden: hidden)
+    if after is None or frozen_after is None:
+        ours = answer_logits(model, batch, head).log_distributions()
+        values, logprobs = _compare(divergence, ours, theirs, targets)
     else:
-        columns = [torch.split(column, rows) for column in (own, kept, targets)]
-        parts = [
-            checkpoint(chunk, *each, use_reentrant=False) for each in zip(*columns, strict=True)
-        ]
-    values, logprobs = (torch.cat(column) for column in zip(*parts, strict=True))
+        afters = after, frozen_after
+
+        def work(linear: Any, own: Tensor) -> tuple[Tensor, Tensor]:
+            known = linear if frozen_head is head else frozen_head
+            heads = [_Head(*one) for one in zip((linear, known), afters, strict=True)]
+            said = _in_chunks(divergence, own, kept, targets, *heads)
+            unit: Any = head
+            if hasattr(unit, "unshard") and torch.is_grad_enabled():
+                # FSDP watches a module's output for the backward pass to come, and this is not it;
+                # another pass of the same loss may have parted the weights again by then.
+                hooked: Any
+                for hooked in said:
+                    hooked.register_hook(lambda _: unit.unshard())
+            return said
+
+        # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
+        values, logprobs = at_head(model, batch, head, work)
     return AnswerDivergences(spread(values, mask), spread(logprobs, mask), mask)
 
 
-def _states(model: nn.Module, batch: Batch, head: nn.Module, fusable: bool) -> Tensor:
-    """Return hidden states before the head, or all logits where the head cannot be fused."""
-    if fusable:
-        return at_head(model, batch, head, lambda _, hidden: hidden)
-    return answer_logits(model, batch, head).logits
+class _Head:
+    """An LM head's weights as they are now, and what comes after it."""
+
+    def __init__(self, linear: Any, after: AfterHead):
+        self.weight, self.bias, self.after = linear.weight, linear.bias, after
+
+    def log_distributions(self, states: Tensor) -> Tensor:
+        logits = nn.functional.linear(states, self.weight, self.bias)
+        return self.after.apply(logits.float()).log_softmax(-1)
 
 
-def _log_distributions(states: Tensor, head: nn.Module, after: AfterHead | None) -> Tensor:
-    logits = states.float() if after is None else after.apply(head(states).float())
-    return logits.log_softmax(-1)
+def _in_chunks(
+    divergence: Divergence, own: Tensor, kept: Tensor, targets: Tensor, head: _Head, frozen: _Head
+) -> tuple[Tensor, Tensor]:
+    """Return divergences and log-probs from hidden states, a chunk of logits at a time."""
+
+    def chunk(states: Tensor, frozen_states: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            theirs = frozen.log_distributions(frozen_states)
+        return _compare(divergence, head.log_distributions(states), theirs, tokens)
+
+    rows = max(1, fused.CHUNK // ARRAYS // len(head.weight))
+    if len(own) <= rows:
+        return chunk(own, kept, targets)
+    columns = [torch.split(column, rows) for column in (own, kept, targets)]
+    parts = [checkpoint(chunk, *each, use_reentrant=False) for each in zip(*columns, strict=True)]
+    values, logprobs = (torch.cat(column) for column in zip(*parts, strict=True))
+    return values, logprobs
+
+
+def _compare(
+    divergence: Divergence, ours: Tensor, theirs: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the divergence and the log-prob of each token."""
+    return divergence(ours, theirs), ours.gather(-1, targets[:, None]).squeeze(-1)

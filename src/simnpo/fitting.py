@@ -9,7 +9,8 @@ from simnpo.planning import Plan, memory
 USABLE = 0.8
 """Share of a device's memory that a run may plan with. What the allocator cannot reuse, the CUDA
 context and the libraries' workspaces take the rest: on a CPU benchmarks/check_plan.py measures up
-to a quarter more than torch holds."""
+to a quarter more than torch holds in full training, and 200 to 270 MiB more in LoRA runs that hold
+some 300. No GPU has been measured."""
 MOST = 3
 """Combinations of options that are worth reading."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import simnpo.markov.study  # noqa: F401  before the fixture: its signatures name the real Size
 from simnpo.markov import panels
 from simnpo.markov.panels import Size
 

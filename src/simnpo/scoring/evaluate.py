@@ -4,6 +4,7 @@ from typing import Any
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.data.encoding import Encoder
+from simnpo.distributed import is_sharded
 from simnpo.scoring.generate import generate
 from simnpo.scoring.score import score
 from simnpo.scoring.tables import Tables
@@ -17,7 +18,9 @@ def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables
     Raises:
         UserError: see `simnpo.scoring.score.score`.
     """
-    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+    # With adapters the base holds them, too. FSDP gathers weights only for the model it was given.
+    unwrap = hasattr(model, "get_base_model") and not is_sharded(model)
+    plain = model.get_base_model() if unwrap else model
     was_training = plain.training
     plain.eval()
     try:

@@ -87,7 +87,8 @@ def greedy(
     where = next(model.parameters()).device
     ids, mask = _pad_left(prompts, pad_id)
     ids, mask = ids.to(where), mask.to(where)
-    if not set(inspect.signature(model.forward).parameters) >= _STEPPED:
+    own = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if not set(inspect.signature(own.forward).parameters) >= _STEPPED:
         return _generate(model, ids, mask, max_new_tokens, stop_ids, pad_id)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     cache = DynamicCache(config=model.config)
