@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from make_tiny_model import make_model, make_tokenizer
+from transformers import TrainingArguments
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.tofu import tofu
@@ -27,6 +28,19 @@ def subject(data_dir: str | None, width: int = 128, layers: int = 4) -> Subject:
     texts = [f"{one.question} {one.answer}" for one in (*benchmark.forget, *benchmark.retain)]
     tokenizer = make_tokenizer(texts, 4096)
     return Subject(make_model(len(tokenizer), width, layers), tokenizer, benchmark)
+
+
+def cpu_arguments(folder: str, **settings: Any) -> TrainingArguments:
+    """Return transformers' arguments for a measured training on the CPU, with nothing beside."""
+    return TrainingArguments(
+        folder,
+        save_strategy="no",
+        report_to=[],
+        use_cpu=True,
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        **settings,
+    )
 
 
 def alternate(

@@ -67,7 +67,7 @@ def parts() -> dict[str, tuple[float, float]]:
                 SHARE * SIZE.epochs,
                 lambda some=some, model=model: training.pretrain(model, some, 1, SEED, print_none),
             )
-        model, tests = new_model(SEED), sum(split.test[:, 1:].numel() for split in data)
+        model, tests = new_model(SEED), data.test_tokens
         for method, beta in panel.betas.items():
             name = f"unlearning and evaluation, {panel.name}, {method}"
             built = build_method(method, beta=beta)

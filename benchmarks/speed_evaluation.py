@@ -19,8 +19,7 @@ import numpy as np
 import plain
 import torch
 import tyro
-from common import Subject, alternate, describe, ratio, seconds, subject
-from transformers import TrainingArguments
+from common import Subject, alternate, cpu_arguments, describe, ratio, seconds, subject
 
 from simnpo.data.encoding import Encoder
 from simnpo.metrics.tofu import tofu_metrics
@@ -47,16 +46,8 @@ class Options:
 def trained(of: Subject) -> Any:
     """Fine-tune for one pass over forget and retain set."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            folder,
-            num_train_epochs=1,
-            learning_rate=2e-3,
-            per_device_train_batch_size=32,
-            save_strategy="no",
-            report_to=[],
-            use_cpu=True,
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
+        arguments = cpu_arguments(
+            folder, num_train_epochs=1, learning_rate=2e-3, per_device_train_batch_size=32
         )
         trainer = UnlearnTrainer(
             of.model,

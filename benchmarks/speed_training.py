@@ -24,6 +24,7 @@ import tyro
 from common import (
     Subject,
     alternate,
+    cpu_arguments,
     describe,
     forget_peak,
     memory_now,
@@ -31,7 +32,7 @@ from common import (
     ratio,
     subject,
 )
-from transformers import TrainerCallback, TrainingArguments
+from transformers import TrainerCallback
 
 from simnpo.data.encoding import Encoder
 from simnpo.models import quiet
@@ -75,17 +76,12 @@ def ours(name: str, of: Subject) -> Callable[[], float]:
     def block() -> float:
         clock = Clock()
         with tempfile.TemporaryDirectory() as folder:
-            arguments = TrainingArguments(
+            arguments = cpu_arguments(
                 folder,
                 max_steps=STEPS,
                 learning_rate=LEAST,
                 per_device_train_batch_size=ROWS,
                 max_grad_norm=0,
-                save_strategy="no",
-                report_to=[],
-                use_cpu=True,
-                disable_tqdm=True,
-                dataloader_pin_memory=False,
                 optim="adamw_torch_fused",
             )
             trainer = UnlearnTrainer(

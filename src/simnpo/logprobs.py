@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from simnpo.data.batching import Batch, groups_of_like_length
+from simnpo.data.batching import Batch, groups_of_like_length, whole
 from simnpo.data.encoding import Encoded
 from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
@@ -50,13 +50,9 @@ def answer_logprobs(
     head = head if head is not None else output_head(model)
     # Weights that are parted over processes are gathered in every forward pass: all processes must
     # run equally many, whatever the lengths of their rows.
-    groups = [_all_rows(batch)] if is_sharded(model) else groups_of_like_length(batch)
+    groups = [whole(batch)] if is_sharded(model) else groups_of_like_length(batch)
     said = _in_groups(batch, groups, lambda group: _token_logprobs(model, group, head))
     return AnswerLogprobs(said.logprobs, said.first_choice, batch["answer_mask"][:, 1:])
-
-
-def _all_rows(batch: Batch) -> tuple[Tensor, Batch]:
-    return torch.arange(len(batch["input_ids"]), device=batch["input_ids"].device), batch
 
 
 def _in_groups(

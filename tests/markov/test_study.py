@@ -99,12 +99,20 @@ def test_report(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
     assert names <= set(FILES) and "plots/figure_5.svg" in names
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "mathdefault" not in page  # mathematical text that only matplotlib can set
-    assert page.count("<table") == 2 and "Forget2 was never learnt" in page
+    assert page.count("<table") == 4 and "Forget2 was never learnt" in page
     assert [row.name for row in found.tables["short"]] == [
         *("Original", "Retrain", "NPO", "SimNPO", "GA"),
     ]
     assert {claim.panel for claim in found.claims} == {"short", "unseen"}
     assert not any(found.grid.values())
+    for panel, runs in found.each_seed.items():  # every method at every seed
+        assert [(run.method, run.seed) for run in runs] == [
+            (method, seed) for seed in (1, 2) for method in ("npo", "simnpo", "ga")
+        ]
+        means = {row.name: row.values_of["final_forget2"].mean for row in found.tables[panel]}
+        npo = [run.final_forget2 for run in runs if run.method == "npo"]
+        assert means["NPO"] == pytest.approx(sum(npo) / 2)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "paths.parquet"), done[1])
     first = (tmp_path / "plots/figure_5.svg").read_bytes()
     write_study(done[1], STUDY, tmp_path, "simnpo markov", 1.0)
     assert (tmp_path / "plots/figure_5.svg").read_bytes() == first
@@ -125,5 +133,5 @@ def test_the_printed_table_fits_100_columns(capsys: pytest.CaptureFixture[str]) 
     """Even where every mean and interval is above 1."""
     wide = {column.key: Interval(2.773, 1.692, 3.854, 5) for column in SHOWN}
     row = Row("Weighted-GradDiff", 0.25, wide, {})
-    print_results(Results([], {"short": [row]}, {"short": []}), Console(width=100))
+    print_results(Results([], {"short": [row]}, {"short": []}, {"short": []}), Console(width=100))
     assert capsys.readouterr().out.count("2.773±1.081") == len(SHOWN)

@@ -1,8 +1,10 @@
 """`simnpo markov`: the paper's study on mixtures of Markov chains (Fig. 5)."""
 
+import json
+import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.commands.options import OutputOptions, refuse_both
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 METHODS = ("npo", "simnpo", "ga", "grad_diff", "weighted_grad_diff")
 MOST_SEEDS = 1000
+RUNS = "runs"
+"""Folder of the finished runs within --out, until all are done."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +42,16 @@ class Markov:
 
     def run(self) -> None:
         """Run the study, print its tables, and say where the report is."""
-        from dataclasses import asdict
-
         from simnpo import runs
         from simnpo.benchmarks.minis import cache_folder
-        from simnpo.files import write_table
-        from simnpo.markov.report import FILES, PATHS, print_results, write_study
+        from simnpo.markov.report import FILES, print_results, write_study
         from simnpo.markov.study import run_study
         from simnpo.models import quiet
 
         started = time.monotonic()
         quiet()
         study, out = self._study(), self.output.out
-        config = asdict(study) | {
-            key: [list(one) if isinstance(one, tuple) else one for one in value]
-            for key, value in asdict(study).items()
-            if isinstance(value, tuple)
-        }
+        config = json.loads(json.dumps(asdict(study)))  # as it is read again
         names = (runs.RUN, *FILES, RUNS)
         refuse_both(self.output.resume, self.output.overwrite)
         if not self.output.resume:
@@ -65,7 +62,6 @@ class Markov:
             print(f"Nothing to do: {out} is finished.")
             return
         paths = run_study(study, out / RUNS, cache_folder(), _cores())
-        write_table(out / PATHS, paths)
         seconds = time.monotonic() - started
         found = write_study(paths, study, out, "simnpo " + " ".join(sys.argv[1:]), seconds)
         runs.finish(out, {"seconds": round(seconds, 1)})
@@ -107,13 +103,7 @@ class Markov:
         )
 
 
-RUNS = "runs"
-"""Folder of the finished runs within --out, until all are done."""
-
-
 def _cores() -> int:
-    import os
-
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

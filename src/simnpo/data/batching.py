@@ -4,8 +4,8 @@ Batches are padded on the right and need no attention mask: in a causal model no
 token from its right.
 """
 
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 import torch
 from jaxtyping import Bool, Int
@@ -79,14 +79,23 @@ def groups_of_like_length(batch: Batch) -> list[tuple[Int[Tensor, " rows"], Batc
             longest = length
         groups[-1].append(index)
     if len(groups) == 1:
-        return [(torch.arange(len(mask), device=mask.device), batch)]
+        return [whole(batch)]
     parted = []
     for group in groups:
         rows = order[group[0] : group[-1] + 1]
-        width = int(ordered[group[0]])
-        part: Batch = {
-            "input_ids": batch["input_ids"][rows, :width],
-            "answer_mask": mask[rows, :width],
-        }
-        parted.append((rows, part))
+        parted.append((rows, rows_of(batch, rows, int(ordered[group[0]]))))
     return parted
+
+
+def whole(batch: Batch) -> tuple[Int[Tensor, " rows"], Batch]:
+    """Return a batch as the only group of its rows."""
+    ids = batch["input_ids"]
+    return torch.arange(len(ids), device=ids.device), batch
+
+
+def rows_of(batch: Batch | Mapping[str, Tensor], rows: Any, width: int | None = None) -> Batch:
+    """Return some rows of a batch, as whatever torch takes as an index, and of `width` tokens."""
+    return {
+        "input_ids": batch["input_ids"][rows, :width],
+        "answer_mask": batch["answer_mask"][rows, :width],
+    }

@@ -36,20 +36,19 @@ def draw_figure_5(paths: pd.DataFrame, folder: Path, styles: Mapping[str, Style]
         FIGURE_5,
         (4.9 * len(panels), 4.5),
         "Forget quality on Forget1 and Forget2 against retain distance along the unlearning paths "
-        f"of NPO and SimNPO; {_in_words(paths, panels)}.",
+        f"of NPO and SimNPO; {_in_words(paths)}.",
         styles,
         lambda figure: _paint_figure_5(figure, paths, panels, styles),
     )
 
 
-def _in_words(paths: pd.DataFrame, panels: Sequence[str]) -> str:
+def _in_words(paths: pd.DataFrame) -> str:
     ends = paths[paths["iteration"] == paths["iteration"].max()]
     means = ends.groupby(["panel", "method"], sort=False)[["retain", *_DASHES]].mean()
     return "; ".join(
         f"{panel}, {name} ends at retain distance {row.retain:.3f}, Forget1 {row.forget1:.2f}, "
         f"Forget2 {row.forget2:.2f}"
         for (panel, name), row in means.iterrows()
-        if panel in panels
     )
 
 
@@ -113,7 +112,7 @@ def draw_curves(paths: pd.DataFrame, folder: Path, styles: Mapping[str, Style]) 
         CURVES,
         (4.9 * len(panels), 7.6),
         "Distance on the retain, Forget1 and Forget2 test sets over the iterations of unlearning, "
-        f"logarithmic, mean over seeds with its interval; {_in_words(paths, panels)}.",
+        f"logarithmic, mean over seeds with its interval; {_in_words(paths)}.",
         styles,
         lambda figure: _paint_curves(figure, paths, panels, styles),
     )

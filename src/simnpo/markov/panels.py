@@ -67,6 +67,11 @@ class PanelData(NamedTuple):
     forget1: Split
     forget2: Split
 
+    @property
+    def test_tokens(self) -> int:
+        """Predicted states of all test sequences: every one but a sequence's first."""
+        return sum(split.test[:, 1:].numel() for split in self)
+
 
 def panel_data(panel: Panel, seed: int, size: Size) -> PanelData:
     """Draw a panel's sequences; retain and Forget1 are the same in every panel of a seed."""

@@ -10,10 +10,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from simnpo.files import write_json
+from simnpo.files import write_json, write_table
 from simnpo.markov import figures
 from simnpo.markov.distance import Distances
-from simnpo.markov.findings import Claim, at_paper_beta, claims, pick_betas, reached
+from simnpo.markov.findings import Claim, Reached, at_paper_beta, claims, pick_betas, reached
 from simnpo.markov.panels import PANELS
 from simnpo.markov.study import ORIGINAL, RETRAIN, Study
 from simnpo.metrics.intervals import Interval, interval
@@ -75,23 +75,26 @@ class Results(NamedTuple):
     """A panel's original, retrained and unlearned models, each method at the paper's beta."""
     grid: dict[str, list[Row]]
     """A panel's rows for every beta tried; empty without a grid."""
+    each_seed: dict[str, list[Reached]]
+    """A panel's unlearning runs, one by one."""
 
 
 def results(paths: pd.DataFrame, study: Study) -> Results:
     """Compute all tables and claims from the paths."""
     table = reached(paths)
     picks = pick_betas(table)
-    tables, grid = {}, {}
+    tables, grid, each_seed = {}, {}, {}
     for panel in study.panels:
         own = table[table["panel"] == panel]
         references = paths[paths["panel"] == panel]
         tables[panel] = [
             *(_reference(references[references["method"] == m]) for m in (ORIGINAL, RETRAIN)),
-            *_rows(own[at_paper_beta(own)], picks),
+            *_rows(own[at_paper_beta(own)], {}),
         ]
         searched = own.groupby("method")["beta"].transform("nunique") > 1
         grid[panel] = _rows(own[searched].sort_values(["method", "beta"]), picks)
-    return Results(claims(paths), tables, grid)
+        each_seed[panel] = [Reached(*row) for row in own.itertuples(index=False, name=None)]
+    return Results(claims(paths), tables, grid, each_seed)
 
 
 def _rows(table: pd.DataFrame, picks: Mapping[tuple[str, str], float]) -> list[Row]:
@@ -127,6 +130,7 @@ def write_study(
     paths: pd.DataFrame, study: Study, folder: Path, command: str, seconds: float
 ) -> Results:
     """Write `report.html`, its plots, `paths.parquet` and, last, `summary.json`."""
+    write_table(folder / PATHS, paths)
     found = results(paths, study)
     names = [METHODS[method].title for method, _ in study.methods]
     looks = styles([ORIGINAL.title(), RETRAIN.title(), *dict.fromkeys(names)])
@@ -147,6 +151,7 @@ def write_study(
         panels={panel: PANELS[panel] for panel in study.panels},
         results=found,
         columns=COLUMNS,
+        titles={method: METHODS[method].title for method, _ in study.methods},
         plots=plots,
         took=seconds,
         versions=versions(),
@@ -168,9 +173,10 @@ def _summary(found: Results, study: Study, seconds: float) -> dict[str, Any]:
             "panels": study.panels,
             "seeds": study.seeds,
             "size": vars(study.size),
-            "claims": [claim._asdict() for claim in found.claims],
+            "claims": found.claims,
             "tables": found.tables,
             "grid": found.grid,
+            "each_seed": found.each_seed,
             "seconds": round(seconds, 1),
             "versions": versions(),
         }

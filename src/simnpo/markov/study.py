@@ -1,5 +1,6 @@
 """The study from nothing to its paths: models, unlearning runs, several at a time, resumable."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -143,8 +144,7 @@ class _Work:
     def cost(self, run: Run) -> int:
         """Return the work of a run, in forward passes of a token."""
         if run.method in METHODS and run.method != RETRAIN:
-            tests = sum(split.test[:, 1:].numel() for split in self._data(run.panel, run.seed))
-            return tests * self._study.size.iterations
+            return self._data(run.panel, run.seed).test_tokens * self._study.size.iterations
         if self._model_file(run).is_file():
             return 0
         tokens = sum(group[:, 1:].numel() for group in self._training_groups(run))
@@ -207,10 +207,10 @@ class _Work:
 
     def _model_file(self, run: Run) -> Path:
         """Name a model by all it depends on, so that any change trains anew."""
-        size = self._study.size
-        settings = [training.LEARNING_RATE, training.BATCH, size.retain, size.forget, size.epochs]
-        groups = [list(group.shape) for group in self._training_groups(run)]
-        key = fingerprint([CONFIG, settings, run.method, run.seed, groups, versions()])
+        settings = [training.LEARNING_RATE, training.BATCH, self._study.size.epochs]
+        groups = self._training_groups(run)
+        data = [hashlib.sha256(group.numpy().tobytes()).hexdigest() for group in groups]
+        key = fingerprint([CONFIG, settings, run.seed, data, versions()])
         return self._models / f"{run.method}-{key}.safetensors"
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from simnpo.data.batching import Batch
+from simnpo.data.batching import Batch, rows_of
 from simnpo.logprobs import answer_logits, answer_logprobs, sum_logprobs
 from simnpo.markov.distance import Distances, as_batch, distances
 from simnpo.markov.panels import PanelData
@@ -91,7 +91,7 @@ def unlearn(
         optimizer.step()
         optimizer.zero_grad()
         path.append(distances(model, data))
-        done(sum(split.test[:, 1:].numel() for split in data))
+        done(data.test_tokens)
     return path
 
 
@@ -116,7 +116,7 @@ class _Term(NamedTuple):
     ) -> "_Term":
         """Draw a batch for each step, and ask the model what the objective needs of it now."""
         rows = islice(_permuted(len(source["input_ids"]), seed), steps)
-        batches = [_rows(source, chosen) for chosen in rows]
+        batches = [rows_of(source, chosen) for chosen in rows]
         needed = objective.needs_reference_logps
         references = [sum_logprobs(model, batch) if needed else None for batch in batches]
         return cls(objective, weight, batches, references)
@@ -133,10 +133,6 @@ def _permuted(count: int, seed: list[int]) -> Iterator[Int[np.ndarray, " batch"]
     random = np.random.default_rng(seed)
     while True:
         yield from np.array_split(random.permutation(count), max(1, count // UNLEARN_BATCH))
-
-
-def _rows(batch: Batch, rows: Int[np.ndarray, " some"]) -> Batch:
-    return {"input_ids": batch["input_ids"][rows], "answer_mask": batch["answer_mask"][rows]}
 
 
 def _stack(long: Int[Tensor, "one time"], short: Int[Tensor, "two less"]) -> Batch:

@@ -10,6 +10,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from simnpo import distributed
 from simnpo.config import MAX_LENGTH
+from simnpo.data.batching import rows_of
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.divergences import answer_divergences
@@ -156,22 +157,23 @@ class UnlearnTrainer(Trainer):
             )
         return (total, None) if return_outputs else total
 
-    def _forwards(self, model: nn.Module, inputs: dict[str, Any]) -> list[tuple[Term, Forward]]:
+    def _forwards(self, model: nn.Module, inputs: dict[str, Any]) -> Sequence[tuple[Term, Forward]]:
         """Run the model on every row once and part what it said by term and answer."""
         head = output_head(self.accelerator.unwrap_model(model))
         size, first = len(inputs["rows"]), 0
         forwards: list[tuple[Term, dict[str, Scored]]] = [(term, {}) for term in self.terms]
-        plain: list[tuple[int, str, slice]] = []
+        plain: list[tuple[int, str]] = []
+        plain_rows: list[int] = []
         for number, (term, forward) in enumerate(forwards):
             for answer in term.encoded:
-                rows = slice(first, first + size)
+                own = list(range(first, first + size))
                 first += size
                 if isinstance(term.objective, DivergenceObjective):
                     assert self._frozen is not None
                     compared = answer_divergences(
                         model,
                         self._frozen.model(),
-                        _rows(inputs, [rows]),
+                        rows_of(inputs, own),
                         term.objective.divergence,
                         head,
                     )
@@ -179,17 +181,17 @@ class UnlearnTrainer(Trainer):
                         compared.logprobs, compared.mask, divergences=compared.divergences
                     )
                 else:
-                    plain.append((number, answer, rows))
+                    plain.append((number, answer))
+                    plain_rows += own
         if plain:
-            batch = _rows(inputs, [rows for _, _, rows in plain])
-            scored = answer_logprobs(model, batch, head)
-            for place, (number, answer, _) in enumerate(plain):
+            scored = answer_logprobs(model, rows_of(inputs, plain_rows), head)
+            for place, (number, answer) in enumerate(plain):
                 rows = slice(place * size, (place + 1) * size)
                 reference = self._reference_of(number, answer, inputs["rows"])
                 forwards[number][1][answer] = Scored(
                     scored.logprobs[rows], scored.mask[rows], reference
                 )
-        return [(term, forward) for term, forward in forwards]
+        return forwards
 
     def _reference_of(self, number: int, answer: str, rows: Tensor) -> Tensor | None:
         """Return the reference log-probs of a batch's rows of a term, where it has any."""
@@ -221,10 +223,3 @@ class UnlearnTrainer(Trainer):
             self._term_sums.zero_()
             self._steps_summed = 0
         super().log(logs, *args, **kwargs)
-
-
-def _rows(inputs: dict[str, Any], rows: Sequence[slice]) -> Any:
-    """Return some rows of a batch."""
-    return {
-        key: torch.cat([inputs[key][each] for each in rows]) for key in ("input_ids", "answer_mask")
-    }
