@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simnpo.data.encoding import Encoded
 from simnpo.objectives.nll import NLL
-from simnpo.training.sampling import LengthGroupedSampler
+from simnpo.training.sampling import LengthGroupedSampler, ShuffledSampler
 from simnpo.training.terms import PairedDataset, Term
 
 
@@ -41,3 +41,16 @@ def test_padding_is_saved() -> None:
         return sum(len(batch) * max(lengths[index] for index in batch) for batch in batches)
 
     assert padded(list(sampler(lengths, 8))) < 0.75 * padded(list(range(640)))
+
+
+def test_no_seed_repeats_another_ones_later_epochs() -> None:
+    """Seeds stand for independent runs: seed 1 must not be seed 0 an epoch later."""
+    lengths = [random.Random(0).randint(2, 60) for _ in range(64)]
+    orders = []
+    for seed in range(4):
+        grouped = sampler(lengths, 4, seed)
+        for epoch in range(4):
+            grouped._pairs.epoch = epoch
+            orders.append(tuple(ShuffledSampler(grouped._pairs, seed)))
+            orders.append(tuple(grouped))
+    assert len(set(orders)) == len(orders)

@@ -11,6 +11,11 @@ from simnpo.training.terms import FILLER, PairedDataset, Term
 BATCHES_SORTED_TOGETHER = 16
 
 
+def _draw(seed: int, epoch: int) -> torch.Generator:
+    """Return a generator that no other seed has at any epoch, as their sum would."""
+    return torch.Generator().manual_seed(seed * 100_003 + epoch)
+
+
 class ShuffledSampler(Sampler[int]):
     """Shuffles by the seed and the dataset's epoch alone, on every process alike."""
 
@@ -21,7 +26,7 @@ class ShuffledSampler(Sampler[int]):
         return len(self._pairs)
 
     def __iter__(self) -> Iterator[int]:
-        draw = torch.Generator().manual_seed(self._seed + self._pairs.epoch)
+        draw = _draw(self._seed, self._pairs.epoch)
         yield from torch.randperm(len(self), generator=draw).tolist()
 
 
@@ -41,7 +46,7 @@ class LengthGroupedSampler(Sampler[int]):
         return len(self._lengths)
 
     def __iter__(self) -> Iterator[int]:
-        draw = torch.Generator().manual_seed(self._pairs.seed * 100_003 + self._pairs.epoch)
+        draw = _draw(self._pairs.seed, self._pairs.epoch)
         order = torch.randperm(len(self), generator=draw).tolist()
         run = self._batch_size * BATCHES_SORTED_TOGETHER
         batches: list[list[int]] = []
