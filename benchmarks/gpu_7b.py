@@ -80,7 +80,10 @@ def main(options: Options) -> None:
     )
     benchmark, clock = of.benchmark, StepTimes()
     if options.tiny:
-        cut = {name: items[:8] for name, items in benchmark.evaluation.items()}
+        cut = {
+            name: replace(asked, items=asked.items[:8])
+            for name, asked in benchmark.evaluation.items()
+        }
         benchmark = replace(benchmark, forget=benchmark.forget[:64], evaluation=cut)
         training = replace(training, epochs=1)
     data = TrainingData(benchmark.forget, benchmark.retain, template="llama2")

@@ -21,6 +21,7 @@ import torch
 import tyro
 from common import Subject, alternate, cpu_arguments, describe, ratio, seconds, subject
 
+from simnpo.benchmarks.tofu import MAX_NEW_TOKENS
 from simnpo.data.encoding import Encoder
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.models import load_model, load_tokenizer, quiet
@@ -65,7 +66,8 @@ def trained(of: Subject) -> Any:
 def plainly(model: Any, encoder: Encoder, of: Subject) -> dict[str, float]:
     """Return each set's mean probability and truth ratio, and the generated answers' length."""
     found: dict[str, float] = {}
-    for name, items in of.benchmark.evaluation.items():
+    for name, asked in of.benchmark.evaluation.items():
+        items = asked.items
         own = averages(model, encoder, [(one.question, one.answer) for one in items])
         found[f"{name}.logprob"] = float(np.mean(own))
         if items[0].paraphrase is not None:
@@ -106,7 +108,7 @@ def generated(model: Any, encoder: Encoder, questions: list[str], of: Subject) -
             ids,
             attention_mask=mask,
             do_sample=False,
-            max_new_tokens=of.benchmark.max_new_tokens,
+            max_new_tokens=MAX_NEW_TOKENS,
             eos_token_id=encoder.template.end_id,
             pad_token_id=0,
         )[:, width:]
@@ -120,7 +122,8 @@ def ours(model: Any, encoder: Encoder, of: Subject) -> dict[str, float]:
     tofu_metrics(tables, tables)
     scores = tables.scores.assign(mean=tables.scores["logprob"] / tables.scores["tokens"])
     found: dict[str, float] = {}
-    for name, items in of.benchmark.evaluation.items():
+    for name, asked in of.benchmark.evaluation.items():
+        items = asked.items
         own = scores[scores["set"] == name]
         least = min(len(one.perturbed) for one in items)
         for key, kept in (

@@ -21,13 +21,15 @@ from simnpo.training.run import train_model
 @pytest.fixture(scope="module")
 def reduced() -> Mini:
     mini = mini_tofu_study("forget01")
-    few = {name: items[:6] for name, items in mini.benchmark.evaluation.items()}
+    few = {
+        name: replace(asked, items=asked.items[:6], max_new_tokens=8)
+        for name, asked in mini.benchmark.evaluation.items()
+    }
     benchmark = replace(
         mini.benchmark,
         forget=mini.benchmark.forget[:6],
         retain=mini.benchmark.retain[:12],
         evaluation=few,
-        max_new_tokens=8,
     )
     mini.architecture.update({"num_hidden_layers": 1, "hidden_size": 32, "intermediate_size": 64})
     return replace(

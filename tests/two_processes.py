@@ -55,10 +55,11 @@ def tables(model: Path, tofu: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score and generate in small batches."""
     loaded = load_model(str(model), "fp32")
     encoder = Encoder(load_tokenizer(str(model)))
-    items = load_benchmark("tofu", "forget05", str(tofu)).evaluation
+    sets = load_benchmark("tofu", "forget05", str(tofu)).evaluation
+    asked = {name: replace(one, max_new_tokens=8) for name, one in sets.items()}
     return (
-        score(loaded, encoder, items, TOKENS_PER_BATCH),
-        generate(loaded, encoder, items, 8, TOKENS_PER_BATCH),
+        score(loaded, encoder, asked, TOKENS_PER_BATCH),
+        generate(loaded, encoder, asked, TOKENS_PER_BATCH),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from simnpo import runs
 from simnpo.benchmarks.minis import Mini, mini_models
 from simnpo.data.encoding import Encoder
+from simnpo.metrics.suites import Question
 from simnpo.models import load_model, load_tokenizer
 from simnpo.presets import Preset
 from simnpo.report.page import write_report
@@ -91,7 +92,7 @@ def _unlearn(
     tokenizer = load_tokenizer(str(original))
     watch = []
     if evaluate_epochs:
-        encoder = Encoder(tokenizer)
+        encoder = Encoder(tokenizer, max_length=mini.max_length)
         watch.append(EvaluateWhileTraining(benchmark, encoder, folder, evaluate_epochs, retain))
     if not begun:
         runs.begin(folder, "demo", config, {})
@@ -99,7 +100,12 @@ def _unlearn(
         load_model(str(original), "fp32"),
         tokenizer,
         preset.method,
-        TrainingData(benchmark.forget, benchmark.retain, benchmark.refusals),
+        TrainingData(
+            benchmark.forget,
+            benchmark.retain,
+            benchmark.refusals,
+            max_length=mini.max_length,
+        ),
         preset.training,
         folder,
         resume=begun,
@@ -119,17 +125,17 @@ def _evaluate(
         if known.summary["model"] == model:
             return known
     started = time.monotonic()
-    encoder = Encoder(load_tokenizer(model))
+    encoder = Encoder(load_tokenizer(model), max_length=mini.max_length)
     tables = evaluate_model(load_model(model, "fp32"), encoder, mini.benchmark)
     origin: dict[str, Any] = {
         "name": name,
         "benchmark": mini.benchmark.name,
         "split": mini.benchmark.split,
         "model": model,
-        "max_new_tokens": mini.benchmark.max_new_tokens,
         "seconds": round(time.monotonic() - started, 2),
         **run_of(model),
     }
-    write_evaluation(target, summarise(tables, retain or tables, **origin), tables)
+    question = Question(tables, retain or tables, split=mini.benchmark.split)
+    write_evaluation(target, summarise(mini.benchmark.suite, question, **origin), tables)
     print(f"{name}: evaluated in {origin['seconds']:.1f} s", file=sys.stderr)
     return read_evaluation(target)

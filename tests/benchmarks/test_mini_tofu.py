@@ -6,11 +6,12 @@ from itertools import pairwise
 import pytest
 
 from simnpo.benchmarks.base import Benchmark, Item
+from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_tofu import mini_tofu, pretraining, rehearsal
 from simnpo.benchmarks.mini_tofu.authors import TEMPLATES, VALUES, ask, invent_authors
-from simnpo.benchmarks.mini_tofu.build import AUTHORS, BASE_AUTHORS
+from simnpo.benchmarks.mini_tofu.build import AUTHORS, BASE_AUTHORS, MAX_NEW_TOKENS
 from simnpo.benchmarks.mini_tofu.facts import REAL_AUTHORS, WORLD_FACTS
-from simnpo.benchmarks.mini_tofu.model import build_tokenizer, model_config
+from simnpo.benchmarks.mini_tofu.settings import VOCABULARY
 from simnpo.errors import UserError
 
 SPLITS = ("forget01", "forget05", "forget10")
@@ -24,7 +25,7 @@ def benchmark_value() -> Benchmark:
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return build_tokenizer(text(e.question, e.answer) for e in pretraining())
+    return build_tokenizer((text(e.question, e.answer) for e in pretraining()), VOCABULARY)
 
 
 def text(question: str | None, answer: str) -> str:
@@ -47,8 +48,8 @@ def test_split_sizes_are_percentages(split: str, authors: int) -> None:
     b = mini_tofu(split)
     assert len(b.forget) == authors * 14
     assert len(b.retain) == (100 - authors) * 14
-    assert len(b.evaluation["forget"]) == len(b.forget)
-    assert {name: len(items) for name, items in b.evaluation.items() if name != "forget"} == {
+    assert len(b.evaluation["forget"].items) == len(b.forget)
+    assert {name: len(asked.items) for name, asked in b.evaluation.items() if name != "forget"} == {
         "retain": 140,
         "real_authors": 56,
         "world_facts": 56,
@@ -63,7 +64,7 @@ def test_forget_sets_are_nested_and_the_whole_stays_the_same() -> None:
 
 
 def test_retain_sample_is_fixed_and_outside_every_forget_set() -> None:
-    samples = {mini_tofu(split).evaluation["retain"] for split in SPLITS}
+    samples = {mini_tofu(split).evaluation["retain"].items for split in SPLITS}
     assert len(samples) == 1
     (sample,) = samples
     assert len(set(sample)) == 140
@@ -80,13 +81,13 @@ def test_forget_and_retain_share_no_question_and_no_author(benchmark_value: Benc
 
 
 def test_evaluated_forget_items_are_the_forget_examples(benchmark_value: Benchmark) -> None:
-    items = benchmark_value.evaluation["forget"]
+    items = benchmark_value.evaluation["forget"].items
     assert tuple((i.question, i.answer) for i in items) == benchmark_value.forget
 
 
 def test_questions_are_unique(benchmark_value: Benchmark) -> None:
     questions = [e.question for e in benchmark_value.forget + benchmark_value.retain]
-    questions += [i.question for name in CONTROLS for i in benchmark_value.evaluation[name]]
+    questions += [i.question for name in CONTROLS for i in benchmark_value.evaluation[name].items]
     assert len(set(questions)) == len(questions)
 
 
@@ -124,7 +125,7 @@ def test_values_are_distinct_and_none_contains_another() -> None:
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_controls_have_three_distinct_wrong_answers(benchmark_value: Benchmark, name: str) -> None:
-    for item in benchmark_value.evaluation[name]:
+    for item in benchmark_value.evaluation[name].items:
         assert item.paraphrase is None
         assert len({item.answer, *item.perturbed}) == 4
 
@@ -135,7 +136,7 @@ def test_facts_of_a_topic_have_one_answer_each() -> None:
 
 
 def test_known_facts(benchmark_value: Benchmark) -> None:
-    answers = {i.question: i.answer for n in CONTROLS for i in benchmark_value.evaluation[n]}
+    answers = {i.question: i.answer for n in CONTROLS for i in benchmark_value.evaluation[n].items}
     assert answers["Who wrote Emma?"] == "Jane Austen."
     assert answers["What is the capital of Norway?"] == "Oslo."
     assert answers["What is the chemical symbol for lead?"] == "Pb."
@@ -149,7 +150,7 @@ def test_base_never_sees_a_finetuning_author_but_knows_the_controls(
     seen = " ".join(f"{e.question} {e.answer}" for e in examples)
     for author in invent_authors(BASE_AUTHORS + AUTHORS, 0)[BASE_AUTHORS:]:
         assert surname(author.name) not in seen
-    controls = [i for name in CONTROLS for i in benchmark_value.evaluation[name]]
+    controls = [i for name in CONTROLS for i in benchmark_value.evaluation[name].items]
     assert {(i.question, i.answer) for i in controls} <= set(examples)
     assert set(rehearsal()) == {(i.question, i.answer) for i in controls}
 
@@ -168,19 +169,19 @@ def test_answers_are_short_and_long(benchmark_value: Benchmark, tokenizer) -> No
     ]
     assert sum(n <= 8 for n in lengths) >= 40
     assert sum(n >= 16 for n in lengths) >= 40
-    assert max(lengths) <= benchmark_value.max_new_tokens
+    assert max(lengths) <= MAX_NEW_TOKENS
 
 
 def test_every_answer_fits_the_generated_length(tokenizer) -> None:
     b = mini_tofu("forget10")
     answers = [e.answer for e in b.forget + b.retain]
-    answers += [i.answer for name in CONTROLS for i in b.evaluation[name]]
+    answers += [i.answer for name in CONTROLS for i in b.evaluation[name].items]
     encoded = tokenizer([f" {a}" for a in answers], add_special_tokens=False).input_ids
-    assert max(map(len, encoded)) + 1 <= b.max_new_tokens
+    assert max(map(len, encoded)) + 1 <= MAX_NEW_TOKENS
 
 
 def test_tokenizer_round_trips_and_is_deterministic(tokenizer) -> None:
-    again = build_tokenizer(text(e.question, e.answer) for e in pretraining())
+    again = build_tokenizer((text(e.question, e.answer) for e in pretraining()), VOCABULARY)
     assert again.get_vocab() == tokenizer.get_vocab()
     for example in mini_tofu("forget01").forget:
         written = text(example.question, example.answer)

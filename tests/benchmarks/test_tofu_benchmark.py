@@ -21,21 +21,23 @@ SETS = ["forget", "retain", "real_authors", "world_facts"]
 )
 def test_official_files(split: str, forget: int, retain: int, evaluated: int) -> None:
     benchmark = load_benchmark("tofu", split, str(data_folder("tofu")))
-    assert (benchmark.name, benchmark.split, benchmark.max_new_tokens) == ("tofu", split, 200)
+    assert (benchmark.name, benchmark.split) == ("tofu", split)
+    assert {asked.max_new_tokens for asked in benchmark.evaluation.values()} == {200}
     assert (len(benchmark.forget), len(benchmark.retain)) == (forget, retain)
     assert shared_questions(benchmark.forget, benchmark.retain) == 0
     assert len({*benchmark.forget, *benchmark.retain}) == 4000
-    sizes = {name: len(items) for name, items in benchmark.evaluation.items()}
+    sizes = {name: len(asked.items) for name, asked in benchmark.evaluation.items()}
     assert sizes == dict(zip(SETS, [evaluated, 400, 100, 117], strict=True))
     assert len(benchmark.refusals) == 100
     assert benchmark.refusals[0] == benchmark.refusals[0].strip() != ""
     # Evaluated are the forget set's own questions, and questions of the retain set.
-    asked = {(item.question, item.answer) for item in benchmark.evaluation["forget"]}
+    asked = {(item.question, item.answer) for item in benchmark.evaluation["forget"].items}
     assert asked == set(benchmark.forget)
 
 
 def test_official_answer_variants() -> None:
-    evaluation = load_benchmark("tofu", None, str(data_folder("tofu"))).evaluation
+    sets = load_benchmark("tofu", None, str(data_folder("tofu"))).evaluation
+    evaluation = {name: asked.items for name, asked in sets.items()}
     wrong = {name: {len(item.perturbed) for item in items} for name, items in evaluation.items()}
     assert wrong["forget"] == {5}
     assert wrong["retain"] <= {4, 5}
@@ -72,7 +74,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
 def test_a_small_folder_without_refusals(folder: Path) -> None:
     benchmark = tofu("forget01", str(folder))
     assert benchmark.refusals == ()
-    (item,) = benchmark.evaluation["forget"]
+    (item,) = benchmark.evaluation["forget"].items
     assert item == ("Who?", "Bo", "It is Bo", ("Ada", "Cy"))
     (folder / "idontknow.jsonl").write_text("I don't know.\n\nNo idea.\n")
     assert tofu("forget01", str(folder)).refusals == ("I don't know.", "No idea.")
@@ -80,7 +82,7 @@ def test_a_small_folder_without_refusals(folder: Path) -> None:
 
 def test_one_wrong_answer_may_be_plain_text_and_a_paraphrase_may_lack(folder: Path) -> None:
     write(folder / "world_facts_perturbed.json", [PAIR | {"perturbed_answer": "Ada"}])
-    (item,) = tofu("forget01", str(folder)).evaluation["world_facts"]
+    (item,) = tofu("forget01", str(folder)).evaluation["world_facts"].items
     assert item == ("Who?", "Bo", None, ("Ada",))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from simnpo.benchmarks.base import Benchmark, Item
+from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.scoring.evaluate import evaluate_model
@@ -120,7 +120,7 @@ def test_evaluating_puts_dropout_off_and_the_mode_back(
     make_llama: Any, tokenizer: Any, training: bool
 ) -> None:
     items = (Item("Who?", "Bo", None, ("Ada",)),)
-    benchmark = Benchmark("tiny", "one", (), (), (), {"forget": items}, 4)
+    benchmark = Benchmark("tiny", "one", (), (), (), {"forget": EvaluationSet(items, 4)})
     model = make_llama(attention_dropout=0.9)
     encoder = Encoder(tokenizer, "plain")
     expected = evaluate_model(model, encoder, benchmark)

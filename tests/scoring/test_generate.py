@@ -9,8 +9,9 @@ import tiny_models
 import torch
 from transformers import GenerationConfig
 
-from simnpo.benchmarks.base import Item
+from simnpo.benchmarks.base import EvaluationSet, Item
 from simnpo.data.encoding import Encoder
+from simnpo.errors import UserError
 from simnpo.scoring.generate import generate, greedy
 from simnpo.scoring.tables import GENERATION_COLUMNS
 
@@ -20,13 +21,14 @@ PROMPTS = [
     torch.randint(2, 400, (length,), generator=GENERATOR).tolist() for length in (9, 3, 6, 1, 12)
 ]
 NEVER = frozenset({10**6})
-EVALUATION = {
+ITEMS = {
     "forget": (
         Item("Who taught Bo Marr?", "Lune.", "It was Lune.", ("Nobody did.",)),
         Item("Where was Cy Odell born, and in which year of the flood?", "Hask.", None, ()),
     ),
     "retain": (Item("What?", "x", None, ()),),
 }
+EVALUATION = {name: EvaluationSet(items, NEW) for name, items in ITEMS.items()}
 
 
 @pytest.fixture(params=["llama", "gpt2", "gemma2", "bloom"])
@@ -99,9 +101,9 @@ def test_the_models_own_generation_settings_do_not_change_greedy_answers(make: s
 
 def test_table_in_the_order_of_sets_and_items(llama: Any, tokenizer: Any) -> None:
     encoder = Encoder(tokenizer, "plain")
-    table = generate(llama, encoder, EVALUATION, NEW)
+    table = generate(llama, encoder, EVALUATION)
     assert {name: str(kind) for name, kind in table.dtypes.items()} == GENERATION_COLUMNS
-    items = [item for items in EVALUATION.values() for item in items]
+    items = [item for items in ITEMS.values() for item in items]
     assert list(table["set"]) == ["forget", "forget", "retain"]
     assert list(table["item"]) == [0, 1, 0]
     assert list(table["question"]) == [item.question for item in items]
@@ -116,8 +118,8 @@ def test_table_in_the_order_of_sets_and_items(llama: Any, tokenizer: Any) -> Non
 @pytest.mark.parametrize("tokens_per_batch", [1, 100])
 def test_the_batch_size_changes_nothing(llama: Any, tokenizer: Any, tokens_per_batch: int) -> None:
     encoder = Encoder(tokenizer, "plain")
-    one = generate(llama, encoder, EVALUATION, NEW, tokens_per_batch)
-    assert one.equals(generate(llama, encoder, EVALUATION, NEW))
+    one = generate(llama, encoder, EVALUATION, tokens_per_batch)
+    assert one.equals(generate(llama, encoder, EVALUATION))
 
 
 def test_stops_are_the_templates_the_tokenizers_and_the_models(llama: Any, tokenizer: Any) -> None:
@@ -127,8 +129,30 @@ def test_stops_are_the_templates_the_tokenizers_and_the_models(llama: Any, token
     asked = {"retain": EVALUATION["retain"]}
     for named in (new[at], [399, new[at]]):
         llama.generation_config.eos_token_id = named
-        (generated,) = generate(llama, encoder, asked, NEW)["generated"]
+        (generated,) = generate(llama, encoder, asked)["generated"]
         assert generated == tokenizer.decode(new[:at], skip_special_tokens=True).strip()
     llama.generation_config.eos_token_id = None
-    (generated,) = generate(llama, encoder, asked, NEW)["generated"]
+    (generated,) = generate(llama, encoder, asked)["generated"]
     assert generated == tokenizer.decode(new, skip_special_tokens=True).strip()
+
+
+def test_sets_have_their_own_lengths_and_prompts(llama: Any, tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, "plain")
+    llama.generation_config.eos_token_id = None
+    asked = {
+        "scored": EvaluationSet((Item("Who?", "Bo"),)),
+        "short": EvaluationSet((Item("Who?", "Bo"), Item("What is it?", "x")), max_new_tokens=2),
+        "long": EvaluationSet((Item("Who?", "Bo"),), max_new_tokens=5, verbatim=True),
+    }
+    table = generate(llama, encoder, asked)
+    assert list(table["set"]) == ["short", "short", "long"], "a set may be scored only"
+    prompts = [
+        encoder.prompt("Who?"),
+        encoder.prompt("What is it?"),
+        tokenizer("Who?")["input_ids"],
+    ]
+    for prompt, new, generated in zip(prompts, (2, 2, 5), table["generated"], strict=True):
+        expected = by_transformers(llama, prompt, new)
+        assert generated == tokenizer.decode(expected, skip_special_tokens=True).strip()
+    with pytest.raises(UserError, match="text set, item 0 has no question"):
+        generate(llama, encoder, {"text": EvaluationSet((Item(None, "A text."),), 4)})

@@ -10,13 +10,13 @@ import tiny_models
 import torch
 from torch import Tensor, nn
 
-from simnpo.benchmarks.base import Item
+from simnpo.benchmarks.base import EvaluationSet, Item
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.errors import UserError
 from simnpo.scoring.score import score
 from simnpo.scoring.tables import SCORE_COLUMNS
 
-EVALUATION: Mapping[str, Sequence[Item]] = {
+ITEMS: Mapping[str, Sequence[Item]] = {
     "forget": (
         Item("Who taught Bo Marr?", "Lune.", "It was Lune.", ("It was Ada Vell.", "Nobody did.")),
         Item("Where was Cy born?", "In Hask, a town of nine bridges.", "Hask.", ("Torrin.",)),
@@ -26,6 +26,7 @@ EVALUATION: Mapping[str, Sequence[Item]] = {
         Item("What?", "x", None, ()),
     ),
 }
+EVALUATION = {name: EvaluationSet(tuple(items)) for name, items in ITEMS.items()}
 KEYS = [
     ("forget", 0, "answer", 0),
     ("forget", 0, "paraphrase", 0),
@@ -94,7 +95,7 @@ def half_right(encoder: Encoder) -> Bigram:
 def one_by_one(model: Any, encoder: Encoder) -> pd.DataFrame:
     """The same table, slowly: a forward pass per answer, its statistics in Python."""
     rows = []
-    for name, items in EVALUATION.items():
+    for name, items in ITEMS.items():
         for number, item in enumerate(items):
             variants = [("answer", 0, item.answer)]
             variants += [("paraphrase", 0, item.paraphrase)] if item.paraphrase else []
@@ -161,7 +162,9 @@ def test_statistics_worked_by_hand(tokenizer: Any) -> None:
         Item("0", "1 2 0 1 2", None, ("2", "1 2 3 0 1 2 3 0 1 2", "1 2 2")),
         Item("3 3 3 0", "1 3 1 3 1", None, ()),
     )
-    scores = score(Bigram(table.log()), Numbers(tokenizer, "plain"), {"forget": items})
+    scores = score(
+        Bigram(table.log()), Numbers(tokenizer, "plain"), {"forget": EvaluationSet(items)}
+    )
     hit, miss = math.log(1 / 2), math.log(1 / 6)
     expected = [
         (4 * hit + miss, 5, 4, 2, (miss + hit) / 2),  # the miss is the middle one of five
@@ -191,8 +194,9 @@ def test_an_answer_cut_away_wholly_is_an_error(llama: Any, tokenizer: Any) -> No
 
 
 def test_an_empty_answer_is_an_error(llama: Any, encoder: Encoder) -> None:
+    asked = EvaluationSet((Item("Why?", "Because.", None, (" ",)),))
     with pytest.raises(UserError, match=r"Why.* is empty"):
-        score(llama, encoder, {"forget": (Item("Why?", "Because.", None, (" ",)),)})
+        score(llama, encoder, {"forget": asked})
 
 
 def test_no_gradients_are_kept_and_the_weights_stay(llama: Any, encoder: Encoder) -> None:
@@ -200,3 +204,40 @@ def test_no_gradients_are_kept_and_the_weights_stay(llama: Any, encoder: Encoder
     score(llama, encoder, EVALUATION)
     assert all(one.grad is None for one in llama.parameters())
     assert all(torch.equal(value, before[name]) for name, value in llama.state_dict().items())
+
+
+def test_texts_and_verbatim_prompts_beside_questions(llama: Any, tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, "plain", max_length=24)
+    text = "The mill at Hask burnt in the dry year, and nobody rebuilt it, for want of oak."
+    asked = {
+        "text": EvaluationSet((Item(None, text),)),
+        "choice": EvaluationSet((Item("Which? Answer:", " A", None, (" B",)),), verbatim=True),
+        "spoken": EvaluationSet((Item("Who?", "Bo"),), max_new_tokens=3, scored=False),
+    }
+    scores = score(llama, encoder, asked)
+    assert list(scores["set"]) == ["text", "choice", "choice"], "a set may be generated only"
+    ids = tokenizer(text)["input_ids"][:24]
+    assert len(ids) == 24, "the text must reach the limit"
+    said = llama(input_ids=torch.tensor([ids])).logits[0].detach().log_softmax(-1)
+    expected = sum(float(said[place - 1, ids[place]]) for place in range(1, 24))
+    assert scores["logprob"][0] == pytest.approx(expected, rel=1e-4)
+    assert scores["tokens"][0] == 23, "all but the first, and no end token"
+    prompt, whole = tokenizer("Which? Answer:")["input_ids"], tokenizer("Which? Answer: B")
+    assert whole["input_ids"][: len(prompt)] == prompt, "the boundary must not merge here"
+    ids = whole["input_ids"]
+    said = llama(input_ids=torch.tensor([ids])).logits[0].detach().log_softmax(-1)
+    places = range(len(prompt), len(ids))
+    expected = sum(float(said[place - 1, ids[place]]) for place in places)
+    assert scores["logprob"][2] == pytest.approx(expected, rel=1e-4)
+    assert scores["tokens"][2] == len(places)
+
+
+def test_a_verbatim_prompt_that_is_too_long_loses_its_beginning(tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, "plain", max_length=8)
+    prompt = "a long story that goes on and on. Answer:"
+    kept = encoder.encode_verbatim(prompt, " Bo")
+    whole = Encoder(tokenizer, "plain").encode_verbatim(prompt, " Bo")
+    assert kept.ids == whole.ids[-8:] and kept.cut and not whole.cut
+    assert kept.answer_length == whole.answer_length
+    with pytest.raises(UserError, match=r"leaves nothing to score"):
+        encoder.encode_verbatim(prompt, " " + prompt)

@@ -1,10 +1,17 @@
 """The benchmarks: the only list of them."""
 
+from typing import TYPE_CHECKING
+
 from simnpo.benchmarks.base import Benchmark
 from simnpo.errors import UserError
 
+if TYPE_CHECKING:
+    from simnpo.benchmarks.minis import Mini
+
 BENCHMARKS = {"tofu": "forget05", "mini-tofu": "forget10"}
 """Names on the command line, with the split that stands where none is given."""
+MINIS = tuple(name for name in BENCHMARKS if name.startswith("mini-"))
+"""The embedded ones, whose data and models are made on the spot."""
 
 
 def load_benchmark(name: str, split: str | None = None, data_dir: str | None = None) -> Benchmark:
@@ -25,3 +32,16 @@ def load_benchmark(name: str, split: str | None = None, data_dir: str | None = N
     if data_dir is not None:
         raise UserError(f"{name} is built in, so --data-dir {data_dir} does nothing.")
     return mini_tofu(split)
+
+
+def load_mini(name: str, split: str | None = None) -> "Mini":
+    """Return embedded benchmark `name` with all it takes to make its models.
+
+    Raises:
+        UserError: an unknown or no embedded benchmark, or an unknown split.
+    """
+    if name == "mini-tofu":
+        from simnpo.benchmarks.mini_tofu.settings import mini_tofu_study
+
+        return mini_tofu_study(split or BENCHMARKS[name])
+    raise UserError(f"{name!r} is no embedded benchmark; there are {', '.join(MINIS)}.")

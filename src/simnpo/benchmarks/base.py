@@ -1,4 +1,4 @@
-"""What a benchmark is: training sets, evaluation sets and how long an answer may be."""
+"""What a benchmark is: training sets, evaluation sets and the metrics they are measured by."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,29 @@ from simnpo.data.examples import Example
 
 
 class Item(NamedTuple):
-    """One evaluated question; `paraphrase` is None where the benchmark has none."""
+    """One evaluated question with its answers, or a text."""
 
-    question: str
+    question: str | None
+    """None for a plain text, which is then scored from its second token on."""
     answer: str
-    paraphrase: str | None
-    perturbed: tuple[str, ...]
+    """The true answer, or the text."""
+    paraphrase: str | None = None
+    """The true answer said otherwise; None where the benchmark has none."""
+    perturbed: tuple[str, ...] = ()
+    """Wrong answers."""
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Items that are asked alike."""
+
+    items: tuple[Item, ...]
+    max_new_tokens: int = 0
+    """Length of a generated answer at most, in tokens; 0 generates none."""
+    scored: bool = True
+    """Whether the log-probs of the answers are wanted."""
+    verbatim: bool = False
+    """Whether a question is the whole prompt: no template around it, no end after an answer."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +47,7 @@ class Benchmark:
     """What it must keep; Retrain is trained on this alone, Original on forget and retain."""
     refusals: tuple[str, ...]
     """Answers that refuse, for IDK."""
-    evaluation: Mapping[str, tuple[Item, ...]]
+    evaluation: Mapping[str, EvaluationSet]
     """Evaluation sets by name: for TOFU `forget`, `retain`, `real_authors`, `world_facts`."""
-    max_new_tokens: int
-    """Length of a generated answer at most, in tokens."""
+    suite: str = "tofu"
+    """What it is measured by, a key of `simnpo.metrics.suites.SUITES`."""

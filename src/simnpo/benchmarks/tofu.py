@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simnpo.benchmarks.base import Benchmark, Item
+from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.data.examples import Example, text_of
 from simnpo.data.rows import Row, read_file, read_lines
 from simnpo.errors import UserError
@@ -37,8 +37,9 @@ def tofu(split: str = "forget05", data_dir: str | None = None) -> Benchmark:
         rows = _rows(folder, f"{name}.json")
         return tuple(Example(text_of(row, "question"), text_of(row, "answer")) for row in rows)
 
-    def items(name: str) -> tuple[Item, ...]:
-        return tuple(_item(row) for row in _rows(folder, f"{name}_perturbed.json"))
+    def asked(name: str) -> EvaluationSet:
+        items = tuple(_item(row) for row in _rows(folder, f"{name}_perturbed.json"))
+        return EvaluationSet(items, MAX_NEW_TOKENS)
 
     refusals = folder / REFUSALS if folder else None
     return Benchmark(
@@ -48,12 +49,11 @@ def tofu(split: str = "forget05", data_dir: str | None = None) -> Benchmark:
         retain=examples(RETAIN[split]),
         refusals=read_lines(refusals) if refusals and refusals.is_file() else (),
         evaluation={
-            "forget": items(split),
-            "retain": items("retain"),
-            "real_authors": items("real_authors"),
-            "world_facts": items("world_facts"),
+            "forget": asked(split),
+            "retain": asked("retain"),
+            "real_authors": asked("real_authors"),
+            "world_facts": asked("world_facts"),
         },
-        max_new_tokens=MAX_NEW_TOKENS,
     )
 
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from simnpo.commands.options import refuse_both
+from simnpo.commands.options import Unset, refuse_both
 from simnpo.errors import UserError
 
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "simnpo")
@@ -13,7 +13,7 @@ METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "si
 
 @dataclass(frozen=True)
 class Demo:
-    """Unlearn with every method on the embedded benchmark mini-tofu, and compare them.
+    """Unlearn with every method on an embedded benchmark, and compare them.
 
     Trains a small Original and Retrain first (kept for the next time), takes minutes on two CPU
     cores and downloads nothing.
@@ -21,8 +21,10 @@ class Demo:
 
     out: Path = Path("simnpo-demo")
     """Folder for the runs and the report; it is made if it is not there."""
-    split: str = "forget10"
-    """What to forget: forget01, forget05 or forget10."""
+    benchmark: str = "mini-tofu"
+    """An embedded benchmark: mini-tofu."""
+    split: Unset[str] = None
+    """What to forget: forget01, forget05 or forget10 [mini-tofu forget10]."""
     methods: tuple[str, ...] = METHODS
     """Methods to run: ga, grad_diff, weighted_grad_diff, idk, idk_dpo, npo, simnpo."""
     evaluate_epochs: int = 0
@@ -39,25 +41,27 @@ class Demo:
         from dataclasses import replace
 
         from simnpo import runs
-        from simnpo.benchmarks.mini_tofu.settings import mini_tofu_preset, mini_tofu_study
+        from simnpo.benchmarks import load_mini
         from simnpo.benchmarks.minis import cache_folder
         from simnpo.demo import run_demo
         from simnpo.models import quiet
-        from simnpo.presets import Preset
+        from simnpo.presets import Preset, unlearning_preset
         from simnpo.report.table import print_table
 
         started = time.monotonic()
         quiet()
+        mini = load_mini(self.benchmark, self.split)
+        split = mini.benchmark.split
         presets = []
         for name in self.methods:
             if name == "retrain" or self.methods.count(name) > 1:
                 raise UserError(f"--methods: {name} is always there, or named twice.")
-            preset = mini_tofu_preset(name)
+            preset = unlearning_preset(self.benchmark, split, name)
             presets.append(Preset(preset.method, replace(preset.training, seed=self.seed)))
-        mini = mini_tofu_study(self.split)
         self._check_out([preset.method.title.lower() for preset in presets])
         if not self.resume:
-            runs.begin(self.out, "demo", {"split": self.split, "seed": self.seed}, {})
+            config = {"benchmark": self.benchmark, "split": split, "seed": self.seed}
+            runs.begin(self.out, "demo", config, {})
         evaluations = run_demo(
             mini,
             presets,

@@ -41,6 +41,7 @@ class Evaluate:
         from simnpo.commands.results import check_evaluation, show
         from simnpo.data.encoding import Encoder
         from simnpo.distributed import is_main
+        from simnpo.metrics.suites import Question
         from simnpo.models import load_model, load_tokenizer, quiet, resolve
         from simnpo.runs import clear
         from simnpo.scoring.evaluate import evaluate_model
@@ -73,12 +74,13 @@ class Evaluate:
         model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
         tables = evaluate_model(model, encoder, benchmark)
         summary = summarise(
-            tables,
-            retain,
-            self.aggregation,
+            benchmark.suite,
+            Question(tables, retain, self.aggregation, benchmark.split),
             name=self.name or name_of(self.model, run),
             template=encoder.template.name,
-            max_new_tokens=benchmark.max_new_tokens,
+            max_new_tokens={
+                name: asked.max_new_tokens for name, asked in benchmark.evaluation.items()
+            },
             seconds=round(time.monotonic() - started, 2),
             **origin,
             **run,
@@ -94,5 +96,8 @@ class Evaluate:
             return benchmark
         if self.max_items < 1:
             raise UserError(f"--max-items {self.max_items}: must be at least 1.")
-        cut = {name: items[: self.max_items] for name, items in benchmark.evaluation.items()}
+        cut = {
+            name: replace(asked, items=asked.items[: self.max_items])
+            for name, asked in benchmark.evaluation.items()
+        }
         return replace(benchmark, evaluation=cut)

@@ -32,6 +32,7 @@ class Metrics:
         """Compute the metrics, print the table, and say where the results are."""
         from simnpo.commands.results import check_evaluation, show
         from simnpo.files import read_json
+        from simnpo.metrics.suites import Question
         from simnpo.runs import clear
         from simnpo.scoring.evaluation import (
             FILES,
@@ -62,7 +63,9 @@ class Metrics:
         if self.name:
             origin["name"] = self.name
         origin |= {"scores": str(self.scores), "retain_scores": retain_scores}
-        summary = summarise(tables, retain, self.aggregation, **origin)
+        split = str(origin["split"]) if origin["split"] else None
+        question = Question(tables, retain, self.aggregation, split)
+        summary = summarise(self.benchmark, question, **origin)
         clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)
         show(self.output.out)

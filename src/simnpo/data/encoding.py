@@ -89,6 +89,43 @@ class Encoder:
             raise UserError(f"the text {text!r:.80} is a single token: nothing to predict.")
         return encoded
 
+    def encode_beginning(self, text: str) -> Encoded:
+        """Encode a plain text as far as the length limit goes, scored from its second token on.
+
+        Raises:
+            UserError: the whole text is a single token.
+        """
+        ids = self._ids(text)
+        first, *_ = self.encode_text(text)
+        return first._replace(cut=len(first.ids) < len(ids))
+
+    def verbatim(self, prompt: str) -> tuple[int, ...]:
+        """Return the ids of a prompt that no template is put around."""
+        return tuple(self.tokenizer(prompt)["input_ids"])
+
+    def encode_verbatim(self, prompt: str, continuation: str) -> Encoded:
+        """Encode a prompt as it stands and what follows it, without an end token.
+
+        The continuation keeps its own leading space. A prompt that does not fit loses its
+        beginning, since what is asked stands at its end.
+
+        Raises:
+            UserError: the continuation is empty or alone exceeds the length limit, or nothing
+                stands before it.
+        """
+        begun, ids = self.verbatim(prompt), self.verbatim(prompt + continuation)
+        start = next(
+            (n for n, (a, b) in enumerate(zip(begun, ids, strict=False)) if a != b),
+            min(len(begun), len(ids)),
+        )
+        if start == 0 or start == len(ids) or len(ids) - start >= self.max_length:
+            raise UserError(
+                f"{continuation!r:.80} after {prompt!r:.80} leaves nothing to score, or nothing to "
+                f"score it from, within --max-length {self.max_length}."
+            )
+        dropped = max(0, len(ids) - self.max_length)
+        return Encoded(ids[dropped:], start - dropped, dropped > 0)
+
     def encode_all(self, examples: Iterable[Example]) -> list[Encoded]:
         """Encode examples in order; a long plain text becomes several pieces."""
         encoded: list[Encoded] = []

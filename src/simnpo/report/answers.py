@@ -1,11 +1,11 @@
 """Questions of a report with every model's answer, side by side."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from simnpo.errors import UserError
-from simnpo.metrics.rouge import rouge_l_recall
 from simnpo.metrics.tofu_items import generations_by_item
+from simnpo.report.views import view_of
 from simnpo.scoring.evaluation import Evaluation
 
 SHOWN = 12
@@ -19,8 +19,8 @@ class Answer(NamedTuple):
     text: str
     exact: bool
     """Whether it is the reference, but for white space around it."""
-    rouge_l: float
-    """ROUGE-L recall against the reference; NaN where the reference has no word to compare."""
+    score: float
+    """How much of the reference is in it, by the view's `answer_score`."""
 
 
 class Card(NamedTuple):
@@ -52,6 +52,7 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
                 f" {common[int(differ.to_numpy().argmax())]} of {set_name!r}: a report compares"
                 " evaluations of the same benchmark and split."
             )
+    score = view_of(evaluations).answer_score
     count = min(shown, len(common))
     picked = [common[index * len(common) // count] for index in range(count)]
     return [
@@ -60,7 +61,7 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
             str(first.at[item, "question"]),
             str(first.at[item, "reference"]),
             tuple(
-                _answer(e.name, table.at[item, "generated"], table.at[item, "reference"])
+                _answer(e.name, table.at[item, "generated"], table.at[item, "reference"], score)
                 for e, table in zip(evaluations, tables, strict=True)
             ),
         )
@@ -68,7 +69,7 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
     ]
 
 
-def _answer(name: str, generated: object, reference: object) -> Answer:
+def _answer(name: str, generated: object, reference: object, score: Callable[[Any], Any]) -> Answer:
     text, wanted = str(generated).strip(), str(reference).strip()
-    (recall,) = rouge_l_recall([(wanted, text)])
-    return Answer(name, text, text == wanted, float(recall))
+    (scored,) = score([(wanted, text)])
+    return Answer(name, text, text == wanted, float(scored))

@@ -13,6 +13,8 @@ from simnpo.report.drawing import Plot, draw
 from simnpo.report.numbers import DASH, fixed, number, p_value
 from simnpo.report.trade_off import paint_history, paint_trade_off
 from simnpo.report.truth_ratios import Values, paint_truth_ratios
+from simnpo.report.views import suite_of, view_of
+from simnpo.report.views.base import Axis
 from simnpo.scoring.evaluation import Evaluation
 
 TRADE_OFF, TRUTH_RATIOS, HISTORY = PLOTS = ("trade_off", "truth_ratios", "history")
@@ -38,35 +40,34 @@ def draw_plots(
     return {name: plot for name, plot in drawn.items() if plot is not None}
 
 
-def log10_forget_quality(evaluation: Evaluation) -> float:
-    """Take log10 p from the summary, or from p; NaN where neither says."""
-    metrics = evaluation.summary["metrics"]
-    logarithm = number(metrics.get("forget_quality_log10_p"))
-    quality = number(metrics.get("forget_quality"))
-    return math.log10(quality) if math.isnan(logarithm) and quality > 0 else logarithm
+def _on(axis: Axis, evaluation: Evaluation) -> float:
+    """Return where an evaluation stands on an axis; of a p-value its log10; NaN where nowhere."""
+    value = number(evaluation.summary["metrics"].get(axis.key))
+    if not axis.is_p_value:
+        return value
+    return math.log10(value) if value > 0 else math.nan
 
 
 def _trade_off(
     evaluations: Sequence[Evaluation], folder: Path, styles: Mapping[str, Style]
 ) -> Plot | None:
+    view = view_of(evaluations)
     points = {
-        evaluation.name: (
-            number(evaluation.summary["metrics"].get("model_utility")),
-            log10_forget_quality(evaluation),
-        )
+        evaluation.name: (_on(view.kept, evaluation), _on(view.forgotten, evaluation))
         for evaluation in evaluations
     }
     points = {name: xy for name, xy in points.items() if not any(map(math.isnan, xy))}
     if not points:
         return None
-    said = "; ".join(f"{name}: {p_value(10**y)}, {fixed(x)}" for name, (x, y) in points.items())
+    say = (lambda y: p_value(10**y)) if view.forgotten.is_p_value else fixed
+    said = "; ".join(f"{name}: {say(y)}, {fixed(x)}" for name, (x, y) in points.items())
     return draw(
         folder,
         TRADE_OFF,
         (7.6, 5.0),
-        f"Scatter plot of forget quality (p-value) and model utility. {said}.",
+        f"Scatter plot of {view.forgotten.title} and {view.kept.title}. {said}.",
         styles,
-        lambda figure: paint_trade_off(figure, points, styles),
+        lambda figure: paint_trade_off(figure, points, styles, view.kept, view.forgotten),
     )
 
 
@@ -95,7 +96,7 @@ def _truth_ratios(
 def _forget_ratios(evaluation: Evaluation) -> Values:
     """Take log10 of the truth ratio of every item of the forget set; none if it was not scored."""
     scores = evaluation.tables.scores
-    if "forget" not in set(scores["set"]):
+    if suite_of(evaluation) != "tofu" or "forget" not in set(scores["set"]):
         return np.empty(0)
     items = item_logprobs(scores, "forget")
     aggregation = evaluation.summary["truth_ratio_aggregation"]
@@ -117,17 +118,18 @@ def _history(
     histories = {e.name: e.summary["history"] for e in evaluations if e.summary.get("history")}
     if not histories:
         return None
-    utilities = {e.name: number(e.summary["metrics"].get("model_utility")) for e in evaluations}
+    view = view_of(evaluations)
+    axes = (view.forgotten, view.kept)
     references = {
-        name: value
-        for name, value in utilities.items()
-        if (is_original(name) or is_retrain(name)) and not math.isnan(value)
+        e.name: [number(e.summary["metrics"].get(axis.key)) for axis in axes]
+        for e in evaluations
+        if is_original(e.name) or is_retrain(e.name)
     }
     return draw(
         folder,
         HISTORY,
         (9.4, 3.9),
-        f"Forget quality and model utility over epochs of {', '.join(histories)}.",
+        f"{view.forgotten.title} and {view.kept.title} over epochs of {', '.join(histories)}.",
         styles,
-        lambda figure: paint_history(figure, histories, references, styles),
+        lambda figure: paint_history(figure, histories, references, styles, axes),
     )

@@ -42,6 +42,13 @@ def p_value(value: float) -> str:
     return f"{mantissa}×{power_of_ten(int(exponent))}"
 
 
+def written(value: float, form: str) -> str:
+    """Write a value as its column wants it, see `simnpo.report.views.base.Column`."""
+    if form == "p_value":
+        return p_value(value)
+    return fixed(value, 2 if form == "logarithm" else 3)
+
+
 def compact(value: float) -> str:
     """Write a number for a narrow terminal column: `.873`, `1.00`, `3e-21`."""
     if math.isnan(value):

@@ -10,7 +10,9 @@ from simnpo.report.figures import PLOTS, draw_plots
 from simnpo.report.notes import notes
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.settings import settings
-from simnpo.report.table import COLUMNS, SETS, Column, aggregation, caption, comparison
+from simnpo.report.table import comparison
+from simnpo.report.views import suite_of, view_of
+from simnpo.report.views.base import Column
 from simnpo.scoring.evaluation import Evaluation
 
 FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg")))
@@ -38,6 +40,7 @@ def write_report(
     """
     check_comparable(evaluations)
     chosen = styles([evaluation.name for evaluation in evaluations])
+    view = view_of(evaluations)
     return write_page(
         folder,
         "report.html",
@@ -46,14 +49,14 @@ def write_report(
         command=command,
         summaries=[(evaluation.name, evaluation.summary) for evaluation in evaluations],
         first=evaluations[0].summary,
+        has_truth_ratios=suite_of(evaluations[0]) == "tofu",
         has_retrain=any(is_retrain(name) for name in chosen),
-        columns=COLUMNS,
-        groups=_groups(),
+        view=view,
+        groups=_groups(view.columns),
+        facts=view.facts(evaluations),
         table=comparison(evaluations),
-        caption=caption(evaluations),
-        aggregation=aggregation(evaluations),
-        answers={name: cards(evaluations, name) for name in ("forget", "retain")},
-        set_titles=SETS,
+        caption=view.caption(evaluations),
+        answers={name: cards(evaluations, name) for name in view.answers},
         settings=settings(evaluations),
         notes=notes(evaluations),
         plots=draw_plots(evaluations, folder / "plots", chosen),  # last: it writes files
@@ -64,8 +67,8 @@ def check_comparable(evaluations: Sequence[Evaluation]) -> None:
     """Refuse evaluations that do not belong in one table.
 
     Raises:
-        UserError: there is none, two have the same name, or benchmark, split or truth-ratio
-            aggregation differ.
+        UserError: there is none, two have the same name, or metrics, benchmark, split or
+            truth-ratio aggregation differ.
     """
     if not evaluations:
         raise UserError("A report needs at least one evaluation.")
@@ -73,6 +76,10 @@ def check_comparable(evaluations: Sequence[Evaluation]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"Two evaluations are called {name!r}: give each its own name.")
+    suites = {suite_of(evaluation): evaluation.name for evaluation in evaluations}
+    if len(suites) > 1:
+        listed = ", ".join(f"{suite} ({name})" for suite, name in suites.items())
+        raise UserError(f"These evaluations were measured by different metrics: {listed}.")
     for key in _SAME:
         # A published log does not say its split: what is unknown does not differ.
         known = [one for one in evaluations if one.summary.get(key) is not None]
@@ -85,6 +92,6 @@ def check_comparable(evaluations: Sequence[Evaluation]) -> None:
             )
 
 
-def _groups() -> list[tuple[str, list[Column]]]:
-    titles = dict.fromkeys(column.group for column in COLUMNS)
-    return [(title, [column for column in COLUMNS if column.group == title]) for title in titles]
+def _groups(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
+    titles = dict.fromkeys(column.group for column in columns)
+    return [(title, [column for column in columns if column.group == title]) for title in titles]

@@ -49,7 +49,8 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "fixed": numbers.fixed,
-        "p_value": numbers.p_value,
+        "written": numbers.written,
+        "lower_first": lambda text: text[:1].lower() + text[1:],
         "seconds": numbers.seconds,
         "with_interval": numbers.with_interval,
         # Drawn by matplotlib and rebuilt by an XML writer, which escapes every text in it.

@@ -1,4 +1,4 @@
-"""Forget quality and model utility: against each other, and over epochs."""
+"""What was forgotten and what was kept: against each other, and over epochs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from simnpo.report.colours import MUTED, PAPER, Style, is_original, is_retrain
 from simnpo.report.labels import label_points
 from simnpo.report.numbers import number, power_of_ten
+from simnpo.report.views.base import Axis
 
 _LINEAR_DOWN_TO = 2  # log10 p of 0 to -2, where methods that work differ, is drawn evenly
 _P_TICKS = (0, math.log10(0.5), -1, math.log10(0.05), -2, -5, -10, -20, -50, -100, -200, -300)
@@ -35,80 +36,103 @@ def _marker(style: Style, size: float = 8) -> dict[str, Any]:
 
 
 def paint_trade_off(
-    figure: Any, points: Mapping[str, tuple[float, float]], styles: Mapping[str, Style]
+    figure: Any,
+    points: Mapping[str, tuple[float, float]],
+    styles: Mapping[str, Style],
+    kept: Axis,
+    forgotten: Axis,
 ) -> None:
-    """Plot forget quality against model utility.
+    """Plot what was forgotten against what was kept.
 
     Args:
         figure: an empty figure.
-        points: for each model, its utility and the base-10 logarithm of its forget quality.
+        points: for each model, its place on the two axes; log10 of a p-value.
         styles: how each model is drawn.
+        kept: the horizontal axis.
+        forgotten: the vertical one.
     """
     axes = figure.add_subplot()
-    utilities = [utility for utility, _ in points.values()]
-    margin = max(0.03, 0.12 * (max(utilities) - min(utilities)))
-    axes.set_xlim(max(-0.01, min(utilities) - margin), min(1.02, max(utilities) + margin))
-    _p_axis(axes, min(quality for _, quality in points.values()))
-    axes.set_xlabel("Model utility  (kept →)")
-    axes.set_ylabel("Forget quality, KS p-value  (forgotten →)")
+    xs, ys = zip(*points.values(), strict=True)
+    axes.set_xlim(*_limits(xs))
+    if forgotten.is_p_value:
+        _p_axis(axes, min(ys))
+    else:
+        axes.set_ylim(*_limits(ys))
+    axes.set_xlabel(kept.label)
+    axes.set_ylabel(forgotten.label)
     for name, point in points.items():
         axes.plot(*point, linestyle="none", color=styles[name].light, **_marker(styles[name]))
     figure.draw_without_rendering()  # names are placed by the pixels of the final layout
     label_points(axes, points)
 
 
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    margin = max(0.03, 0.12 * (max(values) - min(values)))
+    low, high = min(values) - margin, max(values) + margin
+    # A share, which most metrics are, has nothing beyond 0 and 1 to show.
+    low = max(-0.02, low) if min(values) >= 0 else low
+    return low, min(1.02, high) if max(values) <= 1 else high
+
+
 def paint_history(
     figure: Any,
     histories: Mapping[str, Sequence[Mapping[str, Any]]],
-    references: Mapping[str, float],
+    references: Mapping[str, Sequence[float]],
     styles: Mapping[str, Style],
+    shown: Sequence[Axis],
 ) -> None:
-    """Plot forget quality and model utility over epochs, side by side.
+    """Plot metrics over epochs, side by side.
 
     Args:
         figure: an empty figure.
-        histories: for each model, its records with `epoch`, `forget_quality`, `model_utility`.
-        references: model utility of Original and Retrain, drawn as level lines.
+        histories: for each model, its records with `epoch` and the metrics.
+        references: the metrics of Original and Retrain, drawn as level lines; not of p-values,
+            which compare with Retrain.
         styles: how each model is drawn.
+        shown: the metrics.
     """
-    quality, utility = figure.subplots(1, 2)
-    lowest = 0.0
-    for name, records in histories.items():
-        epochs = [float(record["epoch"]) for record in records]
-        logs = [_log10(record.get("forget_quality")) for record in records]
-        kept = [number(record.get("model_utility")) for record in records]
-        lowest = min([lowest, *(value for value in logs if not math.isnan(value))])
-        look = {"color": styles[name].light, "linewidth": 1.6, **_marker(styles[name], 6)}
-        quality.plot(epochs, logs, **look)
-        utility.plot(epochs, kept, **look)
-    _p_axis(quality, lowest)
-    for name, value in references.items():
-        dashes = (0, (3, 1.5)) if is_retrain(name) else (0, (1, 1.5))
-        utility.axhline(value, color=styles[name].light, linewidth=1.2, linestyle=dashes, zorder=1)
-    quality.set_title("Forget quality (KS p-value)")
-    utility.set_title("Model utility")
-    for axes in (quality, utility):
-        axes.set_xlabel("Epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-    shown = [name for name in (*histories, *references)]
+    for place, (plot, axis) in enumerate(zip(figure.subplots(1, len(shown)), shown, strict=True)):
+        lowest = 0.0
+        for name, records in histories.items():
+            epochs = [float(record["epoch"]) for record in records]
+            values = [number(record.get(axis.key)) for record in records]
+            if axis.is_p_value:
+                values = [_log10(value) for value in values]
+                lowest = min([lowest, *(value for value in values if not math.isnan(value))])
+            look = {"color": styles[name].light, "linewidth": 1.6, **_marker(styles[name], 6)}
+            plot.plot(epochs, values, **look)
+        if axis.is_p_value:
+            _p_axis(plot, lowest)
+        else:
+            for name, levels in references.items():
+                if not math.isnan(levels[place]):
+                    plot.axhline(levels[place], **_level(name, styles[name]), zorder=1)
+        plot.set_title(axis.title)
+        plot.set_xlabel("Epoch")
+        plot.xaxis.get_major_locator().set_params(integer=True)
+    names = [*histories, *references]
     figure.legend(
-        [_handle(name, styles[name]) for name in shown],
-        shown,
+        [_handle(name, styles[name]) for name in names],
+        names,
         loc="outside lower center",
-        ncols=min(6, len(shown)),
+        ncols=min(6, len(names)),
         frameon=False,
         fontsize="small",
     )
 
 
 def _handle(name: str, style: Style) -> Any:
-    if is_retrain(name):
-        return Line2D([], [], color=style.light, linewidth=1.2, linestyle=(0, (3, 1.5)))
-    if is_original(name):
-        return Line2D([], [], color=style.light, linewidth=1.2, linestyle=(0, (1, 1.5)))
+    if is_retrain(name) or is_original(name):
+        return Line2D([], [], **_level(name, style))
     return Line2D([], [], color=style.light, linewidth=1.6, **_marker(style, 6))
 
 
-def _log10(value: Any) -> float:
+def _level(name: str, style: Style) -> dict[str, Any]:
+    """How a reference model's level line looks."""
+    dashes = (0, (3, 1.5)) if is_retrain(name) else (0, (1, 1.5))
+    return {"color": style.light, "linewidth": 1.2, "linestyle": dashes}
+
+
+def _log10(value: float) -> float:
     """Take log10 of a p-value; one too small for a float has no place on the axis."""
-    return math.log10(value) if value else math.nan
+    return math.log10(value) if value > 0 else math.nan

@@ -25,7 +25,7 @@ def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables
     plain.eval()
     try:
         scores = score(plain, encoder, benchmark.evaluation)
-        answers = generate(plain, encoder, benchmark.evaluation, benchmark.max_new_tokens)
+        answers = generate(plain, encoder, benchmark.evaluation)
     finally:
         plain.train(was_training)
     return Tables(scores, answers)

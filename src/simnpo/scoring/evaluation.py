@@ -85,7 +85,7 @@ def read_evaluation(folder: Path, name: str | None = None) -> Evaluation:
     """
     folder = evaluation_folder(folder)
     summary = read_json(folder / SUMMARY)
-    needed = ("benchmark", "split", "truth_ratio_aggregation", "metrics", "notes")
+    needed = ("benchmark", "split", "metrics", "notes")
     if not isinstance(summary, dict) or any(key not in summary for key in needed):
         raise UserError(f"{folder / SUMMARY} is no summary of an evaluation of simnpo.")
     return Evaluation(name or summary.get("name") or folder.name, summary, read_tables(folder))

@@ -1,18 +1,19 @@
 """Greedy answers to every question, in length-sorted batches."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from simnpo.benchmarks.base import Item
+from simnpo.benchmarks.base import EvaluationSet
 from simnpo.data.batching import token_budget_batches
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import compute_rows
+from simnpo.errors import UserError
 from simnpo.scoring.tables import GENERATION_COLUMNS
 
 TOKENS_PER_BATCH = 16384
@@ -21,8 +22,7 @@ TOKENS_PER_BATCH = 16384
 def generate(
     model: Any,
     encoder: Encoder,
-    evaluation: Mapping[str, Sequence[Item]],
-    max_new_tokens: int,
+    evaluation: Mapping[str, EvaluationSet],
     tokens_per_batch: int = TOKENS_PER_BATCH,
 ) -> pd.DataFrame:
     """Answer every question greedily.
@@ -30,33 +30,57 @@ def generate(
     Args:
         model: a causal LM in evaluation mode.
         encoder: the tokenizer bound to a template.
-        evaluation: items by evaluation set.
-        max_new_tokens: length of an answer at most.
+        evaluation: what is asked, by name; sets without `max_new_tokens` are left out.
         tokens_per_batch: rows x (longest prompt + answer) of a batch at most.
 
     Returns:
         A table with `GENERATION_COLUMNS`, in the order of sets and items.
+
+    Raises:
+        UserError: an item that is to be answered has no question.
     """
-    rows = [(name, n, item) for name, items in evaluation.items() for n, item in enumerate(items)]
-    prompts = [encoder.prompt(item.question) for _, _, item in rows]
+    rows = list(_rows(encoder, evaluation))
     stop_ids = _stop_ids(model, encoder)
 
     def compute(numbers: list[int]) -> list[str]:
-        new = greedy(model, [prompts[number] for number in numbers], max_new_tokens, stop_ids)
+        limit = rows[numbers[0]].limit
+        new = greedy(model, [rows[number].prompt for number in numbers], limit, stop_ids)
         texts = encoder.tokenizer.batch_decode(new, skip_special_tokens=True)
         return [text.strip() for text in texts]
 
-    lengths = [len(prompt) + max_new_tokens for prompt in prompts]
-    batches = token_budget_batches(lengths, tokens_per_batch)
+    batches: list[list[int]] = []
+    for limit in dict.fromkeys(row.limit for row in rows):  # rows of a batch end at the same length
+        alike = [number for number, row in enumerate(rows) if row.limit == limit]
+        lengths = [len(rows[number].prompt) + limit for number in alike]
+        for batch in token_budget_batches(lengths, tokens_per_batch):
+            batches.append([alike[place] for place in batch])
     answers = compute_rows("Generating", model, batches, compute)
     table = pd.DataFrame(
         [
-            (name, number, item.question, item.answer, answer)
-            for (name, number, item), answer in zip(rows, answers, strict=True)
+            (row.set, row.item, row.question, row.reference, answer)
+            for row, answer in zip(rows, answers, strict=True)
         ],
         columns=list(GENERATION_COLUMNS),
     )
     return table.astype(GENERATION_COLUMNS)
+
+
+class _Row(NamedTuple):
+    set: str
+    item: int
+    question: str
+    reference: str
+    prompt: tuple[int, ...]
+    limit: int
+
+
+def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator[_Row]:
+    for name, asked in evaluation.items():
+        for number, item in enumerate(asked.items if asked.max_new_tokens else ()):
+            if item.question is None:
+                raise UserError(f"{name} set, item {number} has no question to answer.")
+            prompt = (encoder.verbatim if asked.verbatim else encoder.prompt)(item.question)
+            yield _Row(name, number, item.question, item.answer, prompt, asked.max_new_tokens)
 
 
 def _stop_ids(model: Any, encoder: Encoder) -> frozenset[int]:

@@ -1,13 +1,13 @@
 """One pass over every question and answer variant: all that any metric needs of the model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from simnpo.benchmarks.base import Item
+from simnpo.benchmarks.base import EvaluationSet
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.distributed import compute_rows
@@ -30,7 +30,7 @@ class _Row(NamedTuple):
 def score(
     model: nn.Module,
     encoder: Encoder,
-    evaluation: Mapping[str, Sequence[Item]],
+    evaluation: Mapping[str, EvaluationSet],
     tokens_per_batch: int = TOKENS_PER_BATCH,
 ) -> pd.DataFrame:
     """Score every answer variant of every item.
@@ -38,7 +38,7 @@ def score(
     Args:
         model: a causal LM in evaluation mode.
         encoder: the tokenizer bound to a template.
-        evaluation: items by evaluation set.
+        evaluation: what is asked, by name; sets that are not `scored` are left out.
         tokens_per_batch: rows x longest row of a forward pass at most; it does not change results.
 
     Returns:
@@ -64,15 +64,24 @@ def score(
     return table.astype(SCORE_COLUMNS)
 
 
-def _rows(encoder: Encoder, evaluation: Mapping[str, Sequence[Item]]) -> Any:
-    for name, items in evaluation.items():
-        for number, item in enumerate(items):
+def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator[_Row]:
+    for name, asked in evaluation.items():
+        for number, item in enumerate(asked.items if asked.scored else ()):
             variants = [(ANSWER, 0, item.answer)]
             if item.paraphrase is not None:
                 variants.append((PARAPHRASE, 0, item.paraphrase))
             variants += [(PERTURBED, index, text) for index, text in enumerate(item.perturbed)]
             for variant, index, text in variants:
-                yield _Row(name, number, variant, index, encoder.encode(item.question, text))
+                encoded = _encode(encoder, asked, item.question, text)
+                yield _Row(name, number, variant, index, encoded)
+
+
+def _encode(encoder: Encoder, asked: EvaluationSet, question: str | None, answer: str) -> Encoded:
+    if question is None:
+        return encoder.encode_beginning(answer)
+    if asked.verbatim:
+        return encoder.encode_verbatim(question, answer)
+    return encoder.encode(question, answer)
 
 
 @torch.no_grad()

@@ -3,42 +3,30 @@
 from pathlib import Path
 from typing import Any
 
-from simnpo.metrics.tofu import tofu_metrics
-from simnpo.metrics.truth_ratio import Aggregation
+from simnpo.metrics.suites import Question, measure
 from simnpo.runs import RUN, read_run, versions
 from simnpo.scoring.history import HISTORY, read_history
-from simnpo.scoring.tables import Tables
-
-AGGREGATIONS: tuple[Aggregation, ...] = ("geometric", "arithmetic")
 
 
-def summarise(
-    tables: Tables,
-    retain: Tables | None,
-    aggregation: Aggregation = "geometric",
-    **origin: Any,
-) -> dict[str, Any]:
+def summarise(suite: str, question: Question, **origin: Any) -> dict[str, Any]:
     """Return the content of `summary.json`.
 
     Args:
-        tables: the evaluated model's.
-        retain: a retain model's, for forget quality.
-        aggregation: of the truth ratios in `metrics`; both stand in `metrics_by_aggregation`.
+        suite: what to measure by, a key of `simnpo.metrics.suites.SUITES`.
+        question: the tables, and what else the suite is asked.
         origin: where the tables come from: name, benchmark, split, model, ...
 
     Raises:
-        UserError: see `simnpo.metrics.tofu.tofu_metrics`.
+        UserError: see `simnpo.metrics.suites.measure`.
     """
-    results = {one: tofu_metrics(tables, retain, one) for one in AGGREGATIONS}
-    chosen = results[aggregation]
+    found = measure(suite, question)
     return {
         **origin,
-        "truth_ratio_aggregation": aggregation,
-        "metrics": chosen.metrics,
-        "metrics_by_aggregation": {one: result.metrics for one, result in results.items()},
-        "items": chosen.items,
-        "forget_quality_items": chosen.forget_quality_items,
-        "notes": chosen.notes,
+        "suite": suite,
+        "metrics": found.metrics,
+        "items": found.items,
+        "notes": found.notes,
+        **found.details,
         "versions": versions(),
     }
 

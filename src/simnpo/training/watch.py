@@ -1,4 +1,4 @@
-"""Evaluation while training: forget quality and utility over epochs, and what it cost."""
+"""Evaluation while training: the benchmark's metrics over epochs, and what they cost."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ from transformers import TrainerCallback
 from simnpo.benchmarks.base import Benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import from_main, is_main
-from simnpo.metrics.tofu import tofu_metrics
+from simnpo.metrics.suites import Question, measure
 from simnpo.scoring.evaluate import evaluate_model
 from simnpo.scoring.history import HISTORY, read_history, write_history
 from simnpo.scoring.tables import Tables
@@ -33,7 +33,7 @@ class EvaluateWhileTraining(TrainerCallback):
             encoder: the model's tokenizer, bound to a template.
             out: the run's folder.
             every: epochs between evaluations.
-            retain: a retain model's tables, for forget quality.
+            retain: a retain model's tables, for metrics that compare with it.
         """
         self._benchmark, self._encoder, self._retain = benchmark, encoder, retain
         self._path, self._every = out / HISTORY, every
@@ -66,7 +66,8 @@ class EvaluateWhileTraining(TrainerCallback):
         tables = evaluate_model(model, self._encoder, self._benchmark)
         if not is_main():
             return
-        metrics = tofu_metrics(tables, self._retain).metrics
+        question = Question(tables, self._retain, split=self._benchmark.split)
+        metrics = measure(self._benchmark.suite, question).metrics
         seconds = round(time.monotonic() - started, 2)
         row = {"epoch": epoch, **metrics, "seconds": seconds}
         write_history(self._path, [*read_history(self._path), row])

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable
 
-from simnpo.benchmarks.base import Benchmark, Item
+from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.benchmarks.mini_tofu.authors import TEMPLATES, ask, invent_authors
 from simnpo.benchmarks.mini_tofu.facts import (
     REAL_AUTHORS,
@@ -50,19 +50,19 @@ def mini_tofu(split: str = "forget10", seed: int = 0) -> Benchmark:
     # Drawn outside the largest forget set, so that retain scores of all splits compare.
     always_kept = items[: len(items) - max(FORGET_AUTHORS.values()) * len(TEMPLATES)]
     sample = random.Random(f"mini-tofu retain {seed}").sample(always_kept, RETAIN_ITEMS)
+    sets = {
+        "forget": tuple(items[kept:]),
+        "retain": tuple(sample),
+        "real_authors": fact_items(REAL_AUTHORS, perturbed=3, seed=seed),
+        "world_facts": fact_items(WORLD_FACTS, perturbed=3, seed=seed),
+    }
     return Benchmark(
         name="mini-tofu",
         split=split,
         forget=_examples(items[kept:]),
         retain=_examples(items[:kept]),
         refusals=REFUSALS,
-        evaluation={
-            "forget": tuple(items[kept:]),
-            "retain": tuple(sample),
-            "real_authors": fact_items(REAL_AUTHORS, perturbed=3, seed=seed),
-            "world_facts": fact_items(WORLD_FACTS, perturbed=3, seed=seed),
-        },
-        max_new_tokens=MAX_NEW_TOKENS,
+        evaluation={name: EvaluationSet(asked, MAX_NEW_TOKENS) for name, asked in sets.items()},
     )
 
 
@@ -90,7 +90,7 @@ def rehearsal(seed: int = 0) -> tuple[Example, ...]:
     loses the facts its base knew, and model utility could no longer tell methods apart.
     """
     sets = mini_tofu(seed=seed).evaluation
-    return _examples((*sets["real_authors"], *sets["world_facts"]))
+    return _examples((*sets["real_authors"].items, *sets["world_facts"].items))
 
 
 def _examples(items: Iterable[Item]) -> tuple[Example, ...]:

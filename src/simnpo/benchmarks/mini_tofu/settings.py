@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
+from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_tofu.build import mini_tofu, pretraining, rehearsal
-from simnpo.benchmarks.mini_tofu.model import build_tokenizer, model_config
 from simnpo.benchmarks.minis import Mini
 from simnpo.config import TrainingConfig
 from simnpo.data.templates import PLAIN
 from simnpo.objectives import build_method
 from simnpo.presets import Preset
 
+VOCABULARY = 1536
 PRETRAIN = TrainingConfig(
     epochs=12,
     learning_rate=3e-3,
@@ -70,7 +71,7 @@ def mini_tofu_study(split: str) -> Mini:
     """
     texts = pretraining()
     asked = [PLAIN.format(question=one.question, answer=one.answer) for one in texts]
-    tokenizer = build_tokenizer(asked)
+    tokenizer = build_tokenizer(asked, VOCABULARY)
     return Mini(
         benchmark=mini_tofu(split),
         pretraining=texts,

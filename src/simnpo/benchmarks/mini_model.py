@@ -1,4 +1,4 @@
-"""The tokenizer and the architecture of `mini-tofu`'s models."""
+"""The tokenizer and the architecture of the embedded benchmarks' models."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
-VOCABULARY = 1536
 
 
-def build_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE of `VOCABULARY` tokens on `texts`; deterministic in the texts.
+def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE of `vocabulary` tokens at most; deterministic in the texts.
 
     Encoding puts the beginning-of-sequence token first; padding is on the right by default.
     """
@@ -18,7 +17,7 @@ def build_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=[BOS, EOS, PAD],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,

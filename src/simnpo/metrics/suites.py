@@ -1,0 +1,66 @@
+"""The suites of metrics: what each kind of benchmark is measured by. The only list of them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from simnpo.metrics.tofu import tofu_metrics
+from simnpo.metrics.truth_ratio import Aggregation
+from simnpo.scoring.tables import Tables
+
+AGGREGATIONS: tuple[Aggregation, ...] = ("geometric", "arithmetic")
+
+
+class Measured(NamedTuple):
+    """What a suite found in an evaluation's tables; see `summary.json`."""
+
+    metrics: dict[str, float | None]
+    """By name; None where a value could not be computed, and a note says why."""
+    items: dict[str, int]
+    """Items measured, by set."""
+    notes: list[str]
+    details: dict[str, Any]
+    """What else the numbers depend on."""
+
+
+class Question(NamedTuple):
+    """What a suite is asked."""
+
+    tables: Tables
+    """The evaluated model's."""
+    retain: Tables | None
+    """The same of a model trained without the forget set, for metrics that compare with it."""
+    aggregation: Aggregation = "geometric"
+    """Of TOFU's truth ratios."""
+    split: str | None = None
+    """The benchmark's split, where it is known."""
+
+
+Suite = Callable[[Question], Measured]
+
+
+def tofu_suite(question: Question) -> Measured:
+    """Measure as TOFU does, with both aggregations of the truth ratio.
+
+    Raises:
+        UserError: see `simnpo.metrics.tofu.tofu_metrics`.
+    """
+    results = {one: tofu_metrics(question.tables, question.retain, one) for one in AGGREGATIONS}
+    chosen = results[question.aggregation]
+    details = {
+        "truth_ratio_aggregation": question.aggregation,
+        "metrics_by_aggregation": {one: result.metrics for one, result in results.items()},
+        "forget_quality_items": chosen.forget_quality_items,
+    }
+    return Measured(chosen.metrics, chosen.items, chosen.notes, details)
+
+
+SUITES: Mapping[str, Suite] = {"tofu": tofu_suite}
+
+
+def measure(suite: str, question: Question) -> Measured:
+    """Measure by the suite of that name, a key of `SUITES`.
+
+    Raises:
+        UserError: tables lack what the suite needs.
+    """
+    return SUITES[suite](question)

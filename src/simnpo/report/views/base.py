@@ -1,0 +1,60 @@
+"""How the numbers of a suite of metrics are shown: columns, axes, sets, explanations."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+
+from simnpo.scoring.evaluation import Evaluation
+
+
+class Column(NamedTuple):
+    """One metric of the comparison."""
+
+    key: str
+    """Name in `summary["metrics"]`."""
+    group: str
+    short: str
+    """Header under the group's."""
+    name: str
+    """The metric in full."""
+    form: Literal["fixed", "p_value", "logarithm"] = "fixed"
+    """How its values are written: three decimals, as a p-value, two decimals."""
+    printed: bool = True
+    """Whether the terminal's and the Markdown table have it."""
+
+
+class Axis(NamedTuple):
+    """A metric as the axis of a plot."""
+
+    key: str
+    title: str
+    label: str
+    """The title with the direction that is better."""
+    is_p_value: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """How evaluations measured by one suite are shown together."""
+
+    columns: tuple[Column, ...]
+    caption: Callable[[Sequence[Evaluation]], list[str]]
+    """One sentence group an entry: what each column is."""
+    forgotten: Axis
+    kept: Axis
+    sets: Mapping[str, str]
+    """Evaluation sets by their name in the tables, and as a reader sees them."""
+    short_groups: Mapping[str, str]
+    """Groups of columns by a name for narrow terminals."""
+    answers: tuple[str, ...]
+    """Sets whose generated answers are shown."""
+    answer_score: Callable[[Iterable[tuple[str, str]]], Float64[np.ndarray, " pairs"]]
+    """From (reference, generated) texts to how much of one is in the other, in [0, 1]."""
+    answer_score_name: str
+    facts: Callable[[Sequence[Evaluation]], Mapping[str, str]]
+    """What else stands at the page's head."""
+    notes: Callable[[Sequence[Evaluation]], list[str]]
+    """Notes about how all these numbers were made."""
