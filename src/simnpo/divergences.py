@@ -15,9 +15,9 @@ from simnpo.fused import AfterHead
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import answer_logits, at_head, spread
 
-Divergence: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probs of the whole vocabulary under the model and under the reference, each of shape
-(tokens, vocab), to one value per token."""
+(tokens, vocab), and the answer's tokens to one value per token."""
 ARRAYS = 4
 """Arrays of a chunk's logits that exist at once, about."""
 
@@ -35,18 +35,19 @@ class AnswerDivergences(NamedTuple):
 
 def answer_divergences(
     model: nn.Module,
-    reference: AbstractContextManager[nn.Module],
+    reference: AbstractContextManager[nn.Module] | None,
     batch: Batch,
     divergence: Divergence,
     head: nn.Module | None = None,
 ) -> AnswerDivergences:
-    """Compare a model with a frozen reference at each answer token.
+    """Compare a model with a reference at each answer token.
 
     Both distributions exist for a chunk of tokens at a time; the backward pass makes them again.
 
     Args:
         model: see `simnpo.logprobs.answer_logprobs`.
-        reference: a context in which some model is the reference; it gets no gradient.
+        reference: a context in which some model is the reference; None takes the model itself as
+            it is. It gets no gradient.
         batch: see `answer_logprobs`.
         divergence: what to compare the two distributions by.
         head: the LM head inside `model`; found by itself where `model` is not wrapped.
@@ -55,15 +56,20 @@ def answer_divergences(
     ids, mask = batch["input_ids"], batch["answer_mask"][:, 1:]
     targets = ids[:, 1:][mask]
     after = read_head(model, head, ids).after
-    with reference as frozen, torch.no_grad():
-        frozen_head = output_head(frozen)
-        frozen_after = read_head(frozen, frozen_head, ids).after
-        if after is None or frozen_after is None:
-            theirs = answer_logits(frozen, batch, frozen_head).log_distributions()
-        else:
-            kept = at_head(frozen, batch, frozen_head, lambda _, hidden: hidden)
+    theirs: Tensor | None = None
+    kept: Tensor | None = None
+    frozen_head, frozen_after = head, after
+    if reference is not None:
+        with reference as frozen, torch.no_grad():
+            frozen_head = output_head(frozen)
+            frozen_after = read_head(frozen, frozen_head, ids).after
+            if after is None or frozen_after is None:
+                theirs = answer_logits(frozen, batch, frozen_head).log_distributions()
+            else:
+                kept = at_head(frozen, batch, frozen_head, lambda _, hidden: hidden)
     if after is None or frozen_after is None:
         ours = answer_logits(model, batch, head).log_distributions()
+        theirs = ours.detach() if theirs is None else theirs
         values, logprobs = _compare(divergence, ours, theirs, targets)
     else:
         afters = after, frozen_after
@@ -71,7 +77,8 @@ def answer_divergences(
         def work(linear: Any, own: Tensor) -> tuple[Tensor, Tensor]:
             known = linear if frozen_head is head else frozen_head
             heads = [_Head(*one) for one in zip((linear, known), afters, strict=True)]
-            said = _in_chunks(divergence, own, kept, targets, *heads)
+            states = own.detach() if kept is None else kept
+            said = _in_chunks(divergence, own, states, targets, *heads)
             unit: Any = head
             if hasattr(unit, "unshard") and torch.is_grad_enabled():
                 # FSDP watches a module's output for the backward pass to come, and this is not it;
@@ -120,4 +127,4 @@ def _compare(
     divergence: Divergence, ours: Tensor, theirs: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the divergence and the log-prob of each token."""
-    return divergence(ours, theirs), ours.gather(-1, targets[:, None]).squeeze(-1)
+    return divergence(ours, theirs, targets), ours.gather(-1, targets[:, None]).squeeze(-1)

@@ -82,7 +82,8 @@ class Memory:
     logits: int
     """Chunks of logits, and the LM head's gradient while it is summed over chunks."""
     reference: int
-    """The frozen copy of the model that `--retain-loss kl` compares with, where LoRA is off."""
+    """The frozen copy of the model that `--retain-loss kl` and UNDIAL compare with, where LoRA is
+    off."""
 
     @property
     def total(self) -> int:
@@ -101,7 +102,9 @@ def memory(plan: Plan) -> Memory:
     trained_size = 4 if lora else size  # peft keeps adapters in float32
     gradients = trained_size * plan.trainable
     terms = (plan.method.forget, plan.method.retain)
-    compares = any(isinstance(term, DivergenceObjective) for term in terms)
+    compares = any(
+        isinstance(term, DivergenceObjective) and term.frozen_reference for term in terms
+    )
     head_gradient = 0 if lora else 4 * shape.head
     chunk = min(CHUNK, plan.tokens * shape.vocabulary)
     mixed = plan.precision == "mixed"

@@ -18,7 +18,7 @@ PARTS = {
     "optimizer": "optimizer states",
     "activations": "activations",
     "logits": "logits, a chunk at a time",
-    "reference": "frozen copy for KL",
+    "reference": "frozen copy to compare with",
 }
 """The parts of `simnpo.planning.Memory` as a reader sees them."""
 
@@ -36,9 +36,11 @@ class Plan:
     model: str
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
     method: str = "simnpo"
-    """simnpo, npo, ga, grad_diff, weighted_grad_diff, idk, idk_dpo, or retrain."""
+    """simnpo, npo, ga, grad_diff, weighted_grad_diff, idk, idk_dpo, altpo, wga, satimp, undial,
+    ceu, or retrain."""
     retain_loss: Unset[str] = None
-    """none, nll, or kl (KL divergence from the original model) [ga none, else nll]."""
+    """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, else
+    nll]."""
     max_length: int = MAX_LENGTH
     """Tokens of a question with its answer."""
     examples: int = 200
@@ -79,11 +81,17 @@ class Plan:
         import torch
 
         from simnpo.objectives import configure
+        from simnpo.objectives.base import ActivationObjective
         from simnpo.planning import Plan as Planned
         from simnpo.presets import unlearning_preset
         from simnpo.shape import read_shape
 
         preset = unlearning_preset(None, None, self.method)
+        if isinstance(preset.method.forget, ActivationObjective):
+            raise UserError(
+                f"{preset.method.title} cannot be planned: how much it takes depends on its layer, "
+                "of which the estimates know nothing. It takes less than any other method."
+            )
         training = self.training.over(preset.training)
         training.accumulation(self.devices)
         return Planned(

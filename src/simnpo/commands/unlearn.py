@@ -27,15 +27,28 @@ class MethodOptions:
     """The method's settings; what is not given is the benchmark's, else the paper's."""
 
     beta: Unset[float] = None
-    """Temperature of simnpo, npo and idk_dpo [simnpo 2.5, npo 0.1, idk_dpo 0.1]."""
+    """Temperature of simnpo, npo, idk_dpo and altpo, and how far undial lowers the logit of an
+    answer's token [simnpo 2.5, undial 10, else 0.1]."""
     gamma: Unset[float] = None
     """Reward margin of simnpo [0]."""
+    alpha: Unset[float] = None
+    """Power of a token's probability in its weight, for wga [1]."""
+    beta1: Unset[float] = None
+    """Power of a token's probability in its weight, for satimp [5]."""
+    beta2: Unset[float] = None
+    """Power of one minus a token's probability in its weight, for satimp [1]."""
+    layer: Unset[int] = None
+    """Decoder layer, from 0, whose activations rmu steers; it trains this one and the two before it
+    [7; mini-tofu 1]."""
+    steering_coefficient: Unset[float] = None
+    """Length of the vector that rmu steers activations to [6.5]."""
     forget_weight: Unset[float] = None
     """Weight of the forget loss [simnpo 0.1375, else 1]."""
     retain_weight: Unset[float] = None
-    """Weight of the retain loss [1]."""
+    """Weight of the retain loss [1; rmu 1200 for its own]."""
     retain_loss: Unset[str] = None
-    """none, nll, or kl (KL divergence from the original model) [ga none, else nll]."""
+    """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, rmu the
+    distance from the original's activations, else nll]."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +62,19 @@ class Unlearn:
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
     method: str = "simnpo"
-    """simnpo, npo, ga, grad_diff, weighted_grad_diff, idk, idk_dpo, or retrain (from a base)."""
+    """simnpo, npo, ga, grad_diff, weighted_grad_diff, idk, idk_dpo, altpo, wga, satimp, undial,
+    ceu, rmu, or retrain (from a base)."""
     forget: Unset[str] = None
     """Forget set: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
     retain: Unset[str] = None
     """Retain set, likewise. Not needed by a method whose retain loss is none."""
     refusals: Unset[str] = None
     """Text file of refusals, one a line, for idk and idk_dpo [the benchmark's, else 20 of ours]."""
+    alternate_column: str = "alternate"
+    """Column of the forget set with a plausible other answer to each question, for altpo."""
+    topic_column: Unset[str] = None
+    """Column of the forget set with each row's topic: rmu steers every topic to a place of its own
+    [all are one topic]."""
     evaluate_epochs: int = 0
     """Evaluate the benchmark every so many epochs while training; 0 does not."""
     retain_scores: Unset[str] = None
@@ -98,6 +117,7 @@ class Unlearn:
         from simnpo.benchmarks.mini_tofu.words import REFUSALS
         from simnpo.data.examples import load_examples, shared_questions
         from simnpo.data.rows import read_lines
+        from simnpo.objectives.base import ALTERNATE
         from simnpo.training.run import TrainingData
 
         refusals = read_lines(Path(self.refusals)) if self.refusals else ()
@@ -117,7 +137,18 @@ class Unlearn:
                     f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
                 )
             columns = asdict(self.columns)
-            forget = load_examples(self.forget, **columns) if self.forget else ()
+            wanted = ALTERNATE in method.forget.answers if method.forget else False
+            alternate = self.alternate_column if wanted else None
+            forget = (
+                load_examples(
+                    self.forget,
+                    **columns,
+                    topic_column=self.topic_column,
+                    alternate_column=alternate,
+                )
+                if self.forget
+                else ()
+            )
             retain = load_examples(self.retain, **columns) if self.retain else ()
         if shared := shared_questions(forget, retain):
             print(
