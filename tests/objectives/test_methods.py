@@ -15,6 +15,7 @@ from simnpo.objectives.npo import NPO
 from simnpo.objectives.simnpo import SimNPO
 
 PAPER = ["retrain", "ga", "grad_diff", "weighted_grad_diff", "npo", "simnpo", "idk", "idk_dpo"]
+PAPER += ["rkld"]
 
 
 def declared_forward(objective: Objective) -> dict[str, Scored]:
@@ -26,12 +27,13 @@ def declared_forward(objective: Objective) -> dict[str, Scored]:
         if objective.needs_reference_logps:
             one = one._replace(reference_logps=torch.tensor([-1.0, -2.0]).double())
         if isinstance(objective, DivergenceObjective):
-            now, before = (
+            now, *before = (
                 torch.randn(3, 4, generator=torch.Generator().manual_seed(seed)).double()
-                for seed in (0, 1)
+                for seed in range(1 + len(objective.references))
             )
             now.requires_grad_()
-            compared = objective.divergence(now.log_softmax(-1), before.log_softmax(-1))
+            reference = objective.reference_logits(*before)
+            compared = objective.divergence(now.log_softmax(-1), reference.log_softmax(-1))
             one = one._replace(divergences=spread(compared, one.mask))
         given[name] = one
     return given
@@ -53,7 +55,10 @@ def test_every_objective_gives_a_finite_loss_per_example_from_what_it_declares(n
     assert loss.requires_grad
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].forget])
+# What RKLD pushes down is told by its teacher: test_rkld.py.
+@pytest.mark.parametrize(
+    "name", [name for name in METHODS if METHODS[name].forget and name != "rkld"]
+)
 def test_forget_losses_push_the_answer_down_or_the_refusal_up(name: str) -> None:
     objective = METHODS[name].forget
     assert objective is not None
@@ -81,6 +86,7 @@ def test_the_papers_methods_are_all_there_with_its_parts() -> None:
         "simnpo": ("SimNPO", "NLL"),
         "idk": ("RefusalNLL", "NLL"),
         "idk_dpo": ("RefusalDPO", "NLL"),
+        "rkld": ("RKLD", "NLL"),
     }
     assert all(one.forget_weight == one.retain_weight == 1 for one in METHODS.values())
 
@@ -90,6 +96,7 @@ def test_methods_without_a_reference_declare_none() -> None:
         name for name, one in METHODS.items() if one.forget and one.forget.needs_reference_logps
     }
     assert with_reference == {"npo", "idk_dpo"}
+    assert {name for name, one in METHODS.items() if one.needs_reinforced} == {"rkld"}
 
 
 def test_settings_reach_the_method_and_leave_the_list_alone() -> None:
@@ -126,6 +133,8 @@ def test_record_says_what_is_used() -> None:
         ("simnpo", {"beta": -2.5}, ["SimNPO", "beta", "-2.5"]),
         ("simnpo", {"beta": float("nan")}, ["SimNPO", "beta", "nan"]),
         ("idk_dpo", {"beta": 0.0}, ["IDK-DPO", "beta", "0.0"]),
+        ("rkld", {"alpha": 0.0}, ["RKLD", "alpha", "0.0"]),
+        ("rkld", {"beta": 1.0}, ["RKLD", "'beta'", "alpha"]),
         ("simnpo", {"gamma": -0.5}, ["SimNPO", "gamma", "-0.5"]),
         ("simnpo", {"gamma": float("nan")}, ["SimNPO", "gamma", "nan"]),
         ("simnpo", {"beta": float("inf")}, ["SimNPO", "beta", "inf"]),

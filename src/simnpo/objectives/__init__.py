@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from simnpo.errors import UserError
-from simnpo.objectives.base import Objective
+from simnpo.objectives.base import REINFORCED, DivergenceObjective, Objective
 from simnpo.objectives.dpo import RefusalDPO
 from simnpo.objectives.ga import GA, WeightedGA
 from simnpo.objectives.kl import KL
 from simnpo.objectives.nll import NLL, RefusalNLL
 from simnpo.objectives.npo import NPO
+from simnpo.objectives.rkld import RKLD
 from simnpo.objectives.simnpo import SimNPO
 
 
@@ -35,6 +36,14 @@ class Method:
         for name in ("forget_weight", "retain_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be at least 0, got {getattr(self, name)}.")
+
+    @property
+    def needs_reinforced(self) -> bool:
+        """Whether it compares with a model over-fitted on the forget set."""
+        return any(
+            isinstance(term, DivergenceObjective) and REINFORCED in term.references
+            for term in (self.forget, self.retain)
+        )
 
     def record(self) -> dict[str, Any]:
         """Return the settings as plain values, for `run.json`."""
@@ -60,6 +69,7 @@ METHODS: Mapping[str, Method] = {
     "simnpo": Method("SimNPO", SimNPO(), NLL()),
     "idk": Method("IDK", RefusalNLL(), NLL()),
     "idk_dpo": Method("IDK-DPO", RefusalDPO(), NLL()),
+    "rkld": Method("RKLD", RKLD(), NLL()),
 }
 RETAIN_LOSSES: Mapping[str, Objective | None] = {"none": None, "nll": NLL(), "kl": KL()}
 

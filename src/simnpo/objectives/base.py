@@ -11,6 +11,9 @@ from torch import Tensor
 
 ANSWER, REFUSAL = "answer", "refusal"
 """Names of the answers that may be scored: the example's own, and a refusal in its place."""
+ORIGINAL, REINFORCED = "original", "reinforced"
+"""Names of the frozen models to compare with: the model before unlearning, and that model
+over-fitted on the forget set."""
 
 
 class Scored(NamedTuple):
@@ -57,8 +60,19 @@ class Objective(ABC):
 class DivergenceObjective(Objective):
     """An objective that compares whole distributions with a frozen reference's, token by token.
 
-    The reference is held during training. `loss` finds the values in `Scored.divergences`.
+    The reference is one frozen model, or is made of several; they are held during training. `loss`
+    finds the values in `Scored.divergences`.
     """
+
+    references: ClassVar[tuple[str, ...]] = (ORIGINAL,)
+    """The frozen models that the reference is made of."""
+
+    def reference_logits(
+        self, *logits: Float[Tensor, "tokens vocab"]
+    ) -> Float[Tensor, "tokens vocab"]:
+        """Return the reference's logits from those of each of `references`, in their order."""
+        (only,) = logits
+        return only
 
     @abstractmethod
     def divergence(

@@ -1,4 +1,4 @@
-"""The reference (the model before unlearning): its log-probs once, or the model itself, frozen."""
+"""What a model is compared with: the model before unlearning, its log-probs or itself, frozen."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded
 from simnpo.distributed import compute_rows
+from simnpo.errors import UserError
 from simnpo.logprobs import sum_logprobs
+from simnpo.objectives import Method
 
 TOKENS_PER_BATCH = 8192
 
@@ -60,3 +62,21 @@ class FrozenReference:
                     yield self._adapted
             finally:
                 self._adapted.train(was_training)
+
+
+def check_reinforced(method: Method, model: Any, reinforced: Any) -> None:
+    """Make sure that `method` has the reinforced model it compares with, if it does.
+
+    Raises:
+        UserError: there is none, or its vocabulary is not the model's.
+    """
+    if not method.needs_reinforced:
+        return
+    if reinforced is None:
+        raise UserError(f"{method.title} needs a model that was over-fitted on the forget set.")
+    own, other = (one.get_input_embeddings().num_embeddings for one in (model, reinforced))
+    if own != other:
+        raise UserError(
+            f"the reinforced model knows {other} tokens, and the model to unlearn from {own}: give "
+            "one that was trained from it."
+        )

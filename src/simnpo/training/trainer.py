@@ -1,6 +1,7 @@
 """`UnlearnTrainer`: transformers' Trainer with forget and retain objectives."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -18,9 +19,14 @@ from simnpo.errors import TrainingDiverged
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import answer_logprobs, check_ids
 from simnpo.objectives import Method
-from simnpo.objectives.base import DivergenceObjective, Forward, Scored
+from simnpo.objectives.base import (
+    REINFORCED,
+    DivergenceObjective,
+    Forward,
+    Scored,
+)
 from simnpo.training.callbacks import StepGuard
-from simnpo.training.reference import FrozenReference, reference_logps
+from simnpo.training.reference import FrozenReference, check_reinforced, reference_logps
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
 
@@ -46,6 +52,7 @@ class UnlearnTrainer(Trainer):
         template: str = "auto",
         max_length: int = MAX_LENGTH,
         group_by_length: bool = False,
+        reinforced: nn.Module | None = None,
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
@@ -61,11 +68,14 @@ class UnlearnTrainer(Trainer):
             template: see `simnpo.data.templates.choose_template`.
             max_length: tokens of a sequence at most.
             group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
+            reinforced: `model` over-fitted on the forget set, in evaluation mode, for objectives
+                that compare with it.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
-            UserError: see `build_terms` and `Encoder`.
+            UserError: see `build_terms`, `Encoder` and `check_reinforced`.
         """
+        check_reinforced(method, model, reinforced)
         encoder = Encoder(tokenizer, template, max_length)
         self.terms: list[Term] = build_terms(
             method, forget, retain, encoder, refusals, seed=args.seed
@@ -77,6 +87,7 @@ class UnlearnTrainer(Trainer):
         self._group_by_length = group_by_length
         self._reference_logps: dict[tuple[str, str], Tensor] = {}
         self._frozen: FrozenReference | None = None
+        self._reinforced = reinforced
         self._term_sums = torch.zeros(len(self.terms))
         self._steps_summed = 0
         args.remove_unused_columns = False  # the collator's columns are not the model's arguments
@@ -112,7 +123,7 @@ class UnlearnTrainer(Trainer):
             if term.objective.needs_reference_logps:
                 for answer, encoded in term.encoded.items():
                     self._reference_logps[term.name, answer] = reference_logps(self.model, encoded)
-            if isinstance(term.objective, DivergenceObjective):
+            if isinstance(term.objective, DivergenceObjective) and self._frozen is None:
                 self._frozen = FrozenReference(self.model)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
@@ -169,13 +180,15 @@ class UnlearnTrainer(Trainer):
                 own = list(range(first, first + size))
                 first += size
                 if isinstance(term.objective, DivergenceObjective):
-                    assert self._frozen is not None
+                    frozen, *further = map(self._frozen_model, term.objective.references)
                     compared = answer_divergences(
                         model,
-                        self._frozen.model(),
+                        frozen,
                         rows_of(inputs, own),
                         term.objective.divergence,
                         head,
+                        further=further,
+                        compose=term.objective.reference_logits,
                     )
                     forward[answer] = Scored(
                         compared.logprobs, compared.mask, divergences=compared.divergences
@@ -192,6 +205,14 @@ class UnlearnTrainer(Trainer):
                     scored.logprobs[rows], scored.mask[rows], reference
                 )
         return forwards
+
+    def _frozen_model(self, name: str) -> AbstractContextManager[nn.Module]:
+        """Return a context in which the frozen model of that name can be run."""
+        if name == REINFORCED:
+            assert self._reinforced is not None
+            return nullcontext(self._reinforced)
+        assert self._frozen is not None
+        return self._frozen.model()
 
     def _reference_of(self, number: int, answer: str, rows: Tensor) -> Tensor | None:
         """Return the reference log-probs of a batch's rows of a term, where it has any."""
