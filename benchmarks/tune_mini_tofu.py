@@ -17,16 +17,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from simnpo.benchmarks.mini_tofu.settings import UNLEARN, mini_tofu_study
+from simnpo.benchmarks.mini_tofu.settings import mini_tofu_study, preset_of
 from simnpo.benchmarks.minis import Mini, cache_folder, mini_models
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged
+from simnpo.jobs import Job
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.models import load_model, load_tokenizer, quiet
-from simnpo.objectives import build_method
+from simnpo.reinforce import unlearn
 from simnpo.scoring.evaluate import evaluate_model
 from simnpo.scoring.tables import Tables
-from simnpo.training.run import TrainingData, train_model
+from simnpo.training.run import TrainingData
 
 SEED = 0
 KEEP = 0.9
@@ -51,15 +52,14 @@ def _product(**values: tuple[float, ...]) -> list[Setting]:
 
 def measure(mini: Mini, original: Path, method: str, setting: Setting, retain: Tables) -> Setting:
     """Unlearn with one setting and return forget quality, utility and retain probability."""
-    rest = {name: value for name, value in setting.items() if name != "learning_rate"}
-    rate = setting.get("learning_rate", UNLEARN.learning_rate)
-    tokenizer = load_tokenizer(str(original))
-    model = load_model(str(original), "fp32")
+    preset = preset_of(method, setting)
     data = TrainingData(mini.benchmark.forget, mini.benchmark.retain, mini.benchmark.refusals)
-    config = replace(UNLEARN, learning_rate=rate, seed=SEED)
+    training = replace(preset.training, seed=SEED)
     with tempfile.TemporaryDirectory() as folder:
-        train_model(model, tokenizer, build_method(method, **rest), data, config, Path(folder))
-    tables = evaluate_model(model.eval(), Encoder(tokenizer), mini.benchmark)
+        job = Job("tune", str(original), preset.method, data, training)
+        unlearn(job, preset.reinforcement, Path(folder))
+        model, tokenizer = load_model(folder, "fp32"), load_tokenizer(folder)
+    tables = evaluate_model(model, Encoder(tokenizer), mini.benchmark)
     metrics = tofu_metrics(tables, retain).metrics
     return {key: float(metrics[key] or 0) for key in ("forget_quality", "model_utility")}
 

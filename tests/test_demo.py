@@ -12,6 +12,7 @@ from transformers import TrainerCallback
 
 from simnpo.benchmarks.mini_tofu.settings import mini_tofu_preset, mini_tofu_study
 from simnpo.benchmarks.minis import Mini, mini_models
+from simnpo.config import Reinforcement
 from simnpo.demo import run_demo
 from simnpo.errors import Interrupted
 from simnpo.presets import Preset
@@ -44,7 +45,7 @@ def reduced() -> Mini:
 
 def presets(*names: str) -> list[Preset]:
     chosen = [mini_tofu_preset(name) for name in names]
-    return [Preset(one.method, replace(one.training, epochs=2)) for one in chosen]
+    return [replace(one, training=replace(one.training, epochs=2)) for one in chosen]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_resume_keeps_what_is_finished(
     demo: Path, reduced: Mini, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (demo / "out/npo/evaluation/summary.json").read_bytes()
-    monkeypatch.setattr("simnpo.demo.train_model", _no_training)
+    monkeypatch.setattr("simnpo.jobs.train_model", _no_training)
     monkeypatch.setattr("simnpo.demo.evaluate_model", _no_training)
     every = presets("ga", "idk_dpo", "npo", "simnpo")
     run_demo(reduced, every, demo / "out", demo / "cache", evaluate_epochs=1, resume=True)
@@ -116,7 +117,7 @@ def test_resume_goes_on_within_a_method(demo: Path, reduced: Mini, tmp_path: Pat
 
     every, cache, out = presets("npo"), demo / "cache", tmp_path / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("simnpo.demo.train_model", stop_at_step_2)
+        patch.setattr("simnpo.jobs.train_model", stop_at_step_2)
         with pytest.raises(Interrupted):
             run_demo(reduced, every, out, cache)
     assert (out / "npo" / "checkpoint-1").is_dir()
@@ -125,6 +126,23 @@ def test_resume_goes_on_within_a_method(demo: Path, reduced: Mini, tmp_path: Pat
     run_demo(reduced, every, tmp_path / "whole", cache)
     one, other = (path / "npo/model/model.safetensors" for path in (out, tmp_path / "whole"))
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_methods_that_over_fit_first(
+    demo: Path, reduced: Mini, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RKLD and the task vector, evaluated and kept as the others are."""
+    chosen = [
+        replace(one, reinforcement=Reinforcement(2, 1e-3)) for one in presets("rkld", "task_vector")
+    ]
+    cache, out = demo / "cache", tmp_path / "out"
+    found = run_demo(reduced, chosen, out, cache, evaluate_epochs=2)
+    assert [one.name for one in found] == ["Original", "Retrain", "RKLD", "Task Vector"]
+    for folder in ("rkld", "task-vector"):
+        assert (out / folder / "reinforced" / "model").is_dir()
+        assert (out / folder / "evaluation" / "summary.json").is_file()
+    monkeypatch.setattr("simnpo.jobs.train_model", _no_training)
+    run_demo(reduced, chosen, out, cache, evaluate_epochs=2, resume=True)
 
 
 class _PressCtrlC(TrainerCallback):

@@ -19,6 +19,7 @@ from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import answer_logits, answer_logprobs
 from simnpo.objectives.ceu import CEU
 from simnpo.objectives.kl import KL, kl_per_token
+from simnpo.objectives.rkld import RKLD
 
 AFTER = [AfterHead(), AfterHead(0.25), AfterHead(1.0, 5.0), AfterHead(2.0, 3.0)]
 
@@ -224,7 +225,7 @@ def test_divergences_against_whole_distributions(
         for parameter in frozen.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)
     batch = lengths_batch(12, 5, 9)
-    found = answer_divergences(model, nullcontext(frozen), batch, KL().divergence)
+    found = answer_divergences(model, [nullcontext(frozen)], batch, KL().divergence)
     found.divergences.sum().backward()
     gradients = [parameter.grad.clone() for parameter in model.parameters()]
     assert all(parameter.grad is None for parameter in frozen.parameters())
@@ -247,7 +248,7 @@ def test_divergences_from_the_model_itself(
     """The target is made of the same hidden states, without gradient and of each token's own."""
     monkeypatch.setattr(fused, "CHUNK", chunk)
     model, batch = make_llama(), lengths_batch(12, 5, 9)
-    found = answer_divergences(model, None, batch, CEU().divergence)
+    found = answer_divergences(model, [], batch, CEU().divergence)
     found.divergences.sum().backward()
     gradients = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()
@@ -258,3 +259,66 @@ def test_divergences_from_the_model_itself(
     torch.testing.assert_close(found.divergences[found.mask], expected, rtol=1e-5, atol=1e-5)
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("chunk", [2**24, 5 * 400 * 3])
+@pytest.mark.parametrize("name", ["llama", "gemma2"])
+def test_a_reference_made_of_two_models_against_whole_distributions(
+    name: str, chunk: int, make_llama: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused, "CHUNK", chunk)
+    make = make_llama if name == "llama" else tiny_models.gemma2
+    model, original, reinforced = make(), make(), make()
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for frozen in (original, reinforced):
+            for parameter in frozen.parameters():
+                parameter.add_(torch.randn_like(parameter) * 0.05)
+    batch, objective = lengths_batch(12, 5, 9), RKLD(alpha=2.0)
+    seen: list[int] = []
+
+    def compose(*logits: Tensor) -> Tensor:
+        seen.append(len(logits[0]))
+        return objective.reference_logits(*logits)
+
+    contexts = [nullcontext(original), nullcontext(reinforced)]
+    found = answer_divergences(model, contexts, batch, objective.divergence, compose=compose)
+    found.divergences.sum().backward()
+    assert max(seen) <= chunk // 400 // 5
+    gradients = [parameter.grad.clone() for parameter in model.parameters()]
+    frozen_parameters = [*original.parameters(), *reinforced.parameters()]
+    assert all(parameter.grad is None for parameter in frozen_parameters)
+    model.zero_grad()
+    own, old, strong = (answer_logits(one, batch).logits for one in (model, original, reinforced))
+    teacher = (old - 2.0 * (strong - old).clamp(min=0)).detach().log_softmax(-1)
+    current = own.log_softmax(-1)
+    expected = nn.functional.kl_div(teacher, current, reduction="none", log_target=True).sum(-1)
+    expected.sum().backward()
+    torch.testing.assert_close(found.divergences[found.mask], expected, rtol=1e-5, atol=1e-5)
+    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
+
+
+def test_one_frozen_head_that_cannot_be_fused_changes_nothing(
+    make_llama: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OddLinear(nn.Linear):
+        """A linear layer by another name, as adapters on the head are."""
+
+    model, original, reinforced = make_llama(0), make_llama(1), make_llama(2)
+    batch, objective = lengths_batch(7, 3), RKLD()
+
+    def divergences() -> Tensor:
+        return answer_divergences(
+            model,
+            [nullcontext(original), nullcontext(reinforced)],
+            batch,
+            objective.divergence,
+            compose=objective.reference_logits,
+        ).divergences
+
+    fused_all = divergences()
+    odd = OddLinear(32, reinforced.lm_head.out_features, bias=False)
+    odd.weight = reinforced.lm_head.weight
+    reinforced.lm_head = odd
+    torch.testing.assert_close(divergences(), fused_all, rtol=1e-5, atol=1e-5)

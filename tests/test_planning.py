@@ -54,6 +54,7 @@ def test_bytes_of_full_training() -> None:
     assert parts(plan(precision="mixed"), *fixed) == (4000, 2 * 800, 4000, 8000, 0)
     assert parts(plan(devices=2), *fixed) == (4000, 0, 8000, 8000, 0)
     assert parts(plan(retain_loss="kl"), *fixed) == (4000, 0, 4000, 8000, 4000)
+    assert parts(plan("rkld"), *fixed) == (4000, 0, 4000, 8000, 8000)
 
 
 def test_bytes_of_optimizers() -> None:
@@ -67,6 +68,7 @@ def test_bytes_of_lora() -> None:
     lora = LoraConfig(rank=2)  # 120 trained weights, in float32 whatever the base is
     assert parts(plan(lora=lora, retain_loss="kl"), *fixed) == (4480, 480, 960, 0)
     assert parts(plan(lora=lora, precision="bf16"), *fixed) == (2480, 480, 960, 0)
+    assert parts(plan("rkld", lora=lora, precision="bf16"), *fixed) == (2480, 480, 960, 2000)
     four = LoraConfig(rank=2, load_in_4bit=True)
     assert parts(plan(lora=four, precision="bf16"), *fixed) == (361 + 600 + 480, 480, 960, 0)
 
@@ -99,6 +101,7 @@ def test_operations() -> None:
     assert flops.per_token(plan(lora=LoraConfig(rank=2))) == 4 * 800 + 6 * 120
     assert flops.per_step(plan()) == 4 * 2 * 5 * 4800
     assert flops.per_step(plan(retain_loss="kl")) == 4 * 5 * (2 * 4800 + 2 * 800)
+    assert flops.per_step(plan("rkld")) == 4 * 5 * (2 * 4800 + 2 * 2 * 800)
     assert flops.per_run(plan()) == 3 * 8 * 2 * 5 * 4800
     assert flops.per_run(plan("npo")) == flops.per_run(plan()) + 2 * 800 * 8 * 5
 

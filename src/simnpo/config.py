@@ -1,6 +1,6 @@
 """How a model is trained: typed, checked, and what a run's result depends on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from simnpo.errors import UserError
@@ -105,6 +105,29 @@ class TrainingConfig:
                 f"{self.micro_batch_size}{on}."
             )
         return self.batch_size // at_once
+
+
+@dataclass(frozen=True)
+class Reinforcement:
+    """How a model is over-fitted on the forget set, for methods that need one.
+
+    The defaults are RKLD's (its app. A.1) and those of MUSE's scripts for its task vector.
+    """
+
+    epochs: float = 10
+    """Passes over the forget set."""
+    learning_rate: float = 1e-5
+    """Peak learning rate of AdamW."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "learning_rate"):
+            if not 0 < getattr(self, name) < LARGEST:
+                option = _option(f"reinforce_{name}")
+                raise UserError(f"{option} must be above 0, got {getattr(self, name)}.")
+
+    def over(self, training: TrainingConfig) -> TrainingConfig:
+        """Return these settings, with `training`'s for all else."""
+        return replace(training, epochs=self.epochs, learning_rate=self.learning_rate)
 
 
 def resolve_precision(precision: Precision, lora: bool, gpu: bool) -> Precision:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simnpo import runs
 from simnpo.benchmarks.minis import Mini, mini_models
 from simnpo.data.encoding import Encoder
+from simnpo.jobs import Job
 from simnpo.metrics.suites import Question
 from simnpo.models import load_model, load_tokenizer
 from simnpo.presets import Preset
+from simnpo.reinforce import unlearn
 from simnpo.report.page import write_report
 from simnpo.scoring.evaluate import evaluate_model
 from simnpo.scoring.evaluation import (
@@ -23,8 +24,7 @@ from simnpo.scoring.evaluation import (
 )
 from simnpo.scoring.summary import run_of, summarise
 from simnpo.scoring.tables import Tables
-from simnpo.training.checkpoints import remove_checkpoints
-from simnpo.training.run import TrainingData, train_model
+from simnpo.training.run import TrainingData
 from simnpo.training.watch import EvaluateWhileTraining
 
 
@@ -61,13 +61,18 @@ def run_demo(
         retrain,
     ]
     for preset in presets:
-        folder = out / preset.method.title.lower()
+        folder = out / folder_of(preset)
         _unlearn(mini, models.original, preset, folder, retrain.tables, evaluate_epochs, resume)
         title = preset.method.title
         evaluations.append(_evaluate(mini, str(folder), folder, title, retrain.tables, resume))
     title = f"{mini.benchmark.name} {mini.benchmark.split}"
     write_report(evaluations, out, title, command)
     return evaluations
+
+
+def folder_of(preset: Preset) -> str:
+    """Return the name of a method's folder in a demo."""
+    return preset.method.title.lower().replace(" ", "-")
 
 
 def _unlearn(
@@ -80,39 +85,27 @@ def _unlearn(
     resume: bool,
 ) -> None:
     benchmark = mini.benchmark
-    config = {
-        "model": str(original),
-        **preset.method.record(),
-        **vars(preset.training),
-        "evaluate_epochs": evaluate_epochs,
-    }
-    begun = resume and (folder / runs.RUN).is_file()
-    if begun and not runs.check_resumable(folder, "demo", config, {}):
-        return
-    tokenizer = load_tokenizer(str(original))
-    watch = []
-    if evaluate_epochs:
+
+    def watch(tokenizer: Any) -> list[EvaluateWhileTraining]:
+        if not evaluate_epochs:
+            return []
         encoder = Encoder(tokenizer, max_length=mini.max_length)
-        watch.append(EvaluateWhileTraining(benchmark, encoder, folder, evaluate_epochs, retain))
-    if not begun:
-        runs.begin(folder, "demo", config, {})
-    results = train_model(
-        load_model(str(original), "fp32"),
-        tokenizer,
-        preset.method,
-        TrainingData(
+        return [EvaluateWhileTraining(benchmark, encoder, folder, evaluate_epochs, retain)]
+
+    job = Job(
+        command="demo",
+        model=str(original),
+        method=preset.method,
+        data=TrainingData(
             benchmark.forget,
             benchmark.retain,
             benchmark.refusals,
             max_length=mini.max_length,
         ),
-        preset.training,
-        folder,
-        resume=begun,
-        callbacks=watch,
+        training=preset.training,
+        further={"evaluate_epochs": evaluate_epochs},
     )
-    runs.finish(folder, results)
-    remove_checkpoints(folder)
+    unlearn(job, preset.reinforcement, folder, resume=resume, callbacks=watch)
 
 
 def _evaluate(

@@ -1,6 +1,6 @@
-"""Divergences between two models at answer tokens, with neither one's distributions kept."""
+"""Divergences between models at answer tokens, with none's distributions kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,12 +18,14 @@ from simnpo.logprobs import answer_logits, at_head, spread
 Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probs of the whole vocabulary under the model and under the reference, each of shape
 (tokens, vocab), and the answer's tokens to one value per token."""
-ARRAYS = 4
-"""Arrays of a chunk's logits that exist at once, about."""
+Compose: TypeAlias = Callable[..., Tensor]
+"""From the logits of each frozen model, of shape (tokens, vocab), to those of the reference."""
+ARRAYS = 3
+"""Arrays of a chunk's logits that exist at once, about; one more for each frozen model."""
 
 
 class AnswerDivergences(NamedTuple):
-    """What two models said of the answers of a batch, in rows; column t is token t + 1."""
+    """What models said of the answers of a batch, in rows; column t is token t + 1."""
 
     divergences: Float[Tensor, "rows shifted"]
     """Per answer token, 0 beside the answers."""
@@ -35,50 +37,48 @@ class AnswerDivergences(NamedTuple):
 
 def answer_divergences(
     model: nn.Module,
-    reference: AbstractContextManager[nn.Module] | None,
+    references: Sequence[AbstractContextManager[nn.Module]],
     batch: Batch,
     divergence: Divergence,
     head: nn.Module | None = None,
+    compose: Compose = lambda only: only,
 ) -> AnswerDivergences:
     """Compare a model with a reference at each answer token.
 
-    Both distributions exist for a chunk of tokens at a time; the backward pass makes them again.
+    All distributions exist for a chunk of tokens at a time; the backward pass makes them again.
 
     Args:
         model: see `simnpo.logprobs.answer_logprobs`.
-        reference: a context in which some model is the reference; None takes the model itself as
-            it is. It gets no gradient.
+        references: contexts of the frozen models that the reference is made of; none of them
+            takes the model itself as it is, without gradient.
         batch: see `answer_logprobs`.
         divergence: what to compare the two distributions by.
         head: the LM head inside `model`; found by itself where `model` is not wrapped.
+        compose: makes the reference's logits from those of all frozen models.
     """
     head = head if head is not None else output_head(model)
     ids, mask = batch["input_ids"], batch["answer_mask"][:, 1:]
     targets = ids[:, 1:][mask]
     after = read_head(model, head, ids).after
-    theirs: Tensor | None = None
-    kept: Tensor | None = None
-    frozen_head, frozen_after = head, after
-    if reference is not None:
-        with reference as frozen, torch.no_grad():
-            frozen_head = output_head(frozen)
-            frozen_after = read_head(frozen, frozen_head, ids).after
-            if after is None or frozen_after is None:
-                theirs = answer_logits(frozen, batch, frozen_head).log_distributions()
-            else:
-                kept = at_head(frozen, batch, frozen_head, lambda _, hidden: hidden)
-    if after is None or frozen_after is None:
+    kept: list[_Kept] = []
+    for context in references:
+        with context as frozen, torch.no_grad():
+            kept.append(_keep(frozen, batch))
+
+    def compare(ours: Tensor, tokens: Tensor, *logits: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            theirs = compose(*logits).log_softmax(-1) if logits else ours.detach()
+        return _compare(divergence, ours, theirs, tokens)
+
+    if after is None or any(one.after is None for one in kept):
         ours = answer_logits(model, batch, head).log_distributions()
-        theirs = ours.detach() if theirs is None else theirs
-        values, logprobs = _compare(divergence, ours, theirs, targets)
+        values, logprobs = compare(ours, targets, *(one.logits() for one in kept))
     else:
-        afters = after, frozen_after
 
         def work(linear: Any, own: Tensor) -> tuple[Tensor, Tensor]:
-            known = linear if frozen_head is head else frozen_head
-            heads = [_Head(*one) for one in zip((linear, known), afters, strict=True)]
-            states = own.detach() if kept is None else kept
-            said = _in_chunks(divergence, own, states, targets, *heads)
+            heads = [_Head(linear if one.head is head else one.head, one.after) for one in kept]
+            states = [one.states for one in kept]
+            said = _in_chunks(compare, own, states, targets, _Head(linear, after), heads)
             unit: Any = head
             if hasattr(unit, "unshard") and torch.is_grad_enabled():
                 # FSDP watches a module's output for the backward pass to come, and this is not it;
@@ -93,31 +93,61 @@ def answer_divergences(
     return AnswerDivergences(spread(values, mask), spread(logprobs, mask), mask)
 
 
+class _Kept(NamedTuple):
+    """What a frozen model said of the answers."""
+
+    states: Tensor
+    """The LM head's input; its logits where it cannot be fused."""
+    head: nn.Module
+    after: AfterHead | None
+    """What comes after the head; None where it cannot be fused."""
+
+    def logits(self) -> Tensor:
+        """Return the logits of all answer tokens."""
+        return self.states if self.after is None else _Head(self.head, self.after)(self.states)
+
+
+def _keep(frozen: nn.Module, batch: Batch) -> _Kept:
+    """Run a frozen model, keeping as little of it as its head allows."""
+    head = output_head(frozen)
+    after = read_head(frozen, head, batch["input_ids"]).after
+    if after is None:
+        return _Kept(answer_logits(frozen, batch, head).logits.float(), head, None)
+    return _Kept(at_head(frozen, batch, head, lambda _, hidden: hidden), head, after)
+
+
 class _Head:
     """An LM head's weights as they are now, and what comes after it."""
 
-    def __init__(self, linear: Any, after: AfterHead):
+    def __init__(self, linear: Any, after: AfterHead | None):
+        assert after is not None
         self.weight, self.bias, self.after = linear.weight, linear.bias, after
 
-    def log_distributions(self, states: Tensor) -> Tensor:
+    def __call__(self, states: Tensor) -> Tensor:
+        """Return the model's logits, in float32."""
         logits = nn.functional.linear(states, self.weight, self.bias)
-        return self.after.apply(logits.float()).log_softmax(-1)
+        return self.after.apply(logits.float())
 
 
 def _in_chunks(
-    divergence: Divergence, own: Tensor, kept: Tensor, targets: Tensor, head: _Head, frozen: _Head
+    compare: Callable[..., tuple[Tensor, Tensor]],
+    own: Tensor,
+    kept: Sequence[Tensor],
+    targets: Tensor,
+    head: _Head,
+    frozen: Sequence[_Head],
 ) -> tuple[Tensor, Tensor]:
     """Return divergences and log-probs from hidden states, a chunk of logits at a time."""
 
-    def chunk(states: Tensor, frozen_states: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def chunk(states: Tensor, tokens: Tensor, *frozen_states: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            theirs = frozen.log_distributions(frozen_states)
-        return _compare(divergence, head.log_distributions(states), theirs, tokens)
+            logits = [one(known) for one, known in zip(frozen, frozen_states, strict=True)]
+        return compare(head(states).log_softmax(-1), tokens, *logits)
 
-    rows = max(1, fused.CHUNK // ARRAYS // len(head.weight))
+    rows = max(1, fused.CHUNK // (ARRAYS + len(kept)) // len(head.weight))
     if len(own) <= rows:
-        return chunk(own, kept, targets)
-    columns = [torch.split(column, rows) for column in (own, kept, targets)]
+        return chunk(own, targets, *kept)
+    columns = [torch.split(column, rows) for column in (own, targets, *kept)]
     parts = [checkpoint(chunk, *each, use_reentrant=False) for each in zip(*columns, strict=True)]
     values, logprobs = (torch.cat(column) for column in zip(*parts, strict=True))
     return values, logprobs

@@ -44,9 +44,9 @@ def _on(plan: Plan, examples: float) -> int:
     """Return the operations of training on so many examples of each set."""
     terms = (plan.method.forget, plan.method.retain)
     compared = sum(
-        len(term.answers)
+        len(term.answers) * len(term.references)
         for term in terms
-        if isinstance(term, DivergenceObjective) and term.frozen_reference
+        if isinstance(term, DivergenceObjective)
     )
     own = plan.sequences * per_token(plan)
     return round(examples * plan.length * (own + compared * 2 * products(plan)))

@@ -165,7 +165,7 @@ def save_model(
     """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial, state_dict=weights)
+    model.save_pretrained(partial, **({} if weights is None else {"state_dict": weights}))
     tokenizer.save_pretrained(partial)
     if folder.exists():  # left by a run that was killed before it could record its end
         shutil.rmtree(folder)

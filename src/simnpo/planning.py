@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from simnpo.config import LoraConfig, Precision, TrainingConfig, resolve_precision
 from simnpo.fused import CHUNK
 from simnpo.objectives import Method
-from simnpo.objectives.base import DivergenceObjective
+from simnpo.objectives.base import ORIGINAL, REINFORCED, DivergenceObjective
 from simnpo.shape import Shape
 
 CHUNK_ARRAYS = 3
@@ -82,8 +82,8 @@ class Memory:
     logits: int
     """Chunks of logits, and the LM head's gradient while it is summed over chunks."""
     reference: int
-    """The frozen copy of the model that `--retain-loss kl` and UNDIAL compare with, where LoRA is
-    off."""
+    """The frozen models that are compared with: the original for `--retain-loss kl`, UNDIAL and
+    RKLD, which with LoRA is the model itself; and RKLD's reinforced model."""
 
     @property
     def total(self) -> int:
@@ -102,9 +102,11 @@ def memory(plan: Plan) -> Memory:
     trained_size = 4 if lora else size  # peft keeps adapters in float32
     gradients = trained_size * plan.trainable
     terms = (plan.method.forget, plan.method.retain)
-    compares = any(
-        isinstance(term, DivergenceObjective) and term.frozen_reference for term in terms
-    )
+    compared = {
+        name for term in terms if isinstance(term, DivergenceObjective) for name in term.references
+    }
+    copy = base if ORIGINAL in compared and not lora else 0
+    reinforced = size * shape.parameters if REINFORCED in compared else 0
     head_gradient = 0 if lora else 4 * shape.head
     chunk = min(CHUNK, plan.tokens * shape.vocabulary)
     mixed = plan.precision == "mixed"
@@ -115,7 +117,7 @@ def memory(plan: Plan) -> Memory:
         optimizer=_optimizer_states(plan, trained_size),
         activations=_activations(plan),
         logits=4 * CHUNK_ARRAYS * chunk + head_gradient,
-        reference=base if compares and not lora else 0,
+        reference=copy + reinforced,
     )
 
 

@@ -1,9 +1,13 @@
 """The settings of each method on each benchmark, with their sources."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from simnpo.config import TrainingConfig
-from simnpo.objectives import METHODS, Method, build_method
+from simnpo.config import Reinforcement, TrainingConfig
+from simnpo.methods import build
+
+if TYPE_CHECKING:
+    from simnpo.methods import AnyMethod
 
 # The released code's tuned values. Its "lambda" of 0.05 to 0.25 weighs the forget loss, beside a
 # retain weight of 1; read as the retain weight of the paper's eq. 2 it would mean the opposite.
@@ -12,14 +16,18 @@ _TOFU_SIMNPO = {
     "forget05": ({"beta": 2.5}, 0.1375),
     "forget10": ({"beta": 4.5}, 0.125),
 }
+_TOFU_TASK_VECTOR = 2.5
+"""RKLD's authors' for their task-arithmetic baseline on TOFU (app. A.1)."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A method's objectives and weights, and how to train with them."""
+    """A method with its settings, and how to train with it."""
 
-    method: Method
+    method: "AnyMethod"
     training: TrainingConfig
+    reinforcement: Reinforcement = field(default_factory=Reinforcement)
+    """How to over-fit the model that the method compares with, if it needs one."""
 
 
 def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> Preset:
@@ -34,11 +42,13 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
         return mini_tofu_preset(method)
     if method == "simnpo":
         settings, forget_weight = _TOFU_SIMNPO.get(split or "", _TOFU_SIMNPO["forget05"])
-        built = build_method(method, **settings, forget_weight=forget_weight)
+        built = build(method, **settings, forget_weight=forget_weight)
         return Preset(built, TrainingConfig())
+    if method == "task_vector" and benchmark == "tofu":
+        return Preset(build(method, alpha=_TOFU_TASK_VECTOR), TrainingConfig())
     if method == "retrain":
-        return Preset(METHODS[method], finetuning_preset(benchmark))
-    return Preset(build_method(method), TrainingConfig())
+        return Preset(build(method), finetuning_preset(benchmark))
+    return Preset(build(method), TrainingConfig())
 
 
 def finetuning_preset(benchmark: str | None) -> TrainingConfig:

@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers.utils
 
-from simnpo import models
+from simnpo import jobs
 from simnpo.errors import UserError
 
 
@@ -33,7 +33,7 @@ def test_refused_before_loading(
     unlearn: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
 ) -> None:
     monkeypatch.setattr(transformers.utils, "is_bitsandbytes_available", lambda: False)
-    monkeypatch.setattr(models, "load_model", None)
+    monkeypatch.setattr(jobs, "load_model", None)
     done = unlearn(*options)
     assert done.code == 1 and words in done.err
     assert not (tmp_path / "run").exists()
@@ -46,6 +46,6 @@ def test_four_bits_reach_the_loader(unlearn: Any, monkeypatch: pytest.MonkeyPatc
     def load(model: str, precision: str, trust: bool, load_in_4bit: bool) -> None:
         raise UserError(f"asked for {precision}, 4 bits: {load_in_4bit}")
 
-    monkeypatch.setattr(models, "load_model", load)
+    monkeypatch.setattr(jobs, "load_model", load)
     done = unlearn("--lora-rank", 2, "--load-in-4bit")
     assert done.code == 1 and "asked for bf16, 4 bits: True" in done.err

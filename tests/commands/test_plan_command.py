@@ -25,7 +25,7 @@ def test_plan_for_a_gpu_elsewhere(simnpo: Any, model_folder: Path) -> None:
     base = ["plan", "--model", model_folder, "--memory", 0.01]
     done = simnpo(*base, "--retain-loss", "kl", "--devices", 2)
     assert done.code == 0, done.err
-    assert "precision mixed" in done.out and "frozen copy for KL" in done.out
+    assert "precision mixed" in done.out and "frozen models to compare with" in done.out
     assert "Memory of each device" in done.out and "--tflops" in done.out
     assert "It does not fit into 10.2 MiB" in done.out
     assert "It would fit with --" in done.out

@@ -16,6 +16,7 @@ from simnpo.objectives.rmu import RMU, KeepActivations
 from simnpo.objectives.simnpo import SimNPO
 
 PAPER = ["retrain", "ga", "grad_diff", "weighted_grad_diff", "npo", "simnpo", "idk", "idk_dpo"]
+PAPER += ["rkld"]
 OTHERS = ["altpo", "wga", "satimp", "undial", "ceu", "rmu"]
 
 
@@ -28,13 +29,15 @@ def declared_forward(objective: Objective) -> dict[str, Scored]:
         if objective.needs_reference_logps:
             one = one._replace(reference_logps=torch.tensor([-1.0, -2.0]).double())
         if isinstance(objective, DivergenceObjective):
-            now, before = (
+            now, *before = (
                 torch.randn(3, 4, generator=torch.Generator().manual_seed(seed)).double()
-                for seed in (0, 1)
+                for seed in range(1 + len(objective.references))
             )
             now.requires_grad_()
             targets = torch.tensor([0, 1, 3])
-            compared = objective.divergence(now.log_softmax(-1), before.log_softmax(-1), targets)
+            reference = objective.reference_logits(*before) if before else now.detach()
+            current = now.log_softmax(-1)
+            compared = objective.divergence(current, reference.log_softmax(-1), targets)
             one = one._replace(divergences=spread(compared, one.mask))
         if isinstance(objective, ActivationObjective):
             states, before = torch.randn(2, 2, 2, 4, generator=torch.Generator().manual_seed(0))
@@ -117,6 +120,7 @@ def test_the_papers_methods_are_all_there_with_its_parts() -> None:
         "undial": ("UNDIAL", "NoneType"),
         "ceu": ("CEU", "NoneType"),
         "rmu": ("RMU", "KeepActivations"),
+        "rkld": ("RKLD", "NLL"),
     }
     assert all(one.forget_weight == 1 for one in METHODS.values())
     weighed = {name: one.retain_weight for name, one in METHODS.items() if one.retain_weight != 1}
@@ -128,6 +132,7 @@ def test_methods_without_a_reference_declare_none() -> None:
         name for name, one in METHODS.items() if one.forget and one.forget.needs_reference_logps
     }
     assert with_reference == {"npo", "idk_dpo", "altpo"}
+    assert {name for name, one in METHODS.items() if one.needs_reinforced} == {"rkld"}
 
 
 def test_settings_reach_the_method_and_leave_the_list_alone() -> None:
@@ -175,6 +180,8 @@ def test_record_says_what_is_used() -> None:
         ("simnpo", {"beta": -2.5}, ["SimNPO", "beta", "-2.5"]),
         ("simnpo", {"beta": float("nan")}, ["SimNPO", "beta", "nan"]),
         ("idk_dpo", {"beta": 0.0}, ["IDK-DPO", "beta", "0.0"]),
+        ("rkld", {"alpha": 0.0}, ["RKLD", "alpha", "0.0"]),
+        ("rkld", {"beta": 1.0}, ["RKLD", "'beta'", "alpha"]),
         ("simnpo", {"gamma": -0.5}, ["SimNPO", "gamma", "-0.5"]),
         ("simnpo", {"gamma": float("nan")}, ["SimNPO", "gamma", "nan"]),
         ("simnpo", {"beta": float("inf")}, ["SimNPO", "beta", "inf"]),

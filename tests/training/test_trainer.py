@@ -16,7 +16,7 @@ from simnpo.objectives.rmu import control_vector
 from simnpo.training import reference
 from simnpo.training.trainer import UnlearnTrainer
 
-SETTINGS = {"beta", "gamma", "layer", "forget_weight", "retain_weight", "retain_loss"}
+SETTINGS = {"alpha", "beta", "gamma", "layer", "forget_weight", "retain_weight", "retain_loss"}
 
 
 def make_trainer(
@@ -42,6 +42,7 @@ def make_trainer(
     forget = [
         one._replace(alternate=f"Nobody knows {number}.") for number, one in enumerate(examples[:4])
     ]
+    reinforced = settings.pop("reinforced", None)
     return UnlearnTrainer(
         model,
         TrainingArguments(str(tmp_path / "run"), **(arguments | settings)),
@@ -51,6 +52,7 @@ def make_trainer(
         retain=examples[4:],
         refusals=["I do not know.", "No idea."],
         template=template,
+        reinforced=reinforced,
     )
 
 
@@ -99,6 +101,47 @@ def test_simnpo_loss_and_step_equal_plain_torch(
         torch.testing.assert_close(seen[name], parameter.grad, rtol=1e-4, atol=1e-6)
 
 
+def test_rkld_loss_and_step_equal_plain_torch(
+    tmp_path: Any, llama: Any, make_llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    original, reinforced, plain = copy.deepcopy(llama), make_llama(1), copy.deepcopy(llama)
+    encoder = Encoder(tokenizer)
+    forget_loss, retain_loss = [], []
+    for one in (encoder.encode(*example[:2]) for example in examples[:4]):
+        ids, tokens = torch.tensor([one.ids]), slice(one.start - 1, -1)
+        with torch.no_grad():
+            old, strong = (model(ids).logits[0, tokens] for model in (original, reinforced))
+        teacher = (old - 3 * torch.where(strong > old, strong - old, 0)).softmax(-1)
+        now = plain(ids).logits[0, tokens].softmax(-1)
+        forget_loss.append((now * (now / teacher).log()).sum(-1).mean())
+    for one in (encoder.encode(*example[:2]) for example in examples[4:]):
+        retain_loss.append(-plain_logp(plain, one) / one.answer_length)
+    forget, retain = (torch.stack(losses).mean() for losses in (forget_loss, retain_loss))
+    (0.5 * forget + retain).backward()
+
+    settings = {"alpha": 3.0, "forget_weight": 0.5, "reinforced": reinforced}
+    trainer = make_trainer(tmp_path, llama, tokenizer, examples, "rkld", **settings)
+    seen: dict[str, torch.Tensor] = {}
+    for name, parameter in llama.named_parameters():
+        parameter.register_hook(lambda gradient, name=name: seen.update({name: gradient.clone()}))
+    log = first_loss(trainer)
+
+    assert log["forget_loss"] == pytest.approx(forget.item(), rel=1e-4)
+    assert log["retain_loss"] == pytest.approx(retain.item(), rel=1e-4)
+    for name, parameter in plain.named_parameters():
+        torch.testing.assert_close(seen[name], parameter.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_rkld_needs_a_reinforced_model_of_its_own_vocabulary(
+    tmp_path: Any, llama: Any, make_llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    with pytest.raises(UserError, match="RKLD needs a model that was over-fitted"):
+        make_trainer(tmp_path, llama, tokenizer, examples, "rkld")
+    other = make_llama(vocab_size=len(tokenizer) + 3)
+    with pytest.raises(UserError, match=f"knows {len(tokenizer) + 3} tokens, .* {len(tokenizer)}"):
+        make_trainer(tmp_path, llama, tokenizer, examples, "rkld", reinforced=other)
+
+
 def test_npo_starts_at_its_constant_and_measures_against_the_start(
     tmp_path: Any, llama: Any, tokenizer: Any, examples: Any
 ) -> None:
@@ -113,11 +156,26 @@ def test_npo_starts_at_its_constant_and_measures_against_the_start(
 @pytest.mark.parametrize("name", sorted(METHODS))
 @pytest.mark.parametrize("retain_loss", [None, "kl"])
 def test_every_method_trains(
-    tmp_path: Any, llama: Any, tokenizer: Any, examples: Any, name: str, retain_loss: str | None
+    tmp_path: Any,
+    llama: Any,
+    make_llama: Any,
+    tokenizer: Any,
+    examples: Any,
+    name: str,
+    retain_loss: str | None,
 ) -> None:
     before = copy.deepcopy(llama.state_dict())
+    reinforced = make_llama(1) if METHODS[name].needs_reinforced else None
     log = first_loss(
-        make_trainer(tmp_path, llama, tokenizer, examples, name, retain_loss=retain_loss)
+        make_trainer(
+            tmp_path,
+            llama,
+            tokenizer,
+            examples,
+            name,
+            retain_loss=retain_loss,
+            reinforced=reinforced,
+        )
     )
     if retain_loss == "kl":
         assert log["retain_loss"] == pytest.approx(0, abs=1e-5)  # the original is where it starts
@@ -368,7 +426,7 @@ def test_rmu_refuses_what_it_cannot_train(
     with pytest.raises(UserError, match="--layer 5: LlamaForCausalLM has 2 decoder layers, 0 to 1"):
         make_trainer(tmp_path, llama, tokenizer, examples, "rmu", layer=5)
     adapted = add_adapters(llama, LoraConfig(rank=2))
-    with pytest.raises(UserError, match="layers 0 to 1 themselves.* leave out --lora-rank"):
+    with pytest.raises(UserError, match=r"layers 0 to 1 themselves.* leave out --lora-rank"):
         make_trainer(tmp_path, adapted, tokenizer, examples, "rmu")
 
 

@@ -26,7 +26,7 @@ class Demo:
     split: Unset[str] = None
     """What to forget: forget01, forget05 or forget10 [mini-tofu forget10]."""
     methods: tuple[str, ...] = METHODS
-    """Methods to run: ga, grad_diff, weighted_grad_diff, idk, idk_dpo, npo, simnpo."""
+    """Methods to run, of those that `simnpo unlearn` has; retrain is always there."""
     evaluate_epochs: int = 0
     """Evaluate every so many epochs while unlearning, for curves in the report; 0 does not."""
     seed: int = 42
@@ -43,9 +43,9 @@ class Demo:
         from simnpo import runs
         from simnpo.benchmarks import load_mini
         from simnpo.benchmarks.minis import cache_folder
-        from simnpo.demo import run_demo
+        from simnpo.demo import folder_of, run_demo
         from simnpo.models import quiet
-        from simnpo.presets import Preset, unlearning_preset
+        from simnpo.presets import unlearning_preset
         from simnpo.report.table import print_table
 
         started = time.monotonic()
@@ -57,8 +57,8 @@ class Demo:
             if name == "retrain" or self.methods.count(name) > 1:
                 raise UserError(f"--methods: {name} is always there, or named twice.")
             preset = unlearning_preset(self.benchmark, split, name)
-            presets.append(Preset(preset.method, replace(preset.training, seed=self.seed)))
-        self._check_out([preset.method.title.lower() for preset in presets])
+            presets.append(replace(preset, training=replace(preset.training, seed=self.seed)))
+        self._check_out([folder_of(preset) for preset in presets])
         if not self.resume:
             config = {"benchmark": self.benchmark, "split": split, "seed": self.seed}
             runs.begin(self.out, "demo", config, {})

@@ -45,27 +45,27 @@ class Finetune:
         from dataclasses import replace
 
         from simnpo.commands.training_job import TrainingJob
+        from simnpo.jobs import Job
         from simnpo.objectives import METHODS
         from simnpo.presets import finetuning_preset
         from simnpo.training.run import TrainingData
 
-        data = TrainingData(
-            retain=self._examples(),
-            template=self.prompt.template,
-            max_length=self.prompt.max_length,
-        )
-        TrainingJob(
+        job = Job(
             command="finetune",
             model=self.model,
             method=replace(METHODS["retrain"], title="Fine-tuning"),
-            data=data,
+            data=TrainingData(
+                retain=self._examples(),
+                template=self.prompt.template,
+                max_length=self.prompt.max_length,
+            ),
             training=self.training.over(finetuning_preset(self.benchmark.benchmark)),
-            lora=self.lora,
-            prompt=self.prompt,
-            output=self.output,
-            report_to=self.report_to,
-            inputs=(self.data,),
-        ).run()
+            lora=self.lora.config(),
+            trust_remote_code=self.prompt.trust_remote_code,
+        )
+        guarded = TrainingJob(job, self.output, self.report_to, (self.data,))
+        if guarded.check():
+            guarded.run()
 
     def _examples(self) -> "tuple[Example, ...]":
         from simnpo.data.examples import load_examples

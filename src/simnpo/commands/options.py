@@ -15,6 +15,7 @@ from simnpo.config import (
     TrainingConfig,
 )
 from simnpo.errors import UserError
+from simnpo.methods import NAMES
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Unset = Annotated[T | None, tyro.conf.arg(help_behavior_hint="")]
 """An option whose default stands in its own text, in brackets, where there is one."""
+MethodName = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(NAMES)} (which needs a base).")]
+"""A method's name."""
 
 
 @dataclass(frozen=True)

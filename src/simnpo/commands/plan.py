@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simnpo.commands.options import LoraOptions, TrainingOptions, Unset
+from simnpo.commands.options import LoraOptions, MethodName, TrainingOptions, Unset
 from simnpo.config import MAX_LENGTH
 from simnpo.errors import UserError
 
@@ -18,7 +18,7 @@ PARTS = {
     "optimizer": "optimizer states",
     "activations": "activations",
     "logits": "logits, a chunk at a time",
-    "reference": "frozen copy to compare with",
+    "reference": "frozen models to compare with",
 }
 """The parts of `simnpo.planning.Memory` as a reader sees them."""
 
@@ -35,9 +35,7 @@ class Plan:
 
     model: str
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
-    method: str = "simnpo"
-    """simnpo, npo, ga, grad_diff, weighted_grad_diff, idk, idk_dpo, altpo, wga, satimp, undial,
-    ceu, or retrain."""
+    method: MethodName = "simnpo"
     retain_loss: Unset[str] = None
     """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, else
     nll]."""
@@ -68,6 +66,10 @@ class Plan:
         if plan.training.optimizer == "paged-adamw-8bit":
             print("Note: paged optimizer states lie in host memory and are not counted.")
         self._print_time(plan)
+        if self.method == "task_vector":
+            print("Note: this is its over-fitting on the forget set, all the training it has.")
+        elif plan.method.needs_reinforced:
+            print("Note: the over-fitting before it is as in --method task_vector.")
 
     def _check(self) -> None:
         for name in ("max_length", "examples", "devices", "memory", "tflops"):
@@ -80,23 +82,29 @@ class Plan:
     def _plan(self) -> "Planned":
         import torch
 
-        from simnpo.objectives import configure
+        from simnpo.methods import adjust
+        from simnpo.objectives import Method
         from simnpo.objectives.base import ActivationObjective
         from simnpo.planning import Plan as Planned
         from simnpo.presets import unlearning_preset
+        from simnpo.reinforce import METHOD
         from simnpo.shape import read_shape
 
         preset = unlearning_preset(None, None, self.method)
-        if isinstance(preset.method.forget, ActivationObjective):
+        given = {} if self.retain_loss is None else {"retain_loss": self.retain_loss}
+        method, training = adjust(preset.method, **given), preset.training
+        if isinstance(method, Method) and isinstance(method.forget, ActivationObjective):
             raise UserError(
-                f"{preset.method.title} cannot be planned: how much it takes depends on its layer, "
-                "of which the estimates know nothing. It takes less than any other method."
+                f"{method.title} cannot be planned: how much it takes depends on its layer, of "
+                "which the estimates know nothing. It takes less than any other method."
             )
-        training = self.training.over(preset.training)
+        if not isinstance(method, Method):  # over-fitting is all the training it has
+            method, training = METHOD, preset.reinforcement.over(training)
+        training = self.training.over(training)
         training.accumulation(self.devices)
         return Planned(
             shape=read_shape(self.model, self.trust_remote_code),
-            method=configure(preset.method, retain_loss=self.retain_loss),
+            method=method,
             training=training,
             lora=self.lora.config(),
             length=self.max_length,

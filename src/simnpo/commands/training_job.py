@@ -1,132 +1,72 @@
-"""What `unlearn` and `finetune` share: the run's folder, its record, the training, the report."""
+"""What `unlearn` and `finetune` share: guarding a job's folder, doing the job, and the report."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from simnpo.commands.options import LoraOptions, OutputOptions, PromptOptions, refuse_both
-from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.commands.options import OutputOptions, refuse_both
 
 if TYPE_CHECKING:
-    from transformers import TrainerCallback
-
-    from simnpo.config import TrainingConfig
-    from simnpo.objectives import Method
-    from simnpo.training.run import TrainingData
+    from simnpo.jobs import Callbacks, Job
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A model, a method, data and settings, all of them resolved."""
+    """A job whose settings are all resolved, and where it goes."""
 
-    command: str
-    model: str
-    method: "Method"
-    data: "TrainingData"
-    training: "TrainingConfig"
-    lora: LoraOptions
-    prompt: PromptOptions
+    job: "Job"
     output: OutputOptions
     report_to: str
     inputs: tuple[str | None, ...]
     """Files that are read, beside the model: never to be overwritten."""
 
-    def run(self, callbacks: Callable[[Any], Sequence["TrainerCallback"]] | None = None) -> None:
-        """Train in `output.out` and say where the model is.
+    def check(self) -> bool:
+        """Make sure that the job may go into `output.out` and fits this machine.
 
-        Args:
-            callbacks: given the tokenizer, further callbacks of the Trainer.
+        Returns:
+            Whether there is anything left to do; if not, the user is told.
 
         Raises:
-            UserError: see `simnpo.runs` and `simnpo.training.run.train_model`.
+            UserError: see `simnpo.runs.check_free`, `simnpo.runs.check_resumable` and
+                `simnpo.hardware.check_hardware`.
         """
-        from simnpo import distributed, runs
+        from simnpo import runs
         from simnpo.hardware import check_hardware
-        from simnpo.models import (
-            MODEL_FOLDER,
-            is_adapter,
-            load_model,
-            load_tokenizer,
-            quiet,
-            resolve,
-            training_precision,
-        )
-        from simnpo.scoring.history import HISTORY
-        from simnpo.training.checkpoints import remove_checkpoints
-        from simnpo.training.run import FILES, train_model
+        from simnpo.jobs import NAMES
+        from simnpo.models import quiet, resolve
 
         quiet()
-        out, trust = self.output.out, self.prompt.trust_remote_code
-        lora = self.lora.config()
-        check_hardware(self.training, lora)
-        precision = training_precision(self.training.precision, lora.rank > 0)
-        training = replace(self.training, precision=precision)
-        config, data = self._config(), self._fingerprints()
-        names = (runs.RUN, HISTORY, *FILES)
+        check_hardware(self.job.training, self.job.lora)
         refuse_both(self.output.resume, self.output.overwrite)
+        out = self.output.out
         if not self.output.resume:
-            runs.check_free(out, names, self.output.overwrite, (resolve(self.model), *self.inputs))
-        elif not runs.check_resumable(out, self.command, config, data):
+            read = (resolve(self.job.model), *self.inputs)
+            runs.check_free(out, NAMES, self.output.overwrite, read)
+        elif not self.job.unfinished(out):
             print(f"Nothing to do: {out} is finished.")
+            return False
+        return True
+
+    def run(self, callbacks: "Callbacks | None" = None) -> None:
+        """Do the job, once `check` has said so, and say where the model is.
+
+        Raises:
+            UserError: see `simnpo.jobs.Job.carry_out`.
+        """
+        from simnpo import runs
+        from simnpo.distributed import is_main
+        from simnpo.models import MODEL_FOLDER
+
+        job, out = self.job, self.output.out
+        results = job.carry_out(
+            out, resume=self.output.resume, report_to=self.report_to, callbacks=callbacks
+        )
+        if not is_main():
             return
-        if lora.rank and not lora.merge and is_adapter(self.model):
-            raise UserError(
-                f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "
-                "add --lora-merge."
-            )
-        tokenizer = load_tokenizer(self.model, trust)
-        model = load_model(self.model, precision, trust, lora.load_in_4bit)
-        distributed.barrier()  # no process looks into --out while another writes there
-        if not self.output.resume and distributed.is_main():
-            runs.clear(out, names)
-            runs.begin(out, self.command, config, data)
-        try:
-            results = train_model(
-                model,
-                tokenizer,
-                self.method,
-                self.data,
-                training,
-                out,
-                lora=lora,
-                resume=self.output.resume,
-                report_to=self.report_to,
-                callbacks=callbacks(tokenizer) if callbacks else (),
-            )
-        except (TrainingDiverged, Interrupted):
-            raise
-        except UserError:
-            # Nothing was trained: leave nothing in the way.
-            if not self.output.resume and distributed.is_main():
-                runs.clear(out, names)
-            raise
-        if not distributed.is_main():
-            return
-        runs.finish(out, results)
-        remove_checkpoints(out)
+        counted = "steps" if "steps" in results else "tensors"
         print(
-            f"{self.method.title}: {results['steps']} steps in {results['seconds']:.0f} s, "
+            f"{job.method.title}: {results[counted]} {counted} in {results['seconds']:.0f} s, "
             f"peak memory {results['peak_memory_mib']:.0f} MiB."
         )
-        if shortened := results["shortened_answers"]:
-            print(f"Note: --max-length {self.prompt.max_length} shortened {shortened} answers.")
+        if shortened := results.get("shortened_answers"):
+            print(f"Note: --max-length {job.data.max_length} shortened {shortened} answers.")
         print(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
-
-    def _config(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            **self.method.record(),
-            **asdict(self.training),
-            **asdict(self.lora),
-            **asdict(self.prompt),
-        }
-
-    def _fingerprints(self) -> dict[str, Any]:
-        from simnpo.runs import fingerprint
-
-        sets = {name: getattr(self.data, name) for name in ("forget", "retain", "refusals")}
-        return {
-            f"{name}_{what}": value
-            for name, examples in sets.items()
-            for what, value in (("size", len(examples)), ("hash", fingerprint(examples)))
-        }

@@ -1,54 +1,30 @@
 """`simnpo unlearn`: make a model forget a forget set and keep a retain set."""
 
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simnpo.commands.method_options import MethodOptions, ReinforceOptions, as_options
 from simnpo.commands.options import (
     BenchmarkOptions,
     ColumnOptions,
     LoraOptions,
+    MethodName,
     OutputOptions,
     PromptOptions,
     TrainingOptions,
     Unset,
+    given,
 )
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
-    from simnpo.objectives import Method
+    from simnpo.commands.training_job import TrainingJob
+    from simnpo.methods import AnyMethod
+    from simnpo.presets import Preset
     from simnpo.training.run import TrainingData
     from simnpo.training.watch import EvaluateWhileTraining
-
-
-@dataclass(frozen=True)
-class MethodOptions:
-    """The method's settings; what is not given is the benchmark's, else the paper's."""
-
-    beta: Unset[float] = None
-    """Temperature of simnpo, npo, idk_dpo and altpo, and how far undial lowers the logit of an
-    answer's token [simnpo 2.5, undial 10, else 0.1]."""
-    gamma: Unset[float] = None
-    """Reward margin of simnpo [0]."""
-    alpha: Unset[float] = None
-    """Power of a token's probability in its weight, for wga [1]."""
-    beta1: Unset[float] = None
-    """Power of a token's probability in its weight, for satimp [5]."""
-    beta2: Unset[float] = None
-    """Power of one minus a token's probability in its weight, for satimp [1]."""
-    layer: Unset[int] = None
-    """Decoder layer, from 0, whose activations rmu steers; it trains this one and the two before it
-    [7; mini-tofu 1]."""
-    steering_coefficient: Unset[float] = None
-    """Length of the vector that rmu steers activations to [6.5]."""
-    forget_weight: Unset[float] = None
-    """Weight of the forget loss [simnpo 0.1375, else 1]."""
-    retain_weight: Unset[float] = None
-    """Weight of the retain loss [1; rmu 1200 for its own]."""
-    retain_loss: Unset[str] = None
-    """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, rmu the
-    distance from the original's activations, else nll]."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +37,7 @@ class Unlearn:
     model: str
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
-    method: str = "simnpo"
-    """simnpo, npo, ga, grad_diff, weighted_grad_diff, idk, idk_dpo, altpo, wga, satimp, undial,
-    ceu, rmu, or retrain (from a base)."""
+    method: MethodName = "simnpo"
     forget: Unset[str] = None
     """Forget set: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
     retain: Unset[str] = None
@@ -84,42 +58,111 @@ class Unlearn:
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     columns: ColumnOptions = field(default_factory=ColumnOptions)
     settings: MethodOptions = field(default_factory=MethodOptions)
+    reinforce: ReinforceOptions = field(default_factory=ReinforceOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
 
     def run(self) -> None:
         """Unlearn, and say where the model is."""
-        from simnpo.commands.options import given
-        from simnpo.commands.training_job import TrainingJob
-        from simnpo.objectives import configure
         from simnpo.presets import unlearning_preset
 
         self._check_watch()
         name = self.benchmark.benchmark
         preset = unlearning_preset(name, self.benchmark.split, self.method)
-        method = configure(preset.method, **given(self.settings))
-        job = TrainingJob(
+        methods = self._methods(preset)
+        self._check_reinforce(next(iter(methods.values())))
+        left = [job for job in self._jobs(methods, preset) if job.check()]
+        if any(job.output.out in methods for job in left):  # else no reinforced model is needed
+            for job in left:
+                job.run(self._watch if job.output.out in methods else None)
+
+    def _methods(self, preset: "Preset") -> "dict[Path, AnyMethod]":
+        """Return the method with its settings; for each alpha and in its own folder, if several."""
+        from simnpo.methods import adjust
+
+        out, settings = self.output.out, given(self.settings)
+        alphas = settings.pop("alpha", ())
+        if len(set(alphas)) < len(alphas):
+            raise UserError(f"--alpha {' '.join(map(str, alphas))}: one is named twice.")
+        if len(alphas) == 1:
+            settings["alpha"] = alphas[0]
+        if len(alphas) < 2:
+            return {out: adjust(preset.method, **settings)}
+        return {
+            out / f"alpha-{str(alpha).removesuffix('.0')}": adjust(
+                preset.method, **settings, alpha=alpha
+            )
+            for alpha in alphas
+        }
+
+    def _jobs(self, methods: "dict[Path, AnyMethod]", preset: "Preset") -> "list[TrainingJob]":
+        """Return a job for each folder's method, and before them what they need."""
+        from simnpo.commands.training_job import TrainingJob
+        from simnpo.jobs import Job
+        from simnpo.reinforce import Stage, stages
+        from simnpo.runs import RUN
+
+        first = next(iter(methods.values()))
+        job = Job(
             command="unlearn",
             model=self.model,
-            method=method,
-            data=self._data(method),
+            method=first,
+            data=self._data(first),
             training=self.training.over(preset.training),
-            lora=self.lora,
-            prompt=self.prompt,
-            output=self.output,
-            report_to=self.report_to,
-            inputs=(self.forget, self.retain, self.refusals, self.retain_scores),
+            lora=self.lora.config(),
+            trust_remote_code=self.prompt.trust_remote_code,
+            reinforced=self.reinforce.reinforced,
         )
-        job.run(self._watch)
+        wanted = [Stage(replace(job, method=method), out) for out, method in methods.items()]
+        todo = stages(wanted, self.reinforce.over(preset.reinforcement), self.output.out)
+        # A run that Ctrl-C came before is started with --resume; one run at least must be there.
+        begun = [(stage.out / RUN).is_file() for stage in todo]
+        resumed = [self.output.resume and (here or not any(begun)) for here in begun]
+        files = (self.forget, self.retain, self.refusals, self.retain_scores)
+        return [
+            TrainingJob(
+                stage.job,
+                replace(self.output, out=stage.out, resume=resume),
+                self.report_to,
+                (*files, self.reinforce.reinforced),
+            )
+            for stage, resume in zip(todo, resumed, strict=True)
+        ]
 
-    def _data(self, method: "Method") -> "TrainingData":
+    def _check_reinforce(self, method: "AnyMethod") -> None:
+        """Refuse options that do nothing for this method."""
+        from simnpo.edits.task_vector import TaskVector
+
+        useless = list(given(self.reinforce))
+        if useless and not method.needs_reinforced:
+            raise UserError(
+                f"{method.title} needs no reinforced model: leave out {as_options(useless)}."
+            )
+        if not isinstance(method, TaskVector):
+            return
+        own = [name for name in ("epochs", "learning_rate") if name in given(self.training)]
+        if own:
+            raise UserError(
+                f"{method.title} trains nothing but its reinforced model: in the place of "
+                f"{as_options(own)} give {as_options([f'reinforce_{name}' for name in own])}."
+            )
+        if self.evaluate_epochs:
+            raise UserError(f"{method.title} has no epochs: leave out --evaluate-epochs.")
+
+    def _data(self, method: "AnyMethod") -> "TrainingData":
         from simnpo.benchmarks.mini_tofu.words import REFUSALS
         from simnpo.data.examples import load_examples, shared_questions
         from simnpo.data.rows import read_lines
+        from simnpo.edits.task_vector import TaskVector
+        from simnpo.objectives import Method
         from simnpo.objectives.base import ALTERNATE
         from simnpo.training.run import TrainingData
 
+        if isinstance(method, TaskVector):
+            forgets, retains = True, False
+        else:
+            forgets, retains = method.forget is not None, method.retain is not None
         refusals = read_lines(Path(self.refusals)) if self.refusals else ()
         if self.benchmark.benchmark:
             if self.forget or self.retain:
@@ -130,15 +173,15 @@ class Unlearn:
         else:
             if self.benchmark.split or self.benchmark.data_dir:
                 raise UserError("--split and --data-dir need a --benchmark.")
-            if method.forget and not self.forget:
+            if forgets and not self.forget:
                 raise UserError("give what to forget: --forget FILE, or a --benchmark.")
-            if method.retain and not self.retain:
+            if retains and not self.retain:
                 raise UserError(
                     f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
                 )
             columns = asdict(self.columns)
-            wanted = ALTERNATE in method.forget.answers if method.forget else False
-            alternate = self.alternate_column if wanted else None
+            scored = method.forget.answers if isinstance(method, Method) and method.forget else ()
+            alternate = self.alternate_column if ALTERNATE in scored else None
             forget = (
                 load_examples(
                     self.forget,
@@ -157,8 +200,8 @@ class Unlearn:
                 file=sys.stderr,
             )
         return TrainingData(
-            forget if method.forget else (),
-            retain if method.retain else (),
+            forget if forgets else (),
+            retain if retains else (),
             refusals or REFUSALS,
             self.prompt.template,
             self.prompt.max_length,

@@ -10,13 +10,19 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from simnpo.errors import UserError
-from simnpo.objectives.base import ActivationObjective, Objective
+from simnpo.objectives.base import (
+    REINFORCED,
+    ActivationObjective,
+    DivergenceObjective,
+    Objective,
+)
 from simnpo.objectives.ceu import CEU
 from simnpo.objectives.dpo import AlternateDPO, RefusalDPO
 from simnpo.objectives.ga import GA, WeightedGA
 from simnpo.objectives.kl import KL
 from simnpo.objectives.nll import NLL, RefusalNLL
 from simnpo.objectives.npo import NPO
+from simnpo.objectives.rkld import RKLD
 from simnpo.objectives.rmu import RMU, KeepActivations
 from simnpo.objectives.simnpo import SimNPO
 from simnpo.objectives.undial import UNDIAL
@@ -45,6 +51,14 @@ class Method:
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be at least 0, got {getattr(self, name)}.")
 
+    @property
+    def needs_reinforced(self) -> bool:
+        """Whether it compares with a model over-fitted on the forget set."""
+        return any(
+            isinstance(term, DivergenceObjective) and REINFORCED in term.references
+            for term in (self.forget, self.retain)
+        )
+
     def record(self) -> dict[str, Any]:
         """Return the settings as plain values, for `run.json`."""
         return {
@@ -69,6 +83,7 @@ METHODS: Mapping[str, Method] = {
     "simnpo": Method("SimNPO", SimNPO(), NLL()),
     "idk": Method("IDK", RefusalNLL(), NLL()),
     "idk_dpo": Method("IDK-DPO", RefusalDPO(), NLL()),
+    "rkld": Method("RKLD", RKLD(), NLL()),
     "altpo": Method("AltPO", AlternateDPO(), NLL()),
     "wga": Method("WGA", WGA(), NLL()),
     "satimp": Method("SatImp", SatImp(), NLL()),

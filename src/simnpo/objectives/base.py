@@ -12,6 +12,9 @@ from torch import Tensor
 ANSWER, REFUSAL, ALTERNATE = "answer", "refusal", "alternate"
 """Names of the answers that may be scored: the example's own, and in its place a refusal or the
 alternate answer that the example brings."""
+ORIGINAL, REINFORCED = "original", "reinforced"
+"""Names of the frozen models to compare with: the model before unlearning, and that model
+over-fitted on the forget set."""
 
 
 class Scored(NamedTuple):
@@ -68,9 +71,16 @@ class DivergenceObjective(Objective):
     The values are found in `Scored.divergences`.
     """
 
-    frozen_reference: ClassVar[bool] = True
-    """Whether the reference is the model before unlearning, held during training; else it is the
-    model itself as it is at this step, without gradient."""
+    references: ClassVar[tuple[str, ...]] = (ORIGINAL,)
+    """The frozen models that the reference is made of, held during training. Where there is none it
+    is the model itself as it is at this step, without gradient."""
+
+    def reference_logits(
+        self, *logits: Float[Tensor, "tokens vocab"]
+    ) -> Float[Tensor, "tokens vocab"]:
+        """Return the reference's logits from those of each of `references`, in their order."""
+        (only,) = logits
+        return only
 
     @abstractmethod
     def divergence(

@@ -19,7 +19,7 @@ class CEU(DivergenceObjective):
     distributions since `1 - p` of a memorised token is lost to rounding.
     """
 
-    frozen_reference: ClassVar[bool] = False
+    references: ClassVar[tuple[str, ...]] = ()
 
     def divergence(
         self,

@@ -1,6 +1,7 @@
 """One batch through the model: what each objective asked for, of the model and of its reference."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -11,7 +12,14 @@ from simnpo.data.batching import rows_of
 from simnpo.divergences import answer_divergences
 from simnpo.lm_head import output_head
 from simnpo.logprobs import answer_logprobs
-from simnpo.objectives.base import ActivationObjective, DivergenceObjective, Forward, Scored
+from simnpo.objectives.base import (
+    ORIGINAL,
+    REINFORCED,
+    ActivationObjective,
+    DivergenceObjective,
+    Forward,
+    Scored,
+)
 from simnpo.objectives.rmu import control_vector
 from simnpo.training.reference import FrozenLayers, FrozenReference, reference_logps
 from simnpo.training.terms import Term
@@ -20,14 +28,16 @@ from simnpo.training.terms import Term
 class Forwards:
     """Runs a model on the rows of all terms and parts what it said by term and answer."""
 
-    def __init__(self, terms: Sequence[Term], seed: int):
+    def __init__(self, terms: Sequence[Term], seed: int, reinforced: nn.Module | None = None):
         """Bind the terms of a loss.
 
         Args:
             terms: in the order of `Collator`'s rows.
             seed: of the control vectors.
+            reinforced: the model over-fitted on the forget set, where an objective compares
+                with it.
         """
-        self._terms, self._seed = terms, seed
+        self._terms, self._seed, self._reinforced = terms, seed, reinforced
         self._places = [
             (number, answer) for number, term in enumerate(terms) for answer in term.encoded
         ]
@@ -51,7 +61,10 @@ class Forwards:
                 logps = reference_logps(model, term.encoded[answer])
                 self._reference_logps[number, answer] = logps
         objectives = [term.objective for term in self._terms]
-        if any(isinstance(one, DivergenceObjective) and one.frozen_reference for one in objectives):
+        if any(
+            isinstance(one, DivergenceObjective) and ORIGINAL in one.references
+            for one in objectives
+        ):
             self._frozen = FrozenReference(model)
         layers = self.trained_layers
         if layers and any(
@@ -114,15 +127,23 @@ class Forwards:
         """Compare distributions with the reference's, by the objective's own divergence."""
         objective = self._terms[self._places[place][0]].objective
         assert isinstance(objective, DivergenceObjective)
-        assert self._frozen is not None or not objective.frozen_reference
         said = answer_divergences(
             model,
-            self._frozen.model() if self._frozen and objective.frozen_reference else None,
+            [self._frozen_model(name) for name in objective.references],
             rows_of(inputs, _rows(inputs, place)),
             objective.divergence,
             output_head(base),
+            objective.reference_logits,
         )
         return Scored(said.logprobs, said.mask, divergences=said.divergences)
+
+    def _frozen_model(self, name: str) -> AbstractContextManager[nn.Module]:
+        """Return a context in which the frozen model of that name can be run."""
+        if name == REINFORCED:
+            assert self._reinforced is not None
+            return nullcontext(self._reinforced)
+        assert self._frozen is not None
+        return self._frozen.model()
 
     def _activated(
         self, model: nn.Module, base: nn.Module, inputs: dict[str, Any], places: list[int]

@@ -1,4 +1,4 @@
-"""The reference (the model before unlearning): its log-probs once, or what is needed of it."""
+"""What a model is compared with: the model before unlearning, its log-probs or itself, frozen."""
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,9 @@ from simnpo.activations import find_decoder, layer_activations
 from simnpo.data.batching import Batch, pad, token_budget_batches
 from simnpo.data.encoding import Encoded
 from simnpo.distributed import compute_rows
+from simnpo.errors import UserError
 from simnpo.logprobs import sum_logprobs
+from simnpo.objectives import Method
 
 TOKENS_PER_BATCH = 8192
 
@@ -100,3 +102,21 @@ class FrozenLayers:
             return layer_activations(original, model, batch, layer)
         finally:
             model.train(was_training)
+
+
+def check_reinforced(method: Method, model: Any, reinforced: Any) -> None:
+    """Make sure that `method` has the reinforced model it compares with, if it does.
+
+    Raises:
+        UserError: there is none, or its vocabulary is not the model's.
+    """
+    if not method.needs_reinforced:
+        return
+    if reinforced is None:
+        raise UserError(f"{method.title} needs a model that was over-fitted on the forget set.")
+    own, other = (one.get_input_embeddings().num_embeddings for one in (model, reinforced))
+    if own != other:
+        raise UserError(
+            f"the reinforced model knows {other} tokens, and the model to unlearn from {own}: give "
+            "one that was trained from it."
+        )

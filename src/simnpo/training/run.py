@@ -58,6 +58,7 @@ def train_model(
     out: Path,
     *,
     lora: LoraConfig | None = None,
+    reinforced: Any = None,
     resume: bool = False,
     report_to: str = "none",
     callbacks: Sequence[TrainerCallback] = (),
@@ -93,6 +94,7 @@ def train_model(
         template=data.template,
         max_length=data.max_length,
         group_by_length=config.group_by_length,
+        reinforced=reinforced,
         callbacks=[interrupt, bar, *callbacks],
     )
     _pace(trainer.args, config, len(trainer.terms[0]))
@@ -134,7 +136,7 @@ def train_model(
         "processes": distributed.world_size(),
         "seconds": round(seconds, 2),
         "training_loss": sum(losses) / len(losses) if losses else None,
-        "peak_memory_mib": _peak_memory_mib(),
+        "peak_memory_mib": peak_memory_mib(),
         "shortened_answers": cut_answers(trainer.terms),
     }
 
@@ -219,7 +221,8 @@ def _save(trainer: UnlearnTrainer, model: Any, folder: Path) -> None:
     distributed.barrier()
 
 
-def _peak_memory_mib() -> float:
+def peak_memory_mib() -> float:
+    """Return the most memory that this process has held, of the GPU if there is one, in MiB."""
     if torch.cuda.is_available():
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
     unit = 1 if sys.platform == "darwin" else 2**10  # macOS counts bytes

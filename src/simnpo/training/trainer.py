@@ -20,6 +20,7 @@ from simnpo.logprobs import check_ids
 from simnpo.objectives import Method
 from simnpo.training.callbacks import StepGuard
 from simnpo.training.forwards import Forwards
+from simnpo.training.reference import check_reinforced
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
 
@@ -45,6 +46,7 @@ class UnlearnTrainer(Trainer):
         template: str = "auto",
         max_length: int = MAX_LENGTH,
         group_by_length: bool = False,
+        reinforced: nn.Module | None = None,
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
@@ -60,12 +62,15 @@ class UnlearnTrainer(Trainer):
             template: see `simnpo.data.templates.choose_template`.
             max_length: tokens of a sequence at most.
             group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
+            reinforced: `model` over-fitted on the forget set, in evaluation mode, for objectives
+                that compare with it.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
-            UserError: see `build_terms` and `Encoder`; or a method that trains some layers alone
-                does not go with this model or with how it is trained.
+            UserError: see `build_terms`, `Encoder` and `check_reinforced`; or a method that trains
+                some layers alone does not go with this model or with how it is trained.
         """
+        check_reinforced(method, model, reinforced)
         encoder = Encoder(tokenizer, template, max_length)
         self.terms: list[Term] = build_terms(
             method, forget, retain, encoder, refusals, seed=args.seed
@@ -75,7 +80,7 @@ class UnlearnTrainer(Trainer):
         )
         self._pairs = PairedDataset(self.terms, args.seed)
         self._group_by_length = group_by_length
-        self._forwards = Forwards(self.terms, args.seed)
+        self._forwards = Forwards(self.terms, args.seed, reinforced)
         self._check_layers(model)
         self._term_sums = torch.zeros(len(self.terms))
         self._steps_summed = 0

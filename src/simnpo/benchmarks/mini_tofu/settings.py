@@ -1,13 +1,14 @@
 """How the models of `mini-tofu` are made, and the tuned settings of each method on it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_tofu.build import mini_tofu, pretraining, rehearsal
 from simnpo.benchmarks.minis import Mini
-from simnpo.config import TrainingConfig
+from simnpo.config import Reinforcement, TrainingConfig
 from simnpo.data.templates import PLAIN
-from simnpo.objectives import build_method
+from simnpo.methods import build
 from simnpo.presets import Preset
 
 VOCABULARY = 1536
@@ -37,6 +38,7 @@ UNLEARN = TrainingConfig(
     precision="fp32",
     checkpoint_epochs=0,
 )
+REINFORCE = Reinforcement(epochs=5, learning_rate=1e-3)
 # What benchmarks/tune_mini_tofu.py picked, the same budget and rule for every method:
 # docs/results/mini_tofu_grid.csv.
 TUNED: dict[str, dict[str, float]] = {
@@ -58,10 +60,28 @@ def mini_tofu_preset(method: str) -> Preset:
         UserError: an unknown method.
     """
     if method == "retrain":
-        return Preset(build_method(method), FINETUNE)
-    settings = dict(TUNED.get(method, {}))
-    rate = settings.pop("learning_rate", UNLEARN.learning_rate)
-    return Preset(build_method(method, **settings), replace(UNLEARN, learning_rate=rate))
+        return Preset(build(method), FINETUNE)
+    return preset_of(method, TUNED.get(method, {}))
+
+
+def preset_of(method: str, setting: Mapping[str, float]) -> Preset:
+    """Return `method` with one setting of a grid.
+
+    Args:
+        method: a method's name.
+        setting: fields of the method, `learning_rate`, and `reinforce_epochs` and
+            `reinforce_learning_rate` of a method that needs a reinforced model.
+
+    Raises:
+        UserError: an unknown method, or a setting it does not have or allow.
+    """
+    own = dict(setting)
+    training = replace(UNLEARN, learning_rate=own.pop("learning_rate", UNLEARN.learning_rate))
+    reinforcement = Reinforcement(
+        own.pop("reinforce_epochs", REINFORCE.epochs),
+        own.pop("reinforce_learning_rate", REINFORCE.learning_rate),
+    )
+    return Preset(build(method, **own), training, reinforcement)
 
 
 def mini_tofu_study(split: str) -> Mini:

@@ -1,0 +1,1 @@
+"""Methods that edit weights instead of minimising a loss."""

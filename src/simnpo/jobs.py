@@ -1,0 +1,179 @@
+"""A method applied to a model, as a run in its folder: a loss is minimised, or weights edited."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from transformers import TrainerCallback
+
+from simnpo import distributed, runs
+from simnpo.config import LoraConfig, TrainingConfig
+from simnpo.edits.task_vector import EditedModel, TaskVector
+from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.models import (
+    MODEL_FOLDER,
+    is_adapter,
+    load_model,
+    load_tokenizer,
+    save_model,
+    training_precision,
+)
+from simnpo.objectives import Method
+from simnpo.scoring.history import HISTORY
+from simnpo.training.checkpoints import remove_checkpoints
+from simnpo.training.run import FILES, TrainingData, peak_memory_mib, train_model
+
+NAMES = (runs.RUN, HISTORY, *FILES)
+"""What a job writes into its folder."""
+Callbacks: TypeAlias = Callable[[Any], Sequence[TrainerCallback]]
+"""Given the tokenizer, further callbacks of transformers' Trainer."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model, what to do to it, and all else that the result depends on."""
+
+    command: str
+    model: str
+    method: Method | TaskVector
+    data: TrainingData
+    training: TrainingConfig
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    trust_remote_code: bool = False
+    reinforced: str | None = None
+    """The model over-fitted on the forget set, for a method that needs one."""
+    further: Mapping[str, Any] = field(default_factory=dict)
+    """What `run.json` records beside these settings."""
+
+    def config(self) -> dict[str, Any]:
+        """Return the settings that `run.json` records."""
+        named = {"model": self.model, **self.method.record()}
+        if isinstance(self.method, TaskVector):
+            return {**named, **self.further}
+        return {
+            **named,
+            **asdict(self.training),
+            "lora_rank": self.lora.rank,
+            "lora_alpha": self.lora.alpha,
+            "lora_merge": self.lora.merge,
+            "load_in_4bit": self.lora.load_in_4bit,
+            "template": self.data.template,
+            "max_length": self.data.max_length,
+            "trust_remote_code": self.trust_remote_code,
+            **self.further,
+        }
+
+    def fingerprints(self) -> dict[str, Any]:
+        """Return what `run.json` records of the data."""
+        sets = {name: getattr(self.data, name) for name in ("forget", "retain", "refusals")}
+        return {
+            f"{name}_{what}": value
+            for name, examples in sets.items()
+            for what, value in (("size", len(examples)), ("hash", runs.fingerprint(examples)))
+        }
+
+    def unfinished(self, out: Path) -> bool:
+        """Return whether the run in `out`, which is to be resumed, has anything left to do.
+
+        Raises:
+            UserError: see `simnpo.runs.check_resumable`.
+        """
+        return runs.check_resumable(out, self.command, self.config(), self.fingerprints())
+
+    def carry_out(
+        self,
+        out: Path,
+        *,
+        resume: bool = False,
+        report_to: str = "none",
+        callbacks: Callbacks | None = None,
+    ) -> dict[str, Any]:
+        """Do the job in `out`: the model is saved as `out/model`, the record as `out/run.json`.
+
+        What an earlier job wrote there is removed once all that this one reads has been loaded.
+
+        Args:
+            out: the run's folder.
+            resume: go on with the unfinished run in `out`.
+            report_to: transformers' logging integrations, by comma.
+            callbacks: further callbacks of a training.
+
+        Returns:
+            What `run.json` records of the results: seconds, peak memory, and so on.
+
+        Raises:
+            UserError: something it reads cannot be read, or see `train_model` and `EditedModel`.
+        """
+        work = self._edit(out) if isinstance(self.method, TaskVector) else self._train(out)
+        distributed.barrier()  # no process looks into `out` while another writes there
+        fresh = not resume and distributed.is_main()
+        if fresh:
+            runs.clear(out, NAMES)
+            runs.begin(out, self.command, self.config(), self.fingerprints())
+        try:
+            results = work(resume, report_to, callbacks)
+        except (TrainingDiverged, Interrupted):
+            raise
+        except UserError:
+            if fresh:  # nothing was made: leave nothing in the way
+                runs.clear(out, NAMES)
+            raise
+        if distributed.is_main():
+            runs.finish(out, results)
+            remove_checkpoints(out)
+        return results
+
+    def _train(self, out: Path) -> "_Work":
+        """Load what training needs, and return the training."""
+        lora, trust = self.lora, self.trust_remote_code
+        if lora.rank and not lora.merge and is_adapter(self.model):
+            raise UserError(
+                f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "
+                "add --lora-merge."
+            )
+        precision = training_precision(self.training.precision, lora.rank > 0)
+        tokenizer = load_tokenizer(self.model, trust)
+        model = load_model(self.model, precision, trust, lora.load_in_4bit)
+        reinforced = load_model(self.reinforced, precision, trust) if self.reinforced else None
+
+        def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, Any]:
+            assert not isinstance(self.method, TaskVector)
+            return train_model(
+                model,
+                tokenizer,
+                self.method,
+                self.data,
+                replace(self.training, precision=precision),
+                out,
+                lora=lora,
+                reinforced=reinforced,
+                resume=resume,
+                report_to=report_to,
+                callbacks=callbacks(tokenizer) if callbacks else (),
+            )
+
+        return work
+
+    def _edit(self, out: Path) -> "_Work":
+        """Find the tensors that are edited, and return the edit."""
+        assert isinstance(self.method, TaskVector) and self.reinforced
+        tokenizer = load_tokenizer(self.model, self.trust_remote_code)
+        edited = EditedModel(self.model, self.reinforced, self.method.alpha)
+
+        def work(*_: Any) -> dict[str, Any]:
+            started = time.monotonic()
+            if distributed.is_main():
+                save_model(edited, tokenizer, out / MODEL_FOLDER)
+            distributed.barrier()
+            return {
+                "tensors": len(edited),
+                "seconds": round(time.monotonic() - started, 2),
+                "peak_memory_mib": peak_memory_mib(),
+            }
+
+        return work
+
+
+_Work: TypeAlias = Callable[[bool, str, Callbacks | None], dict[str, Any]]

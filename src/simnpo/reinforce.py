@@ -1,0 +1,144 @@
+"""Over-fitting a model on its forget set first, for the methods that compare with the result.
+
+RKLD calls that model strengthened, MUSE reinforced. It is a run of its own, `reinforced/` in the
+folder of the run that needs it, or of a sweep whose runs share it.
+"""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simnpo import runs
+from simnpo.config import Reinforcement
+from simnpo.edits.task_vector import TaskVector
+from simnpo.edits.weights import Weights
+from simnpo.errors import UserError
+from simnpo.jobs import Callbacks, Job
+from simnpo.models import resolve
+from simnpo.objectives import Method
+from simnpo.objectives.nll import NLL
+
+FOLDER = "reinforced"
+COMMAND = "reinforce"
+METHOD = Method("Reinforced", None, NLL())
+
+
+class Stage(NamedTuple):
+    """A job and its folder."""
+
+    job: Job
+    out: Path
+
+    def finished(self) -> bool:
+        """Tell whether the job is done in its folder.
+
+        Raises:
+            UserError: another one was begun there.
+        """
+        return (self.out / runs.RUN).is_file() and not self.job.unfinished(self.out)
+
+
+def stages(jobs: list[Stage], reinforcement: Reinforcement, home: Path) -> list[Stage]:
+    """Return what is to be done for `jobs` of one method, one after the other.
+
+    Where the method needs a reinforced model and none is given, over-fitting one in
+    `home/reinforced` comes first, once for all of them.
+
+    Raises:
+        UserError: the model that is given was over-fitted from another model, or on other data; or
+            see `Weights` and `reinforcing`.
+    """
+    job = jobs[0].job
+    if not job.method.needs_reinforced:
+        return jobs
+    if job.reinforced is not None:
+        _check(job, job.reinforced)
+        known = {"reinforced": job.reinforced}
+        return [one._replace(job=_recording(one.job, known)) for one in jobs]
+    if isinstance(job.method, TaskVector):
+        Weights(job.model)  # what cannot be edited is told before any over-fitting
+    folder = home / FOLDER
+    settings = {"reinforcement": asdict(reinforcement)}
+    compared = [
+        one._replace(job=replace(_recording(one.job, settings), reinforced=str(folder)))
+        for one in jobs
+    ]
+    return [Stage(reinforcing(job, reinforcement), folder), *compared]
+
+
+def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:
+    """Return the job that over-fits the model of `job` on its forget set.
+
+    Raises:
+        UserError: `job` edits weights, and this would round them to 4 bits.
+    """
+    lora = job.lora
+    if isinstance(job.method, TaskVector) and lora.rank:
+        if lora.load_in_4bit:
+            raise UserError(
+                f"{job.method.title} edits whole weights, and --load-in-4bit would round them: "
+                "leave it out."
+            )
+        lora = replace(lora, merge=True)
+    return replace(
+        job,
+        command=COMMAND,
+        method=METHOD,
+        data=replace(job.data, forget=(), retain=job.data.forget, refusals=()),
+        training=reinforcement.over(job.training),
+        lora=lora,
+        further={},
+    )
+
+
+def unlearn(
+    job: Job,
+    reinforcement: Reinforcement,
+    out: Path,
+    *,
+    resume: bool = False,
+    callbacks: Callbacks | None = None,
+) -> None:
+    """Apply any method: do `job` in `out`, after what has to come before it.
+
+    Args:
+        job: what to do.
+        reinforcement: how to over-fit the model that the method needs, if it needs one.
+        out: the run's folder.
+        resume: keep what is finished in `out`, and go on with what is not.
+        callbacks: further callbacks of the training that unlearns.
+
+    Raises:
+        UserError: see `stages`, `Job.unfinished` and `Job.carry_out`.
+    """
+    *before, last = stages([Stage(job, out)], reinforcement, out)
+    if resume and last.finished():
+        return
+    for stage in (*before, last):
+        begun = resume and (stage.out / runs.RUN).is_file()
+        if not (begun and stage.finished()):
+            own = callbacks if stage is last else None
+            stage.job.carry_out(stage.out, resume=begun, callbacks=own)
+
+
+def _recording(job: Job, further: dict[str, Any]) -> Job:
+    return replace(job, further={**job.further, **further})
+
+
+def _check(job: Job, reinforced: str) -> None:
+    """Refuse a run that over-fitted something else; of a model that is no run nothing is known."""
+    if not (Path(reinforced) / runs.RUN).is_file():
+        return
+    record = runs.read_run(Path(reinforced))
+    if record["command"] == "finetune":  # by the user's own settings
+        return
+    if record["command"] != COMMAND:
+        raise UserError(
+            f"--reinforced {reinforced} is a run of simnpo {record['command']}, which over-fits "
+            f"nothing; give the {FOLDER}/ folder of an earlier run."
+        )
+    before, now = record["config"].get("model"), job.model
+    if resolve(str(before)) != resolve(now):
+        raise UserError(f"--reinforced {reinforced} was over-fitted from {before}, not from {now}.")
+    if record["data"].get("retain_hash") != runs.fingerprint(job.data.forget):
+        raise UserError(f"--reinforced {reinforced} was over-fitted on another forget set.")
