@@ -25,7 +25,7 @@ def test_plan_for_a_gpu_elsewhere(simnpo: Any, model_folder: Path) -> None:
     base = ["plan", "--model", model_folder, "--memory", 0.01]
     done = simnpo(*base, "--retain-loss", "kl", "--devices", 2)
     assert done.code == 0, done.err
-    assert "precision mixed" in done.out and "frozen copy for KL" in done.out
+    assert "precision mixed" in done.out and "frozen copy to compare with" in done.out
     assert "Memory of each device" in done.out and "--tflops" in done.out
     assert "It does not fit into 10.2 MiB" in done.out
     assert "It would fit with --" in done.out
@@ -47,6 +47,7 @@ def test_plan_for_a_gpu_elsewhere(simnpo: Any, model_folder: Path) -> None:
         (["--max-length", "1"], "--max-length 1: must be at least 2"),
         (["--method", "magic"], "unknown method 'magic'"),
         (["--method", "retrain", "--retain-loss", "none"], "needs a forget or a retain objective"),
+        (["--method", "rmu"], "RMU cannot be planned"),
         (["--load-in-4bit"], "--load-in-4bit without --lora-rank"),
     ],
 )
