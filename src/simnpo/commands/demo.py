@@ -26,7 +26,8 @@ class Demo:
     split: Unset[str] = None
     """What to forget: forget01, forget05 or forget10 [mini-tofu forget10]."""
     methods: tuple[str, ...] = METHODS
-    """Methods to run: ga, grad_diff, weighted_grad_diff, idk, idk_dpo, npo, simnpo."""
+    """Methods to run: ga, grad_diff, weighted_grad_diff, idk, idk_dpo, npo, simnpo; and, not tuned
+    for the benchmark, altpo, wga, satimp, undial, ceu, rmu."""
     evaluate_epochs: int = 0
     """Evaluate every so many epochs while unlearning, for curves in the report; 0 does not."""
     seed: int = 42

@@ -90,7 +90,8 @@ class Plan:
         if isinstance(preset.method.forget, ActivationObjective):
             raise UserError(
                 f"{preset.method.title} cannot be planned: how much it takes depends on its layer, "
-                "of which the estimates know nothing. It takes less than any other method."
+                "of which the estimates know nothing. With the same options it takes less than "
+                "grad_diff, which can be planned."
             )
         training = self.training.over(preset.training)
         training.accumulation(self.devices)
