@@ -55,6 +55,8 @@ def test_bytes_of_full_training() -> None:
     assert parts(plan(devices=2), *fixed) == (4000, 0, 8000, 8000, 0)
     assert parts(plan(retain_loss="kl"), *fixed) == (4000, 0, 4000, 8000, 4000)
     assert parts(plan("rkld"), *fixed) == (4000, 0, 4000, 8000, 8000)
+    assert parts(plan("undial"), *fixed) == (4000, 0, 4000, 8000, 4000)
+    assert parts(plan("ceu"), *fixed) == (4000, 0, 4000, 8000, 0)  # its own reference
 
 
 def test_bytes_of_optimizers() -> None:

@@ -22,10 +22,12 @@ _HOME = {
     "nll_loss": "simnpo.objectives.nll",
     "npo_loss": "simnpo.objectives.npo",
     "npo_weights": "simnpo.objectives.npo",
+    "satimp_loss": "simnpo.objectives.wga",
     "simnpo_loss": "simnpo.objectives.simnpo",
     "simnpo_weights": "simnpo.objectives.simnpo",
     "tofu_metrics": "simnpo.metrics.tofu",
     "weighted_ga_loss": "simnpo.objectives.ga",
+    "wga_loss": "simnpo.objectives.wga",
 }
 __all__ = list(_HOME)
 

@@ -1,12 +1,15 @@
 """The commands as a user runs them, end to end on tiny models and files."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from real_data import data_folder
+from safetensors.torch import load_file
+from small_data import write_rows
 
 from simnpo.scoring.evaluation import read_scores
 
@@ -157,3 +160,62 @@ def test_official_log_without_a_model(simnpo: Any, tmp_path: Path) -> None:
     metrics = json.loads((tmp_path / "out" / "summary.json").read_text())["metrics"]
     assert metrics["model_utility"] == pytest.approx(0.582192, abs=1e-6)
     assert metrics["forget_quality"] == 1
+
+
+def test_altpo_reads_its_alternates_where_it_asks_for_them(
+    simnpo: Any, files: Any, examples: Any, model_folder: Path, tmp_path: Path
+) -> None:
+    rows = [one._asdict() | {"other": f"Nobody knows {one.question}"} for one in examples[:4]]
+    forget = write_rows(tmp_path / "alternates.jsonl", rows)
+    base = ["unlearn", "--model", model_folder, "--forget", forget, "--retain", files.retain]
+    base += ["--method", "altpo", "--epochs", 1, "--out", tmp_path / "run"]
+    done = simnpo(*base)
+    assert done.code == 1 and f"{forget}, line 1: 'alternate' must be text" in done.err
+    done = simnpo(*base, "--alternate-column", "others")
+    assert done.code == 1
+    assert "none is 'others': name that of the alternate answers with --alternate-" in done.err
+    done = simnpo(*base, "--alternate-column", "other", "--beta", 0.5)
+    assert done.code == 0, done.err
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["config"]["forget_loss"] == {"name": "AlternateDPO", "beta": 0.5}
+    (loss, *_) = [
+        json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    ]
+    assert loss["forget_loss"] == pytest.approx(2 / 0.5 * math.log(2), rel=1e-4)  # the start
+
+
+def test_rmu_from_files_with_topics(
+    simnpo: Any, files: Any, examples: Any, model_folder: Path, tmp_path: Path
+) -> None:
+    """Each topic has a place of its own; nothing but the layer is trained."""
+    areas = ["sea", "art", "sea", "art"]
+    rows = [
+        {"text": one.answer, "area": area} for one, area in zip(examples[:4], areas, strict=True)
+    ]
+    forget = write_rows(tmp_path / "topics.jsonl", rows)
+    base = ["unlearn", "--model", model_folder, "--forget", forget, "--retain", files.retain]
+    base += ["--method", "rmu", "--epochs", 2, "--steering-coefficient", 20]
+    done = simnpo(*base, "--out", tmp_path / "deep")
+    assert done.code == 1 and "--layer 7: LlamaForCausalLM has 2 decoder layers, 0 to 1" in done.err
+    assert not (tmp_path / "deep").exists() or not any((tmp_path / "deep").iterdir())
+    base += ["--layer", 0]
+    losses = []
+    for name, options in (("apart", ["--topic-column", "area"]), ("one", [])):
+        out = tmp_path / name
+        done = simnpo(*base, *options, "--out", out)
+        assert done.code == 0, done.err
+        rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+        losses.append(rows[0]["forget_loss"])
+        before, after = (
+            load_file(folder / "model.safetensors") for folder in (model_folder, out / "model")
+        )
+        changed = {key for key in after if not before[key].equal(after[key])}
+        assert changed and all(key.startswith("model.layers.0.") for key in changed)
+    assert losses[0] != losses[1]
+    record = json.loads((tmp_path / "apart" / "run.json").read_text())["config"]
+    rmu = {"name": "RMU", "layer": 0, "steering_coefficient": 20.0}
+    assert record["forget_loss"] == rmu and record["retain_weight"] == 1200
+    assert record["retain_loss"] == {"name": "KeepActivations", "layer": 0}
+    assert "no column 'subject'" in simnpo(*base, "--topic-column", "subject", "--out", "x").err
+    refused = simnpo(*base, "--lora-rank", 2, "--out", tmp_path / "lora")
+    assert refused.code == 1 and "leave out --lora-rank" in refused.err

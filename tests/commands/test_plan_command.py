@@ -47,6 +47,7 @@ def test_plan_for_a_gpu_elsewhere(simnpo: Any, model_folder: Path) -> None:
         (["--max-length", "1"], "--max-length 1: must be at least 2"),
         (["--method", "magic"], "unknown method 'magic'"),
         (["--method", "retrain", "--retain-loss", "none"], "needs a forget or a retain objective"),
+        (["--method", "rmu"], "RMU cannot be planned"),
         (["--load-in-4bit"], "--load-in-4bit without --lora-rank"),
     ],
 )

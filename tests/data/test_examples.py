@@ -29,6 +29,18 @@ def test_text_and_named_columns(tmp_path: Path) -> None:
     assert load_examples(source, question_column="q", answer_column="a") == (Example("x", "y"),)
 
 
+def test_topics_and_alternates_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
+    source = written(tmp_path, {"question": "q", "answer": "a", "area": "sea", "alternate": "b"})
+    assert load_examples(source) == (Example("q", "a"),)
+    wanted = load_examples(source, topic_column="area", alternate_column="alternate")
+    assert wanted == (Example("q", "a", "sea", "b"),)
+    with pytest.raises(UserError, match=r"line 1: .*none is 'other'.*--alternate-column"):
+        load_examples(source, alternate_column="other")
+    source = written(tmp_path, {"text": "t", "area": "sea"}, {"text": "u", "area": ""})
+    with pytest.raises(UserError, match="line 2: 'area' is empty"):
+        load_examples(source, topic_column="area")
+
+
 @pytest.mark.parametrize(
     ("records", "message"),
     [

@@ -70,6 +70,19 @@ def test_resume_ends_with_the_same_bits(
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
 
 
+def test_rmu_resumes_beside_the_original_and_not_beside_its_checkpoint(
+    tmp_path: Path, make_llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    method = build_method("rmu", layer=1)
+    run(tmp_path / "whole", make_llama(), tokenizer, examples, method=method)
+    with pytest.raises(RuntimeError, match="killed"):
+        killed = {"method": method, "callbacks": [StopAfter(3)]}
+        run(tmp_path / "cut", make_llama(), tokenizer, examples, **killed)
+    run(tmp_path / "cut", make_llama(), tokenizer, examples, method=method, resume=True)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
 def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
     for step, state in ((2, "{}"), (10, '{"half'), (12, None)):
         folder = tmp_path / f"checkpoint-{step}"

@@ -7,7 +7,7 @@ import pytest
 import tiny_models
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid
-from transformers import TrainingArguments
+from transformers import Trainer, TrainingArguments
 
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged, UserError
@@ -379,21 +379,16 @@ def test_rmu_step_equals_plain_torch_and_touches_its_layers_alone(
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated")
 def test_rmu_holds_the_retain_set_where_the_original_had_it(
     tmp_path: Any, make_llama: Any, tokenizer: Any, examples: Any
 ) -> None:
     logs = []
     for checkpointing in (False, True):
-        trainer = make_trainer(
-            tmp_path,
-            make_llama(),
-            tokenizer,
-            examples,
-            "rmu",
-            max_steps=3,
-            gradient_checkpointing=checkpointing,
-            gradient_checkpointing_kwargs={"use_reentrant": False},
-        )
+        model = make_llama()
+        if checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        trainer = make_trainer(tmp_path, model, tokenizer, examples, "rmu", max_steps=3)
         trainer.train()
         logs.append(trainer.state.log_history[:3])
     plain, checkpointed = logs
@@ -418,15 +413,24 @@ def test_rmu_on_other_architectures(
 
 
 def test_rmu_refuses_what_it_cannot_train(
-    tmp_path: Any, llama: Any, tokenizer: Any, examples: Any
+    tmp_path: Any, llama: Any, tokenizer: Any, examples: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from simnpo.config import LoraConfig
     from simnpo.training.run import add_adapters
 
     with pytest.raises(UserError, match="--layer 5: LlamaForCausalLM has 2 decoder layers, 0 to 1"):
         make_trainer(tmp_path, llama, tokenizer, examples, "rmu", layer=5)
+    prepare = Trainer.create_accelerator_and_postprocess
+
+    def parted(self: Any) -> None:
+        prepare(self)
+        self.is_fsdp_enabled = True
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="FSDP and DeepSpeed part"):
+        patch.setattr(Trainer, "create_accelerator_and_postprocess", parted)
+        make_trainer(tmp_path, llama, tokenizer, examples, "rmu")
     adapted = add_adapters(llama, LoraConfig(rank=2))
-    with pytest.raises(UserError, match=r"layers 0 to 1 themselves.* leave out --lora-rank"):
+    with pytest.raises(UserError, match=r"layers 0 to 1 themselves.*: leave out --lora-rank"):
         make_trainer(tmp_path, adapted, tokenizer, examples, "rmu")
 
 
@@ -441,9 +445,17 @@ def test_undial_and_kl_share_one_copy_of_the_original(
             super().__init__(model)
 
     monkeypatch.setattr("simnpo.training.forwards.FrozenReference", Counted)
+    expected = []
+    with torch.no_grad():
+        for one in Encoder(tokenizer).encode_all(examples[:4]):
+            logits = llama(input_ids=torch.tensor([one.ids])).logits[0, one.start - 1 : -1]
+            targets = torch.tensor(one.ids[one.start :])[:, None]
+            lowered = logits.scatter_add(1, targets, torch.full(targets.shape, -2.0))
+            expected.append(cross_entropy(logits, lowered.softmax(-1)).item())
     trainer = make_trainer(
-        tmp_path, llama, tokenizer, examples, "undial", retain_loss="kl", max_steps=3
+        tmp_path, llama, tokenizer, examples, "undial", beta=2.0, retain_loss="kl"
     )
-    trainer.train()
-    losses = [row["forget_loss"] for row in trainer.state.log_history[:3]]
-    assert len(made) == 1 and losses[2] < losses[0]
+    log = first_loss(trainer)
+    assert log["forget_loss"] == pytest.approx(sum(expected) / 4, rel=1e-5)
+    assert log["retain_loss"] == pytest.approx(0, abs=1e-5)
+    assert len(made) == 1

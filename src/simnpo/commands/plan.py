@@ -95,8 +95,9 @@ class Plan:
         method, training = adjust(preset.method, **given), preset.training
         if isinstance(method, Method) and isinstance(method.forget, ActivationObjective):
             raise UserError(
-                f"{method.title} cannot be planned: how much it takes depends on its layer, of "
-                "which the estimates know nothing. It takes less than any other method."
+                f"{method.title} cannot be planned: how much it takes depends on its layer, "
+                "of which the estimates know nothing. With the same options it takes less than "
+                "grad_diff, which can be planned."
             )
         if not isinstance(method, Method):  # over-fitting is all the training it has
             method, training = METHOD, preset.reinforcement.over(training)
