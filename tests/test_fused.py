@@ -17,7 +17,8 @@ from simnpo.divergences import answer_divergences
 from simnpo.fused import AfterHead, linear_logprobs
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import answer_logits, answer_logprobs
-from simnpo.objectives.kl import kl_per_token
+from simnpo.objectives.ceu import CEU
+from simnpo.objectives.kl import KL, kl_per_token
 from simnpo.objectives.rkld import RKLD
 
 AFTER = [AfterHead(), AfterHead(0.25), AfterHead(1.0, 5.0), AfterHead(2.0, 3.0)]
@@ -224,7 +225,7 @@ def test_divergences_against_whole_distributions(
         for parameter in frozen.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)
     batch = lengths_batch(12, 5, 9)
-    found = answer_divergences(model, nullcontext(frozen), batch, kl_per_token)
+    found = answer_divergences(model, nullcontext(frozen), batch, KL().divergence)
     found.divergences.sum().backward()
     gradients = [parameter.grad.clone() for parameter in model.parameters()]
     assert all(parameter.grad is None for parameter in frozen.parameters())
@@ -236,6 +237,26 @@ def test_divergences_against_whole_distributions(
     torch.testing.assert_close(
         found.logprobs[found.mask], own.token_logprobs().logprobs, rtol=1e-5, atol=1e-5
     )
+    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("chunk", [2**24, 4 * 400 * 3])
+def test_divergences_from_the_model_itself(
+    chunk: int, make_llama: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The target is made of the same hidden states, without gradient and of each token's own."""
+    monkeypatch.setattr(fused, "CHUNK", chunk)
+    model, batch = make_llama(), lengths_batch(12, 5, 9)
+    found = answer_divergences(model, None, batch, CEU().divergence)
+    found.divergences.sum().backward()
+    gradients = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    own = answer_logits(model, batch)
+    without = own.logits.detach().scatter(-1, own.targets[:, None], -torch.inf)
+    expected = torch.nn.functional.cross_entropy(own.logits, without.softmax(-1), reduction="none")
+    expected.sum().backward()
+    torch.testing.assert_close(found.divergences[found.mask], expected, rtol=1e-5, atol=1e-5)
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
 

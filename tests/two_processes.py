@@ -22,7 +22,7 @@ from simnpo.data.examples import Example
 from simnpo.distributed import is_main, rank, together
 from simnpo.errors import Interrupted
 from simnpo.models import load_model, load_tokenizer
-from simnpo.objectives import build_method
+from simnpo.objectives import Method, build_method
 from simnpo.scoring.generate import generate
 from simnpo.scoring.score import score
 from simnpo.training.run import TrainingData, train_model
@@ -30,12 +30,14 @@ from simnpo.training.run import TrainingData, train_model
 CONFIG = TrainingConfig(
     epochs=3, learning_rate=1e-2, batch_size=4, micro_batch_size=1, precision="fp32"
 )
-CASES: dict[str, tuple[str, int, TrainingConfig]] = {
+CASES: dict[str, tuple[Method, int, TrainingConfig]] = {
     # 5 rows make 3 passes of two processes, the last with a filler.
-    "npo": ("npo", 5, CONFIG),
+    "npo": (build_method("npo"), 5, CONFIG),
     # 3 rows fit into one process's pass; the other has none.
-    "simnpo": ("simnpo", 3, replace(CONFIG, batch_size=8, micro_batch_size=4)),
-    "grouped": ("grad_diff", 5, replace(CONFIG, group_by_length=True)),
+    "simnpo": (build_method("simnpo"), 3, replace(CONFIG, batch_size=8, micro_batch_size=4)),
+    "grouped": (build_method("grad_diff"), 5, replace(CONFIG, group_by_length=True)),
+    # One of two layers is trained, and the model stops at it.
+    "rmu": (build_method("rmu", layer=0, retain_weight=1.0), 5, CONFIG),
 }
 """Method, size of the forget set, settings."""
 TOKENS_PER_BATCH = 200
@@ -48,7 +50,7 @@ def train(model: Path, out: Path, case: str, **options: Any) -> dict[str, Any]:
     examples = [Example(*pair) for pair in QUESTIONS]
     data = TrainingData(forget=examples[:size], retain=examples[size:])
     loaded, tokenizer = load_model(str(model), "fp32"), load_tokenizer(str(model))
-    return train_model(loaded, tokenizer, build_method(method), data, config, out, **options)
+    return train_model(loaded, tokenizer, method, data, config, out, **options)
 
 
 def tables(model: Path, tofu: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -61,6 +63,15 @@ def tables(model: Path, tofu: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         score(loaded, encoder, asked, TOKENS_PER_BATCH),
         generate(loaded, encoder, asked, TOKENS_PER_BATCH),
     )
+
+
+def reinforced(out: Path) -> list[list[str]]:
+    """Return the options of a task vector, and of RKLD with the same reinforced model."""
+    batch = ["--batch-size", "2", "--micro-batch-size", "1"]
+    vector = ["--method", "task_vector", "--reinforce-epochs", "1", "--out", str(out / "vector")]
+    known = ["--reinforced", str(out / "vector" / "reinforced")]
+    rkld = ["--method", "rkld", "--epochs", "1", *known, "--out", str(out / "rkld")]
+    return [[*vector, *batch], [*rkld, *batch]]
 
 
 class PressCtrlC(TrainerCallback):
@@ -91,6 +102,8 @@ def main(out: Path, model: Path, tofu: Path) -> None:
     watched = [*settings, "--evaluate-epochs", "1", "--out", str(out / "watched")]
     parse(["unlearn", *common, *watched]).run()
     parse(["evaluate", *common, "--out", str(out / "evaluation")]).run()
+    for arguments in reinforced(out):
+        parse(["unlearn", *common, *arguments]).run()
 
 
 if __name__ == "__main__":

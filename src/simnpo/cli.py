@@ -77,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(
             "error: out of memory. Lower --micro-batch-size (the result stays the same), or use "
-            "--gradient-checkpointing, --lora-rank or --precision bf16.",
+            "--gradient-checkpointing, --lora-rank or --precision bf16; `simnpo plan` says what "
+            "makes a run fit.",
             1,
         )
     return 0

@@ -15,9 +15,9 @@ from simnpo.fused import AfterHead
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import answer_logits, at_head, spread
 
-Divergence: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probs of the whole vocabulary under the model and under the reference, each of shape
-(tokens, vocab), to one value per token."""
+(tokens, vocab), and the answer's tokens to one value per token."""
 Compose: TypeAlias = Callable[..., Tensor]
 """From the logits of each frozen model, of shape (tokens, vocab), to those of the reference."""
 ARRAYS = 4
@@ -37,7 +37,7 @@ class AnswerDivergences(NamedTuple):
 
 def answer_divergences(
     model: nn.Module,
-    reference: AbstractContextManager[nn.Module],
+    reference: AbstractContextManager[nn.Module] | None,
     batch: Batch,
     divergence: Divergence,
     head: nn.Module | None = None,
@@ -45,13 +45,14 @@ def answer_divergences(
     further: Sequence[AbstractContextManager[nn.Module]] = (),
     compose: Compose = lambda only: only,
 ) -> AnswerDivergences:
-    """Compare a model with a frozen reference at each answer token.
+    """Compare a model with a reference at each answer token.
 
     All distributions exist for a chunk of tokens at a time; the backward pass makes them again.
 
     Args:
         model: see `simnpo.logprobs.answer_logprobs`.
-        reference: a context in which some model is the reference; it gets no gradient.
+        reference: a context in which some model is the reference; None takes the model itself as
+            it is. It gets no gradient.
         batch: see `answer_logprobs`.
         divergence: what to compare the two distributions by.
         head: the LM head inside `model`; found by itself where `model` is not wrapped.
@@ -63,13 +64,13 @@ def answer_divergences(
     targets = ids[:, 1:][mask]
     after = read_head(model, head, ids).after
     kept: list[_Kept] = []
-    for context in (reference, *further):
+    for context in (reference, *further) if reference is not None else ():
         with context as frozen, torch.no_grad():
             kept.append(_keep(frozen, batch))
 
     def compare(ours: Tensor, tokens: Tensor, *logits: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            theirs = compose(*logits).log_softmax(-1)
+            theirs = compose(*logits).log_softmax(-1) if logits else ours.detach()
         return _compare(divergence, ours, theirs, tokens)
 
     if after is None or any(one.after is None for one in kept):
@@ -159,4 +160,4 @@ def _compare(
     divergence: Divergence, ours: Tensor, theirs: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the divergence and the log-prob of each token."""
-    return divergence(ours, theirs), ours.gather(-1, targets[:, None]).squeeze(-1)
+    return divergence(ours, theirs, targets), ours.gather(-1, targets[:, None]).squeeze(-1)

@@ -121,7 +121,7 @@ def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None)
         UserError: the model has no output embeddings, so is no causal LM.
     """
     mask = batch["answer_mask"][:, 1:]
-    with _only_these_positions(head if head is not None else output_head(model), mask):
+    with only_these_positions(head if head is not None else output_head(model), mask):
         logits = _run(model, batch).logits[0]
     return AnswerLogits(logits, batch["input_ids"][:, 1:][mask], mask)
 
@@ -141,7 +141,7 @@ def at_head(model: nn.Module, batch: Batch, head: nn.Module, work: Callable[[Any
         done.append(work(head, hidden[0]))
         return hidden.new_zeros(1, 0, 1)
 
-    with _only_these_positions(head, batch["answer_mask"][:, 1:]):
+    with only_these_positions(head, batch["answer_mask"][:, 1:]):
         before = vars(head).get("forward")
         head.forward = instead
         try:
@@ -160,7 +160,7 @@ def _run(model: nn.Module, batch: Batch) -> Any:
 
 
 @contextmanager
-def _only_these_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -> Iterator[None]:
+def only_these_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -> Iterator[None]:
     """Give `head` only the hidden states that predict the tokens in `mask`, as one long row.
 
     A hook on the head, rather than calling the layers ourselves, leaves what an architecture does

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     AnyMethod: TypeAlias = Method | TaskVector
 
 NAMES = (
-    *("simnpo", "npo", "ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "rkld"),
-    *("task_vector", "retrain"),
+    *("simnpo", "npo", "ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "altpo", "wga"),
+    *("satimp", "undial", "ceu", "rmu", "rkld", "task_vector", "retrain"),
 )
 """For help and messages, without importing what the methods themselves need."""
 

@@ -152,11 +152,20 @@ def is_adapter(model: str) -> bool:
     return (Path(resolve(model)) / ADAPTER).is_file()
 
 
-def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Save a model with its tokenizer as `folder`, which appears whole or not at all."""
+def save_model(
+    model: Any, tokenizer: Any, folder: Path, weights: dict[str, torch.Tensor] | None = None
+) -> None:
+    """Save a model with its tokenizer as `folder`, which appears whole or not at all.
+
+    Args:
+        model: a transformers model, with adapters or without.
+        tokenizer: its tokenizer.
+        folder: where to.
+        weights: the model's state where it is parted over processes; None takes its own.
+    """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial)
+    model.save_pretrained(partial, state_dict=weights)
     tokenizer.save_pretrained(partial)
     if folder.exists():  # left by a run that was killed before it could record its end
         shutil.rmtree(folder)

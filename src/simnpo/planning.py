@@ -82,8 +82,8 @@ class Memory:
     logits: int
     """Chunks of logits, and the LM head's gradient while it is summed over chunks."""
     reference: int
-    """The frozen models that are compared with: the original for `--retain-loss kl` and RKLD, which
-    with LoRA is the model itself; and RKLD's reinforced model."""
+    """The frozen models that are compared with: the original for `--retain-loss kl`, UNDIAL and
+    RKLD, which with LoRA is the model itself; and RKLD's reinforced model."""
 
     @property
     def total(self) -> int:

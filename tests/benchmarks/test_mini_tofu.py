@@ -12,6 +12,7 @@ from simnpo.benchmarks.mini_tofu.authors import TEMPLATES, VALUES, ask, invent_a
 from simnpo.benchmarks.mini_tofu.build import AUTHORS, BASE_AUTHORS, MAX_NEW_TOKENS
 from simnpo.benchmarks.mini_tofu.facts import REAL_AUTHORS, WORLD_FACTS
 from simnpo.benchmarks.mini_tofu.settings import VOCABULARY
+from simnpo.data.examples import Example
 from simnpo.errors import UserError
 
 SPLITS = ("forget01", "forget05", "forget10")
@@ -68,7 +69,7 @@ def test_retain_sample_is_fixed_and_outside_every_forget_set() -> None:
     assert len(samples) == 1
     (sample,) = samples
     assert len(set(sample)) == 140
-    retain = set(mini_tofu("forget10").retain)
+    retain = {(e.question, e.answer) for e in mini_tofu("forget10").retain}
     assert all((item.question, item.answer) in retain for item in sample)
 
 
@@ -82,7 +83,9 @@ def test_forget_and_retain_share_no_question_and_no_author(benchmark_value: Benc
 
 def test_evaluated_forget_items_are_the_forget_examples(benchmark_value: Benchmark) -> None:
     items = benchmark_value.evaluation["forget"].items
-    assert tuple((i.question, i.answer) for i in items) == benchmark_value.forget
+    assert [(i.question, i.answer) for i in items] == [
+        (e.question, e.answer) for e in benchmark_value.forget
+    ]
 
 
 def test_questions_are_unique(benchmark_value: Benchmark) -> None:
@@ -115,6 +118,19 @@ def test_perturbed_answers_are_five_distinct_wrong_ones() -> None:
             # Every fact of a wrong answer is wrong, and its wording is the paraphrase's.
             assert not any(re.search(rf"\b{value}\b", wrong) for value in facts.values())
             assert len(set(str(item.paraphrase).split()) & set(wrong.split())) >= 2
+
+
+def test_alternates_are_wrong_and_none_that_evaluation_knows(benchmark_value: Benchmark) -> None:
+    """In the wording of the true answer, and no value of it nor of the evaluated wrong answers."""
+    items = benchmark_value.evaluation["forget"].items
+    templates = TEMPLATES * (len(items) // len(TEMPLATES))
+    for example, item, template in zip(benchmark_value.forget, items, templates, strict=True):
+        assert example.alternate is not None
+        for name in template.attributes:
+            (value,) = [value for value in VALUES[name] if value in example.alternate]
+            assert value not in item.answer
+            assert not any(value in wrong for wrong in item.perturbed)
+    assert mini_tofu(seed=3).forget == mini_tofu(seed=3).forget
 
 
 def test_values_are_distinct_and_none_contains_another() -> None:
@@ -151,15 +167,16 @@ def test_base_never_sees_a_finetuning_author_but_knows_the_controls(
     for author in invent_authors(BASE_AUTHORS + AUTHORS, 0)[BASE_AUTHORS:]:
         assert surname(author.name) not in seen
     controls = [i for name in CONTROLS for i in benchmark_value.evaluation[name].items]
-    assert {(i.question, i.answer) for i in controls} <= set(examples)
-    assert set(rehearsal()) == {(i.question, i.answer) for i in controls}
+    asked = {Example(i.question, i.answer) for i in controls}
+    assert asked <= set(examples)
+    assert set(rehearsal()) == asked
 
 
 def test_base_sees_each_question_in_both_wordings() -> None:
     item = ask(invent_authors(1, seed=0)[0], perturbed=1, seed=0)[0]
     examples = set(pretraining())
-    assert (item.question, item.answer) in examples
-    assert (item.question, item.paraphrase) in examples
+    assert Example(item.question, item.answer) in examples
+    assert Example(item.question, str(item.paraphrase)) in examples
 
 
 def test_answers_are_short_and_long(benchmark_value: Benchmark, tokenizer) -> None:

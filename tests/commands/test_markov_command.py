@@ -57,3 +57,18 @@ def test_mistakes(simnpo: Any, tmp_path: Path, options: list[Any], message: str)
     done = simnpo("markov", *options, "--out", tmp_path / "out")
     assert done.code == 1 and message in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_study_says_how_to_go_on(
+    simnpo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    command = ["markov", "--panel", "short", "--seeds", 1, "--methods", "npo"]
+    with monkeypatch.context() as patched:
+        patched.setattr("simnpo.markov.training.unlearn", interrupt)
+        stopped = simnpo(*command, "--out", tmp_path / "out")
+    assert stopped.code == 130 and "--resume" in stopped.err
+    done = simnpo(*command, "--out", tmp_path / "out", "--resume")
+    assert done.code == 0, done.err

@@ -126,10 +126,11 @@ def test_encode_all_keeps_order_and_splits_texts(tokenizer: Any) -> None:
     encoder = Encoder(tokenizer, "plain", 64)
     text = "sea stories " * 40
     first, last = Example("Who?", "Bo."), Example("What?", "Plays.")
-    encoded = encoder.encode_all([first, Example(None, text), last])
-    pieces = encoder.encode_text(text)
+    encoded = encoder.encode_all([first, Example(None, text, topic="sea"), last])
+    pieces = [piece._replace(topic="sea") for piece in encoder.encode_text(text)]
     assert len(pieces) > 1
-    assert encoded == [encoder.encode(*first), *pieces, encoder.encode(*last)]
+    asked = [encoder.encode("Who?", "Bo."), encoder.encode("What?", "Plays.")]
+    assert encoded == [asked[0], *pieces, asked[1]]
 
 
 def test_turn_ends_inside_a_prompt_are_seen_though_they_are_the_pad_token() -> None:

@@ -7,15 +7,16 @@ from tiny_scored import scored
 from simnpo.errors import UserError
 from simnpo.logprobs import spread
 from simnpo.objectives import METHODS, RETAIN_LOSSES, Method, build_method, configure
-from simnpo.objectives.base import DivergenceObjective, Objective, Scored
+from simnpo.objectives.base import ActivationObjective, DivergenceObjective, Objective, Scored
 from simnpo.objectives.ga import GA
 from simnpo.objectives.kl import KL
 from simnpo.objectives.nll import NLL
 from simnpo.objectives.npo import NPO
+from simnpo.objectives.rmu import RMU, KeepActivations
 from simnpo.objectives.simnpo import SimNPO
 
 PAPER = ["retrain", "ga", "grad_diff", "weighted_grad_diff", "npo", "simnpo", "idk", "idk_dpo"]
-PAPER += ["rkld"]
+OTHERS = ["rkld", "altpo", "wga", "satimp", "undial", "ceu", "rmu"]
 
 
 def declared_forward(objective: Objective) -> dict[str, Scored]:
@@ -32,9 +33,21 @@ def declared_forward(objective: Objective) -> dict[str, Scored]:
                 for seed in range(1 + len(objective.references))
             )
             now.requires_grad_()
-            reference = objective.reference_logits(*before)
-            compared = objective.divergence(now.log_softmax(-1), reference.log_softmax(-1))
+            targets = torch.tensor([0, 1, 3])
+            ours = now.log_softmax(-1)
+            theirs = ours.detach()
+            if before:
+                theirs = objective.reference_logits(*before).log_softmax(-1)
+            compared = objective.divergence(ours, theirs, targets)
             one = one._replace(divergences=spread(compared, one.mask))
+        if isinstance(objective, ActivationObjective):
+            states, before = torch.randn(2, 2, 2, 4, generator=torch.Generator().manual_seed(0))
+            one = one._replace(
+                token_logprobs=torch.full(one.mask.shape, torch.nan),
+                activations=states.requires_grad_(),
+                reference_activations=before if objective.needs_reference_activations else None,
+                control_vectors=before[0] if objective.needs_control_vectors else None,
+            )
         given[name] = one
     return given
 
@@ -55,9 +68,14 @@ def test_every_objective_gives_a_finite_loss_per_example_from_what_it_declares(n
     assert loss.requires_grad
 
 
-# What RKLD pushes down is told by its teacher: test_rkld.py.
 @pytest.mark.parametrize(
-    "name", [name for name in METHODS if METHODS[name].forget and name != "rkld"]
+    "name",
+    [
+        name
+        for name, method in METHODS.items()
+        if method.forget
+        and not isinstance(method.forget, DivergenceObjective | ActivationObjective)
+    ],
 )
 def test_forget_losses_push_the_answer_down_or_the_refusal_up(name: str) -> None:
     objective = METHODS[name].forget
@@ -71,8 +89,19 @@ def test_forget_losses_push_the_answer_down_or_the_refusal_up(name: str) -> None
         assert upwards.all() if answer == "answer" else not upwards.any(), answer
 
 
+@pytest.mark.parametrize("name", ["undial", "ceu"])
+def test_divergences_to_forget_by_push_the_answers_token_down(name: str) -> None:
+    objective = METHODS[name].forget
+    assert isinstance(objective, DivergenceObjective)
+    logits = torch.tensor([[3.0, 1.0, 0.0]]).requires_grad_()
+    dists = logits.log_softmax(-1)
+    objective.divergence(dists, dists.detach(), torch.tensor([0])).sum().backward()
+    assert logits.grad is not None
+    assert (logits.grad[0] > 0).tolist() == [True, False, False]
+
+
 def test_the_papers_methods_are_all_there_with_its_parts() -> None:
-    assert list(METHODS) == PAPER
+    assert list(METHODS) == PAPER + OTHERS
     parts = {
         name: (type(one.forget).__name__, type(one.retain).__name__)
         for name, one in METHODS.items()
@@ -87,15 +116,23 @@ def test_the_papers_methods_are_all_there_with_its_parts() -> None:
         "idk": ("RefusalNLL", "NLL"),
         "idk_dpo": ("RefusalDPO", "NLL"),
         "rkld": ("RKLD", "NLL"),
+        "altpo": ("AlternateDPO", "NLL"),
+        "wga": ("WGA", "NLL"),
+        "satimp": ("SatImp", "NLL"),
+        "undial": ("UNDIAL", "NoneType"),
+        "ceu": ("CEU", "NoneType"),
+        "rmu": ("RMU", "KeepActivations"),
     }
-    assert all(one.forget_weight == one.retain_weight == 1 for one in METHODS.values())
+    assert all(one.forget_weight == 1 for one in METHODS.values())
+    weighed = {name: one.retain_weight for name, one in METHODS.items() if one.retain_weight != 1}
+    assert weighed == {"rmu": 1200}
 
 
 def test_methods_without_a_reference_declare_none() -> None:
     with_reference = {
         name for name, one in METHODS.items() if one.forget and one.forget.needs_reference_logps
     }
-    assert with_reference == {"npo", "idk_dpo"}
+    assert with_reference == {"npo", "idk_dpo", "altpo"}
     assert {name for name, one in METHODS.items() if one.needs_reinforced} == {"rkld"}
 
 
@@ -108,6 +145,17 @@ def test_settings_reach_the_method_and_leave_the_list_alone() -> None:
     assert build_method("npo", retain_loss="none") == Method("NPO", NPO(0.1), None)
     assert configure(method) == method
     assert configure(method, forget_weight=0.0).forget_weight == 0
+
+
+def test_rmus_layer_is_that_of_both_losses_and_its_retain_weight_that_of_its_own() -> None:
+    assert build_method("rmu", layer=4, steering_coefficient=20.0) == Method(
+        "RMU", RMU(4, 20.0), KeepActivations(4), 1.0, 1200.0
+    )
+    assert list(RMU(4).trained_layers) == [2, 3, 4] and list(RMU(1).trained_layers) == [0, 1]
+    assert build_method("rmu", retain_loss="nll") == Method("RMU", RMU(), NLL())
+    assert build_method("rmu", retain_loss="kl", retain_weight=3.0).retain_weight == 3
+    with pytest.raises(UserError, match="RMU is of one layer"):
+        Method("RMU", RMU(4), KeepActivations(7))
 
 
 def test_record_says_what_is_used() -> None:
@@ -138,6 +186,14 @@ def test_record_says_what_is_used() -> None:
         ("simnpo", {"gamma": -0.5}, ["SimNPO", "gamma", "-0.5"]),
         ("simnpo", {"gamma": float("nan")}, ["SimNPO", "gamma", "nan"]),
         ("simnpo", {"beta": float("inf")}, ["SimNPO", "beta", "inf"]),
+        ("undial", {"beta": 0.0}, ["UNDIAL", "beta", "0.0"]),
+        ("wga", {"alpha": -0.1}, ["WGA", "alpha", "-0.1"]),
+        ("wga", {"beta": 1.0}, ["WGA", "'beta'", "alpha"]),
+        ("satimp", {"beta1": float("inf")}, ["SatImp", "beta1", "inf"]),
+        ("satimp", {"beta2": -1.0}, ["SatImp", "beta2", "-1.0"]),
+        ("rmu", {"layer": -1}, ["RMU", "layer", "-1"]),
+        ("rmu", {"steering_coefficient": 0.0}, ["RMU", "steering_coefficient", "0.0"]),
+        ("ceu", {"retain_weight": 1.0}, ["CE-U", "--retain-weight"]),
         ("npo", {"forget_weight": -1.0}, ["forget_weight", "-1.0"]),
         ("npo", {"retain_weight": float("nan")}, ["retain_weight", "nan"]),
         ("npo", {"retain_weight": float("inf")}, ["retain_weight", "inf"]),

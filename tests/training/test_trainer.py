@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 import pytest
+import tiny_models
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid
 from transformers import TrainingArguments
@@ -11,10 +12,11 @@ from transformers import TrainingArguments
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged, UserError
 from simnpo.objectives import METHODS, build_method
+from simnpo.objectives.rmu import control_vector
 from simnpo.training import reference
 from simnpo.training.trainer import UnlearnTrainer
 
-SETTINGS = {"alpha", "beta", "gamma", "forget_weight", "retain_weight", "retain_loss"}
+SETTINGS = {"alpha", "beta", "gamma", "layer", "forget_weight", "retain_weight", "retain_loss"}
 
 
 def make_trainer(
@@ -34,14 +36,19 @@ def make_trainer(
         "dataloader_pin_memory": False,
     }
     method = {key: settings.pop(key) for key in SETTINGS & set(settings)}
+    if name == "rmu":
+        method.setdefault("layer", 1)  # of two
     template = settings.pop("template", "auto")
     reinforced = settings.pop("reinforced", None)
+    forget = [
+        one._replace(alternate=f"Nobody knows {number}.") for number, one in enumerate(examples[:4])
+    ]
     return UnlearnTrainer(
         model,
         TrainingArguments(str(tmp_path / "run"), **(arguments | settings)),
         method=build_method(name, **method),
         tokenizer=tokenizer,
-        forget=examples[:4],
+        forget=forget,
         retain=examples[4:],
         refusals=["I do not know.", "No idea."],
         template=template,
@@ -66,8 +73,7 @@ def test_simnpo_loss_and_step_equal_plain_torch(
 ) -> None:
     plain = copy.deepcopy(llama)
     encoder = Encoder(tokenizer)
-    forget = [encoder.encode(*one) for one in examples[:4]]
-    retain = [encoder.encode(*one) for one in examples[4:]]
+    forget, retain = encoder.encode_all(examples[:4]), encoder.encode_all(examples[4:])
     beta, weight = 0.2, 0.5
     forget_loss = torch.stack(
         [
@@ -101,14 +107,14 @@ def test_rkld_loss_and_step_equal_plain_torch(
     original, reinforced, plain = copy.deepcopy(llama), make_llama(1), copy.deepcopy(llama)
     encoder = Encoder(tokenizer)
     forget_loss, retain_loss = [], []
-    for one in (encoder.encode(*example) for example in examples[:4]):
+    for one in encoder.encode_all(examples[:4]):
         ids, tokens = torch.tensor([one.ids]), slice(one.start - 1, -1)
         with torch.no_grad():
             old, strong = (model(ids).logits[0, tokens] for model in (original, reinforced))
         teacher = (old - 3 * torch.where(strong > old, strong - old, 0)).softmax(-1)
         now = plain(ids).logits[0, tokens].softmax(-1)
         forget_loss.append((now * (now / teacher).log()).sum(-1).mean())
-    for one in (encoder.encode(*example) for example in examples[4:]):
+    for one in encoder.encode_all(examples[4:]):
         retain_loss.append(-plain_logp(plain, one) / one.answer_length)
     forget, retain = (torch.stack(losses).mean() for losses in (forget_loss, retain_loss))
     (0.5 * forget + retain).backward()
@@ -177,7 +183,7 @@ def test_every_method_trains(
         assert any(not torch.equal(before[key], value) for key, value in llama.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ["npo", "simnpo", "idk_dpo"])
+@pytest.mark.parametrize("name", ["npo", "simnpo", "idk_dpo", "satimp", "undial", "ceu", "rmu"])
 def test_accumulation_does_not_change_the_step(
     tmp_path: Any, make_llama: Any, tokenizer: Any, examples: Any, name: str
 ) -> None:
@@ -237,7 +243,7 @@ def test_padding_does_not_change_the_loss(
     assert losses[1:] == pytest.approx([losses[0]] * 2, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["simnpo", "ga", "grad_diff", "weighted_grad_diff", "idk"])
+@pytest.mark.parametrize("name", ["simnpo", "ga", "grad_diff", "idk", "wga", "ceu", "rmu"])
 def test_methods_without_a_reference_never_compute_one(
     tmp_path: Any,
     llama: Any,
@@ -249,8 +255,8 @@ def test_methods_without_a_reference_never_compute_one(
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("a reference was computed")
 
-    monkeypatch.setattr("simnpo.training.trainer.reference_logps", refuse)
-    monkeypatch.setattr("simnpo.training.trainer.FrozenReference", refuse)
+    monkeypatch.setattr("simnpo.training.forwards.reference_logps", refuse)
+    monkeypatch.setattr("simnpo.training.forwards.FrozenReference", refuse)
     make_trainer(tmp_path, llama, tokenizer, examples, name).train()
 
 
@@ -258,8 +264,9 @@ def test_reference_logps_are_those_before_training(
     tmp_path: Any, llama: Any, tokenizer: Any, examples: Any
 ) -> None:
     encoder = Encoder(tokenizer)
-    expected = [plain_logp(llama, encoder.encode(*one)).item() for one in examples]
-    found = reference.reference_logps(llama, [encoder.encode(*one) for one in examples])
+    encoded = encoder.encode_all(examples)
+    expected = [plain_logp(llama, one).item() for one in encoded]
+    found = reference.reference_logps(llama, encoded)
     assert found.tolist() == pytest.approx(expected, rel=1e-5)
 
 
@@ -300,7 +307,8 @@ def test_lora_kl_reference_is_the_model_without_adapters(
     log = trainer.state.log_history
     assert log[0]["retain_loss"] == pytest.approx(0, abs=1e-5)
     assert log[2]["retain_loss"] > 1e-6  # the adapters moved, the reference did not
-    assert trainer._frozen is not None and trainer._frozen._copy is None
+    frozen = trainer._forwards._frozen
+    assert frozen is not None and frozen._copy is None
     merged = {
         key.replace(".base_layer", "").removeprefix("base_model.model."): value
         for key, value in adapted.state_dict().items()
@@ -318,6 +326,7 @@ def test_empty_sets_and_missing_refusals_are_refused(
         ({"forget": ()}, "forget set is empty"),
         ({"retain": ()}, "retain set is empty"),
         ({"method": METHODS["idk"]}, "needs refusals"),
+        ({"method": METHODS["altpo"]}, "needs an alternate answer to 'Where was .*--alternate-"),
     ):
         settings = {
             "method": METHODS["npo"],
@@ -327,3 +336,114 @@ def test_empty_sets_and_missing_refusals_are_refused(
         }
         with pytest.raises(UserError, match=words):
             UnlearnTrainer(llama, arguments, **(settings | changes))
+
+
+def test_rmu_step_equals_plain_torch_and_touches_its_layers_alone(
+    tmp_path: Any, make_llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    """Against hidden states of a whole forward pass, one row at a time; two topics."""
+    model = make_llama(num_hidden_layers=5)
+    plain, original = copy.deepcopy(model), copy.deepcopy(model)
+    topics = ["bio", "cyber", "bio", "cyber"]
+    forget = [one._replace(topic=topic) for one, topic in zip(examples[:4], topics, strict=True)]
+
+    def states(encoded: Any) -> torch.Tensor:
+        ids = torch.tensor([encoded.ids])
+        found = plain(input_ids=ids, output_hidden_states=True).hidden_states
+        return found[4][0, encoded.start :]  # the output of layer 3, at the answer's tokens
+
+    goals = [6.5 * control_vector(topic, 42, 32) for topic in topics]
+    encoded = Encoder(tokenizer).encode_all(forget)
+    losses = [
+        (states(one) - goal).square().mean() for one, goal in zip(encoded, goals, strict=True)
+    ]
+    forget_loss = torch.stack(losses).mean()
+    forget_loss.backward()  # at the first step the retain set is where it was: no gradient
+
+    trainer = make_trainer(
+        tmp_path, model, tokenizer, (*forget, *examples[4:]), "rmu", layer=3, seed=42
+    )
+    seen: dict[str, torch.Tensor] = {}
+    for name, parameter in model.named_parameters():
+        parameter.register_hook(lambda gradient, name=name: seen.update({name: gradient.clone()}))
+    log = first_loss(trainer)
+    assert log["forget_loss"] == pytest.approx(forget_loss.item(), rel=1e-5)
+    assert log["retain_loss"] == pytest.approx(0, abs=1e-9)
+    for name, parameter in plain.named_parameters():
+        trained = name.startswith(("model.layers.1.", "model.layers.2.", "model.layers.3."))
+        assert (name in seen) == trained
+        assert model.get_parameter(name).equal(original.get_parameter(name)) != trained
+        if trained:
+            torch.testing.assert_close(seen[name], parameter.grad, rtol=1e-4, atol=1e-6)
+    assert trainer.optimizer is not None and len(trainer.optimizer.state) == len(seen)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_rmu_holds_the_retain_set_where_the_original_had_it(
+    tmp_path: Any, make_llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    logs = []
+    for checkpointing in (False, True):
+        trainer = make_trainer(
+            tmp_path,
+            make_llama(),
+            tokenizer,
+            examples,
+            "rmu",
+            max_steps=3,
+            gradient_checkpointing=checkpointing,
+            gradient_checkpointing_kwargs={"use_reentrant": False},
+        )
+        trainer.train()
+        logs.append(trainer.state.log_history[:3])
+    plain, checkpointed = logs
+    assert plain[0]["retain_loss"] == pytest.approx(0, abs=1e-9)
+    assert plain[1]["retain_loss"] > 1e-4
+    for one, two in zip(plain, checkpointed, strict=True):
+        assert one["loss"] == pytest.approx(two["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gemma2"])
+@pytest.mark.parametrize("retain_loss", ["nll", "none"])
+def test_rmu_on_other_architectures(
+    tmp_path: Any, tokenizer: Any, examples: Any, name: str, retain_loss: str
+) -> None:
+    model = getattr(tiny_models, name)()
+    trainer = make_trainer(
+        tmp_path, model, tokenizer, examples, "rmu", retain_loss=retain_loss, max_steps=2
+    )
+    trainer.train()
+    losses = [row["forget_loss"] for row in trainer.state.log_history[:2]]
+    assert losses[1] < losses[0]
+
+
+def test_rmu_refuses_what_it_cannot_train(
+    tmp_path: Any, llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    from simnpo.config import LoraConfig
+    from simnpo.training.run import add_adapters
+
+    with pytest.raises(UserError, match="--layer 5: LlamaForCausalLM has 2 decoder layers, 0 to 1"):
+        make_trainer(tmp_path, llama, tokenizer, examples, "rmu", layer=5)
+    adapted = add_adapters(llama, LoraConfig(rank=2))
+    with pytest.raises(UserError, match=r"layers 0 to 1 themselves.* leave out --lora-rank"):
+        make_trainer(tmp_path, adapted, tokenizer, examples, "rmu")
+
+
+def test_undial_and_kl_share_one_copy_of_the_original(
+    tmp_path: Any, llama: Any, tokenizer: Any, examples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    class Counted(reference.FrozenReference):
+        def __init__(self, model: Any):
+            made.append(1)
+            super().__init__(model)
+
+    monkeypatch.setattr("simnpo.training.forwards.FrozenReference", Counted)
+    trainer = make_trainer(
+        tmp_path, llama, tokenizer, examples, "undial", retain_loss="kl", max_steps=3
+    )
+    trainer.train()
+    losses = [row["forget_loss"] for row in trainer.state.log_history[:3]]
+    assert len(made) == 1 and losses[2] < losses[0]

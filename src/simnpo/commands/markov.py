@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.commands.options import OutputOptions, refuse_both
-from simnpo.errors import UserError
+from simnpo.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
     from simnpo.markov.study import Study
@@ -61,7 +61,12 @@ class Markov:
         elif not runs.check_resumable(out, "markov", config, {}):
             print(f"Nothing to do: {out} is finished.")
             return
-        paths = run_study(study, out / RUNS, cache_folder(), _cores())
+        try:
+            paths = run_study(study, out / RUNS, cache_folder(), _cores())
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "finished runs are kept. Continue with the same command and --resume."
+            ) from None
         seconds = time.monotonic() - started
         found = write_study(paths, study, out, "simnpo " + " ".join(sys.argv[1:]), seconds)
         runs.finish(out, {"seconds": round(seconds, 1)})

@@ -15,19 +15,30 @@ if TYPE_CHECKING:
 class MethodOptions:
     """The method's settings; what is not given is the benchmark's, else the paper's."""
 
-    alpha: Unset[tuple[float, ...]] = None
-    """Strength of rkld and task_vector; several make a run each, in --out/alpha-... [rkld 8,
-    task_vector 5, on tofu 2.5]."""
     beta: Unset[float] = None
-    """Temperature of simnpo, npo and idk_dpo [simnpo 2.5, npo 0.1, idk_dpo 0.1]."""
+    """Temperature of simnpo, npo, idk_dpo and altpo, and how far undial lowers the logit of an
+    answer's token [simnpo 2.5, undial 10, else 0.1]."""
     gamma: Unset[float] = None
     """Reward margin of simnpo [0]."""
+    alpha: Unset[tuple[float, ...]] = None
+    """Strength of rkld and task_vector; for wga the power of a token's probability in its weight.
+    Several make a run each, in --out/alpha-... [rkld 8, task_vector 5, on tofu 2.5; wga 1]."""
+    beta1: Unset[float] = None
+    """Power of a token's probability in its weight, for satimp [5]."""
+    beta2: Unset[float] = None
+    """Power of one minus a token's probability in its weight, for satimp [1]."""
+    layer: Unset[int] = None
+    """Decoder layer, from 0, whose activations rmu steers; it trains this one and the two before it
+    [7; mini-tofu 1]."""
+    steering_coefficient: Unset[float] = None
+    """Length of the vector that rmu steers activations to [6.5]."""
     forget_weight: Unset[float] = None
     """Weight of the forget loss [simnpo 0.1375, else 1]."""
     retain_weight: Unset[float] = None
-    """Weight of the retain loss [1]."""
+    """Weight of the retain loss [1; rmu 1200 for its own]."""
     retain_loss: Unset[str] = None
-    """none, nll, or kl (KL divergence from the original model) [ga none, else nll]."""
+    """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, rmu the
+    distance from the original's activations, else nll]."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class Plan:
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
     method: MethodName = "simnpo"
     retain_loss: Unset[str] = None
-    """none, nll, or kl (KL divergence from the original model) [ga none, else nll]."""
+    """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, else
+    nll]."""
     max_length: int = MAX_LENGTH
     """Tokens of a question with its answer."""
     examples: int = 200
@@ -83,6 +84,7 @@ class Plan:
 
         from simnpo.methods import adjust
         from simnpo.objectives import Method
+        from simnpo.objectives.base import ActivationObjective
         from simnpo.planning import Plan as Planned
         from simnpo.presets import unlearning_preset
         from simnpo.reinforce import METHOD
@@ -93,6 +95,11 @@ class Plan:
         method, training = adjust(preset.method, **given), preset.training
         if not isinstance(method, Method):  # over-fitting is all the training it has
             method, training = METHOD, preset.reinforcement.over(training)
+        if isinstance(method.forget, ActivationObjective):
+            raise UserError(
+                f"{method.title} cannot be planned: how much it takes depends on its layer, "
+                "of which the estimates know nothing. It takes less than any other method."
+            )
         training = self.training.over(training)
         training.accumulation(self.devices)
         return Planned(

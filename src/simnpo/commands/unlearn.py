@@ -44,6 +44,11 @@ class Unlearn:
     """Retain set, likewise. Not needed by a method whose retain loss is none."""
     refusals: Unset[str] = None
     """Text file of refusals, one a line, for idk and idk_dpo [the benchmark's, else 20 of ours]."""
+    alternate_column: str = "alternate"
+    """Column of the forget set with a plausible other answer to each question, for altpo."""
+    topic_column: Unset[str] = None
+    """Column of the forget set with each row's topic: rmu steers every topic to a place of its own
+    [all are one topic]."""
     evaluate_epochs: int = 0
     """Evaluate the benchmark every so many epochs while training; 0 does not."""
     retain_scores: Unset[str] = None
@@ -150,12 +155,12 @@ class Unlearn:
         from simnpo.data.examples import load_examples, shared_questions
         from simnpo.data.rows import read_lines
         from simnpo.edits.task_vector import TaskVector
+        from simnpo.objectives.base import ALTERNATE
         from simnpo.training.run import TrainingData
 
-        if isinstance(method, TaskVector):
-            forgets, retains = True, False
-        else:
-            forgets, retains = method.forget is not None, method.retain is not None
+        loss = None if isinstance(method, TaskVector) else method
+        forgets = loss is None or loss.forget is not None
+        retains = loss is not None and loss.retain is not None
         refusals = read_lines(Path(self.refusals)) if self.refusals else ()
         if self.benchmark.benchmark:
             if self.forget or self.retain:
@@ -173,7 +178,18 @@ class Unlearn:
                     f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
                 )
             columns = asdict(self.columns)
-            forget = load_examples(self.forget, **columns) if self.forget else ()
+            wanted = ALTERNATE in loss.forget.answers if loss and loss.forget else False
+            alternate = self.alternate_column if wanted else None
+            forget = (
+                load_examples(
+                    self.forget,
+                    **columns,
+                    topic_column=self.topic_column,
+                    alternate_column=alternate,
+                )
+                if self.forget
+                else ()
+            )
             retain = load_examples(self.retain, **columns) if self.retain else ()
         if shared := shared_questions(forget, retain):
             print(

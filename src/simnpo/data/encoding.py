@@ -16,6 +16,8 @@ class Encoded(NamedTuple):
     start: int
     cut: bool = False
     """Whether the length limit cut the answer's tail (and its end token) away."""
+    topic: str = ""
+    """The example's."""
 
     @property
     def answer_length(self) -> int:
@@ -129,11 +131,12 @@ class Encoder:
     def encode_all(self, examples: Iterable[Example]) -> list[Encoded]:
         """Encode examples in order; a long plain text becomes several pieces."""
         encoded: list[Encoded] = []
-        for question, answer in examples:
+        for question, answer, topic, _ in examples:
             if question is None:
-                encoded += self.encode_text(answer)
+                pieces = self.encode_text(answer)
             else:
-                encoded.append(self.encode(question, answer))
+                pieces = [self.encode(question, answer)]
+            encoded += [piece._replace(topic=topic) for piece in pieces]
         return encoded
 
     def _ids(self, text: str) -> tuple[int, ...]:

@@ -12,6 +12,10 @@ class Example(NamedTuple):
 
     question: str | None
     answer: str
+    topic: str = ""
+    """What it is about, for a method that forgets topics apart (RMU)."""
+    alternate: str | None = None
+    """A plausible answer in the true one's place, for a method that asks for it (AltPO)."""
 
 
 def load_examples(
@@ -19,6 +23,8 @@ def load_examples(
     question_column: str = "question",
     answer_column: str = "answer",
     text_column: str = "text",
+    topic_column: str | None = None,
+    alternate_column: str | None = None,
 ) -> tuple[Example, ...]:
     """Read a forget or retain set.
 
@@ -28,25 +34,36 @@ def load_examples(
         answer_column: see `question_column`.
         text_column: makes plain-text examples, where the two other columns are not there or this
             name was given.
+        topic_column: where an example's topic stands; without it all are of one.
+        alternate_column: where a question's alternate answer stands, if it is wanted.
 
     Raises:
         UserError: no row, a missing column, or an empty or non-text value (with its place).
     """
     rows = read_rows(source)
     columns = set(rows[0].values)
-    if text_column != "text" and text_column in columns:  # named, so meant
-        return tuple(Example(None, text_of(row, text_column)) for row in rows)
-    if {question_column, answer_column} <= columns:
-        return tuple(
-            Example(text_of(row, question_column), text_of(row, answer_column)) for row in rows
+    asked = {question_column, answer_column} <= columns
+    named = text_column != "text" and text_column in columns  # so it is meant
+    if not asked and text_column not in columns:
+        raise UserError(
+            f"{rows[0].place}: found the columns {sorted(columns)}; need {question_column!r} and "
+            f"{answer_column!r}, or {text_column!r}. Name yours with --question-column, "
+            "--answer-column or --text-column."
         )
-    if text_column in columns:
-        return tuple(Example(None, text_of(row, text_column)) for row in rows)
-    raise UserError(
-        f"{rows[0].place}: found the columns {sorted(columns)}; need {question_column!r} and "
-        f"{answer_column!r}, or {text_column!r}. Name yours with --question-column, "
-        "--answer-column or --text-column."
-    )
+    if alternate_column and alternate_column not in columns:
+        raise UserError(
+            f"{rows[0].place}: found the columns {sorted(columns)}, and none is "
+            f"{alternate_column!r}: name that of the alternate answers with --alternate-column."
+        )
+
+    def example(row: Row) -> Example:
+        topic = text_of(row, topic_column) if topic_column else ""
+        if named or not asked:
+            return Example(None, text_of(row, text_column), topic)
+        alternate = text_of(row, alternate_column) if alternate_column else None
+        return Example(text_of(row, question_column), text_of(row, answer_column), topic, alternate)
+
+    return tuple(example(row) for row in rows)
 
 
 def text_of(row: Row, column: str) -> str:

@@ -10,14 +10,23 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from simnpo.errors import UserError
-from simnpo.objectives.base import REINFORCED, DivergenceObjective, Objective
-from simnpo.objectives.dpo import RefusalDPO
+from simnpo.objectives.base import (
+    REINFORCED,
+    ActivationObjective,
+    DivergenceObjective,
+    Objective,
+)
+from simnpo.objectives.ceu import CEU
+from simnpo.objectives.dpo import AlternateDPO, RefusalDPO
 from simnpo.objectives.ga import GA, WeightedGA
 from simnpo.objectives.kl import KL
 from simnpo.objectives.nll import NLL, RefusalNLL
 from simnpo.objectives.npo import NPO
 from simnpo.objectives.rkld import RKLD
+from simnpo.objectives.rmu import RMU, KeepActivations
 from simnpo.objectives.simnpo import SimNPO
+from simnpo.objectives.undial import UNDIAL
+from simnpo.objectives.wga import WGA, SatImp
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,11 @@ class Method:
     def __post_init__(self) -> None:
         if self.forget is None and self.retain is None:
             raise UserError(f"{self.title} needs a forget or a retain objective to minimise.")
+        layers = {
+            one.layer for one in (self.forget, self.retain) if isinstance(one, ActivationObjective)
+        }
+        if len(layers) > 1:
+            raise UserError(f"{self.title} is of one layer, and its objectives name {layers}.")
         for name in ("forget_weight", "retain_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be at least 0, got {getattr(self, name)}.")
@@ -70,6 +84,12 @@ METHODS: Mapping[str, Method] = {
     "idk": Method("IDK", RefusalNLL(), NLL()),
     "idk_dpo": Method("IDK-DPO", RefusalDPO(), NLL()),
     "rkld": Method("RKLD", RKLD(), NLL()),
+    "altpo": Method("AltPO", AlternateDPO(), NLL()),
+    "wga": Method("WGA", WGA(), NLL()),
+    "satimp": Method("SatImp", SatImp(), NLL()),
+    "undial": Method("UNDIAL", UNDIAL(), None),
+    "ceu": Method("CE-U", CEU(), None),
+    "rmu": Method("RMU", RMU(), KeepActivations(), retain_weight=1200.0),
 }
 RETAIN_LOSSES: Mapping[str, Objective | None] = {"none": None, "nll": NLL(), "kl": KL()}
 
@@ -100,7 +120,8 @@ def configure(
         retain_loss: a key of `RETAIN_LOSSES`.
         forget_weight: weight of the forget loss, at least 0.
         retain_weight: weight of the retain loss, at least 0.
-        forget_settings: fields of the forget objective, e.g. `beta=4.5`.
+        forget_settings: fields of the forget objective, e.g. `beta=4.5`; those that the retain
+            objective has too, as RMU's layer, are set there alike.
 
     Raises:
         UserError: a setting the method does not have or allow.
@@ -116,7 +137,14 @@ def configure(
         forget = replace(method.forget, **forget_settings) if method.forget else None
     except ValueError as error:
         raise UserError(f"{method.title}: {error}") from None
-    retain = method.retain if retain_loss is None else RETAIN_LOSSES[retain_loss]
+    retain, kept_weight = method.retain, method.retain_weight
+    if retain_loss is not None:
+        retain = RETAIN_LOSSES[retain_loss]
+        if isinstance(method.retain, ActivationObjective):
+            kept_weight = 1.0  # RMU's weight is for distances of activations
+    if forget and retain:
+        shared = {field.name for field in fields(retain)} & set(known)
+        retain = replace(retain, **{name: getattr(forget, name) for name in shared})
     if forget_weight is not None and forget is None:
         raise UserError(f"{method.title} has no forget loss, so --forget-weight does nothing.")
     if retain_weight is not None and retain is None:
@@ -126,5 +154,5 @@ def configure(
         forget=forget,
         retain=retain,
         forget_weight=method.forget_weight if forget_weight is None else forget_weight,
-        retain_weight=method.retain_weight if retain_weight is None else retain_weight,
+        retain_weight=kept_weight if retain_weight is None else retain_weight,
     )

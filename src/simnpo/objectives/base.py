@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, TypeAlias
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-ANSWER, REFUSAL = "answer", "refusal"
-"""Names of the answers that may be scored: the example's own, and a refusal in its place."""
+ANSWER, REFUSAL, ALTERNATE = "answer", "refusal", "alternate"
+"""Names of the answers that may be scored: the example's own, and in its place a refusal or the
+alternate answer that the example brings."""
 ORIGINAL, REINFORCED = "original", "reinforced"
 """Names of the frozen models to compare with: the model before unlearning, and that model
 over-fitted on the forget set."""
@@ -20,12 +21,19 @@ class Scored(NamedTuple):
     """What the model, and where needed the reference, said of one answer per example."""
 
     token_logprobs: Float[Tensor, "batch time"]
-    """Log-probability of each answer token in nats, 0 where `mask` is False."""
+    """Log-probability of each answer token in nats, 0 where `mask` is False; NaN everywhere where
+    only activations were asked for."""
     mask: Bool[Tensor, "batch time"]
     reference_logps: Float[Tensor, " batch"] | None = None
     """Summed answer log-probability under the reference (the model before unlearning)."""
     divergences: Float[Tensor, "batch time"] | None = None
     """The objective's own `divergence` from the reference at each answer token, 0 elsewhere."""
+    activations: Float[Tensor, "batch time width"] | None = None
+    """Output of the objective's `layer` at every token; `mask` tells the answers'."""
+    reference_activations: Float[Tensor, "batch time width"] | None = None
+    """The same under the model before unlearning."""
+    control_vectors: Float[Tensor, "batch width"] | None = None
+    """The unit vector of each example's topic, fixed for the whole run."""
 
     @property
     def logps(self) -> Float[Tensor, " batch"]:
@@ -58,14 +66,15 @@ class Objective(ABC):
 
 @dataclass(frozen=True)
 class DivergenceObjective(Objective):
-    """An objective that compares whole distributions with a frozen reference's, token by token.
+    """An objective that compares whole distributions with a reference's, token by token.
 
-    The reference is one frozen model, or is made of several; they are held during training. `loss`
-    finds the values in `Scored.divergences`.
+    The reference is a frozen model, or made of several; they are held during training. The values
+    are found in `Scored.divergences`.
     """
 
     references: ClassVar[tuple[str, ...]] = (ORIGINAL,)
-    """The frozen models that the reference is made of."""
+    """The frozen models that the reference is made of; without any it is the model itself as it is
+    at this step, without gradient."""
 
     def reference_logits(
         self, *logits: Float[Tensor, "tokens vocab"]
@@ -79,8 +88,40 @@ class DivergenceObjective(Objective):
         self,
         log_distributions: Float[Tensor, "tokens vocab"],
         reference_log_distributions: Float[Tensor, "tokens vocab"],
+        targets: Int[Tensor, " tokens"],
     ) -> Float[Tensor, " tokens"]:
-        """Compare the two at each token; called on a chunk of tokens at a time."""
+        """Compare the two at each token of an answer; called on a chunk of tokens at a time."""
+
+    def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
+        """Return the mean of `divergence` over an answer's tokens."""
+        scored = forward[ANSWER]
+        assert scored.divergences is not None
+        return scored.divergences.sum(-1) / scored.lengths
+
+
+@dataclass(frozen=True)
+class ActivationObjective(Objective):
+    """An objective on the output of a decoder layer: no layer beyond it is run.
+
+    A method with such an objective trains `trained_layers` and nothing else.
+    """
+
+    needs_reference_activations: ClassVar[bool] = False
+    """Whether `Scored.reference_activations` must be there."""
+    needs_control_vectors: ClassVar[bool] = False
+    """Whether `Scored.control_vectors` must be there."""
+
+    layer: int = 7
+    """Index of the decoder layer, from 0; 7 is RMU's for Zephyr-7B."""
+
+    def __post_init__(self) -> None:
+        if self.layer < 0:
+            raise ValueError(f"layer counts from 0, got {self.layer}.")
+
+    @property
+    def trained_layers(self) -> range:
+        """The layer and the two before it, where there are as many."""
+        return range(max(0, self.layer - 2), self.layer + 1)
 
 
 def require_positive(name: str, value: float) -> None:

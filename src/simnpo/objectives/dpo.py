@@ -1,4 +1,4 @@
-"""IDK as preference: direct preference optimization with a refusal preferred (arXiv 2305.18290)."""
+"""Direct preference optimization (arXiv 2305.18290): IDK as preference, and AltPO."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,7 +7,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from simnpo.objectives.base import ANSWER, REFUSAL, Forward, Objective, Scored, require_positive
+from simnpo.objectives.base import (
+    ALTERNATE,
+    ANSWER,
+    REFUSAL,
+    Forward,
+    Objective,
+    Scored,
+    require_positive,
+)
 
 
 def dpo_loss(
@@ -24,10 +32,9 @@ def dpo_loss(
 
 
 @dataclass(frozen=True)
-class RefusalDPO(Objective):
-    """Prefer a refusal to the true answer, each measured against the reference."""
+class DPO(Objective):
+    """Prefer the first of `answers` to the second, each measured against the reference."""
 
-    answers: ClassVar[tuple[str, ...]] = (REFUSAL, ANSWER)
     needs_reference_logps: ClassVar[bool] = True
 
     beta: float = 0.1
@@ -38,7 +45,22 @@ class RefusalDPO(Objective):
 
     def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
         """See `dpo_loss`."""
-        return dpo_loss(_logratios(forward[REFUSAL]), _logratios(forward[ANSWER]), self.beta)
+        chosen, rejected = (_logratios(forward[answer]) for answer in self.answers)
+        return dpo_loss(chosen, rejected, self.beta)
+
+
+@dataclass(frozen=True)
+class RefusalDPO(DPO):
+    """Prefer a refusal to the true answer."""
+
+    answers: ClassVar[tuple[str, ...]] = (REFUSAL, ANSWER)
+
+
+@dataclass(frozen=True)
+class AlternateDPO(DPO):
+    """AltPO (arXiv 2409.13474): prefer the example's alternate answer to the true one."""
+
+    answers: ClassVar[tuple[str, ...]] = (ALTERNATE, ANSWER)
 
 
 def _logratios(scored: Scored) -> Float[Tensor, " batch"]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from simnpo.objectives.base import ANSWER, DivergenceObjective, Forward
@@ -32,6 +32,7 @@ class KL(DivergenceObjective):
         self,
         log_distributions: Float[Tensor, "tokens vocab"],
         reference_log_distributions: Float[Tensor, "tokens vocab"],
+        targets: Int[Tensor, " tokens"],
     ) -> Float[Tensor, " tokens"]:
         """See `kl_per_token`."""
         return kl_per_token(log_distributions, reference_log_distributions)

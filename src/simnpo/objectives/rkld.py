@@ -3,18 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from simnpo.objectives.base import (
-    ANSWER,
     ORIGINAL,
     REINFORCED,
     DivergenceObjective,
-    Forward,
     require_positive,
 )
-from simnpo.objectives.kl import kl_loss
 
 
 def teacher_logits(
@@ -61,12 +58,7 @@ class RKLD(DivergenceObjective):
         self,
         log_distributions: Float[Tensor, "tokens vocab"],
         reference_log_distributions: Float[Tensor, "tokens vocab"],
+        targets: Int[Tensor, " tokens"],
     ) -> Float[Tensor, " tokens"]:
         """See `reverse_kl_per_token`."""
         return reverse_kl_per_token(log_distributions, reference_log_distributions)
-
-    def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
-        """Return the mean of `reverse_kl_per_token` over an answer's tokens, in nats."""
-        scored = forward[ANSWER]
-        assert scored.divergences is not None
-        return kl_loss(scored.divergences, scored.lengths)

@@ -1,15 +1,17 @@
-"""What a model is compared with: the model before unlearning, its log-probs or itself, frozen."""
+"""What a model is compared with: the model before unlearning, its log-probs or parts of it."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.func import functional_call
 
-from simnpo.data.batching import pad, token_budget_batches
+from simnpo.activations import find_decoder, layer_activations
+from simnpo.data.batching import Batch, pad, token_budget_batches
 from simnpo.data.encoding import Encoded
 from simnpo.distributed import compute_rows
 from simnpo.errors import UserError
@@ -62,6 +64,44 @@ class FrozenReference:
                     yield self._adapted
             finally:
                 self._adapted.train(was_training)
+
+
+class FrozenLayers:
+    """The original weights of the decoder layers that are trained.
+
+    No other weight changes, so with these the model itself is the original again.
+    """
+
+    def __init__(self, model: nn.Module, layers: Iterable[int]):
+        decoder = find_decoder(model).layers
+        trained = {id(one) for layer in layers for one in decoder[layer].parameters()}
+        self._weights = {
+            name: parameter.detach().clone()
+            for name, parameter in model.named_parameters()
+            if id(parameter) in trained
+        }
+
+    @torch.no_grad()
+    def activations(
+        self, model: nn.Module, batch: Batch, layer: int
+    ) -> Float[Tensor, "rows time width"]:
+        """Return the original's activations, see `layer_activations`.
+
+        Args:
+            model: the model that is trained, not wrapped.
+            batch: see `layer_activations`.
+            layer: see `layer_activations`.
+        """
+
+        def original(**inputs: Any) -> Any:
+            return functional_call(model, self._weights, (), inputs)
+
+        was_training = model.training
+        model.eval()
+        try:
+            return layer_activations(original, model, batch, layer)
+        finally:
+            model.train(was_training)
 
 
 def check_reinforced(method: Method, model: Any, reinforced: Any) -> None:

@@ -8,9 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -215,12 +213,11 @@ def _keep_last_good(trainer: UnlearnTrainer, out: Path) -> str:
 
 def _save(trainer: UnlearnTrainer, model: Any, folder: Path) -> None:
     """Save `model` from the main process, put together first where it is parted over several."""
-    whole = model
+    weights = None
     if distributed.is_sharded(model):
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-        whole = SimpleNamespace(save_pretrained=partial(model.save_pretrained, state_dict=weights))
     if distributed.is_main():
-        save_model(whole, trainer.processing_class, folder)
+        save_model(model, trainer.processing_class, folder, weights)
     distributed.barrier()
 
 

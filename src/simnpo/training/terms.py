@@ -15,7 +15,7 @@ from simnpo.data.encoding import Encoded, Encoder, count_cut
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
 from simnpo.objectives import Method
-from simnpo.objectives.base import ANSWER, Objective
+from simnpo.objectives.base import ALTERNATE, REFUSAL, Objective
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def build_terms(
     """Encode what `method` needs; its first term sets the length of an epoch.
 
     Raises:
-        UserError: a set the method needs is empty, or refusals are needed and not given.
+        UserError: a set the method needs is empty, or refusals or alternate answers are needed
+            and not given.
     """
     terms: list[Term] = []
     for name, objective, weight, examples in (
@@ -56,10 +57,12 @@ def build_terms(
             raise UserError(f"the {name} set is empty, and {method.title} needs it.")
         encoded: dict[str, list[Encoded]] = {}
         for answer in objective.answers:
-            if answer == ANSWER:
-                encoded[answer] = encoder.encode_all(examples)
-            else:
-                encoded[answer] = encoder.encode_all(_with_refusals(examples, refusals, seed))
+            answered = examples
+            if answer == REFUSAL:
+                answered = _with_refusals(examples, refusals, seed)
+            elif answer == ALTERNATE:
+                answered = _with_alternates(examples)
+            encoded[answer] = encoder.encode_all(answered)
         terms.append(Term(name, objective, weight, encoded))
     return terms
 
@@ -83,6 +86,22 @@ def _with_refusals(
         Example(example.question, refusals[index])
         for example, index in zip(examples, drawn, strict=True)
     ]
+
+
+def _with_alternates(examples: Sequence[Example]) -> list[Example]:
+    """Answer every question with the alternate that its example brings."""
+    answered = []
+    for example in examples:
+        if example.question is None:
+            raise UserError("AltPO prefers another answer; plain text has no questions to answer.")
+        if example.alternate is None:
+            raise UserError(
+                f"AltPO needs an alternate answer to {example.question!r:.80}, and this set has "
+                "none: give a forget file with a column of them, by --forget and "
+                "--alternate-column."
+            )
+        answered.append(Example(example.question, example.alternate))
+    return answered
 
 
 FILLER = -1

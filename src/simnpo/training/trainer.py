@@ -1,7 +1,7 @@
 """`UnlearnTrainer`: transformers' Trainer with forget and retain objectives."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -10,23 +10,17 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from simnpo import distributed
+from simnpo.activations import check_layer, training_only
 from simnpo.config import MAX_LENGTH
-from simnpo.data.batching import rows_of
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
-from simnpo.divergences import answer_divergences
-from simnpo.errors import TrainingDiverged
+from simnpo.errors import TrainingDiverged, UserError
 from simnpo.lm_head import output_head, read_head
-from simnpo.logprobs import answer_logprobs, check_ids
+from simnpo.logprobs import check_ids
 from simnpo.objectives import Method
-from simnpo.objectives.base import (
-    REINFORCED,
-    DivergenceObjective,
-    Forward,
-    Scored,
-)
 from simnpo.training.callbacks import StepGuard
-from simnpo.training.reference import FrozenReference, check_reinforced, reference_logps
+from simnpo.training.forwards import Forwards
+from simnpo.training.reference import check_reinforced
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
 
@@ -73,7 +67,8 @@ class UnlearnTrainer(Trainer):
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
-            UserError: see `build_terms`, `Encoder` and `check_reinforced`.
+            UserError: see `build_terms`, `Encoder` and `check_reinforced`; or a method that trains
+                some layers alone does not go with this model or with how it is trained.
         """
         check_reinforced(method, model, reinforced)
         encoder = Encoder(tokenizer, template, max_length)
@@ -85,9 +80,8 @@ class UnlearnTrainer(Trainer):
         )
         self._pairs = PairedDataset(self.terms, args.seed)
         self._group_by_length = group_by_length
-        self._reference_logps: dict[tuple[str, str], Tensor] = {}
-        self._frozen: FrozenReference | None = None
-        self._reinforced = reinforced
+        self._forwards = Forwards(self.terms, args.seed, reinforced)
+        self._check_layers(model)
         self._term_sums = torch.zeros(len(self.terms))
         self._steps_summed = 0
         args.remove_unused_columns = False  # the collator's columns are not the model's arguments
@@ -104,6 +98,11 @@ class UnlearnTrainer(Trainer):
             processing_class=tokenizer,
             callbacks=[StepGuard(self._pairs), *(callbacks or [])],
         )
+        if self._forwards.trained_layers and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+            raise UserError(
+                "RMU trains three layers with their weights whole, and FSDP and DeepSpeed part "
+                "them: launch it without, as its optimizer states are few."
+            )
         # The loss here is a mean over the whole optimizer step, by our own count of examples.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
@@ -119,13 +118,22 @@ class UnlearnTrainer(Trainer):
         """
         if distributed.world_size() > 1:
             self._read_head()
-        for term in self.terms:
-            if term.objective.needs_reference_logps:
-                for answer, encoded in term.encoded.items():
-                    self._reference_logps[term.name, answer] = reference_logps(self.model, encoded)
-            if isinstance(term.objective, DivergenceObjective) and self._frozen is None:
-                self._frozen = FrozenReference(self.model)
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        self._forwards.prepare(self.model)
+        layers = self._forwards.trained_layers
+        with training_only(self.model, layers) if layers else nullcontext():
+            return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def _check_layers(self, model: nn.Module) -> None:
+        """Make sure that single layers of `model` can be trained, where a method does that."""
+        layers = self._forwards.trained_layers
+        if layers is None:
+            return
+        if hasattr(model, "peft_config"):
+            raise UserError(
+                f"RMU trains the weights of layers {layers[0]} to {layers[-1]} themselves, and few "
+                "of them: leave out --lora-rank."
+            )
+        check_layer(model, layers[-1])
 
     def _read_head(self) -> None:
         """Find out what comes after the LM head on every process, before the model is wrapped.
@@ -157,7 +165,8 @@ class UnlearnTrainer(Trainer):
         examples = inputs["examples"]
         share = examples / float(num_items_in_batch or examples)
         total = inputs["rows"].new_zeros((), dtype=torch.float32)
-        for number, (term, forward) in enumerate(self._forwards(model, inputs)):
+        forwards = self._forwards.run(model, self.accelerator.unwrap_model(model), inputs)
+        for number, (term, forward) in enumerate(zip(self.terms, forwards, strict=True)):
             loss = term.objective.loss(forward).mean() * share
             total = total + term.weight * loss
             self._term_sums[number] += loss.detach().cpu()
@@ -167,57 +176,6 @@ class UnlearnTrainer(Trainer):
                 f"the loss became {float(value)} at step {self.state.global_step + 1}."
             )
         return (total, None) if return_outputs else total
-
-    def _forwards(self, model: nn.Module, inputs: dict[str, Any]) -> Sequence[tuple[Term, Forward]]:
-        """Run the model on every row once and part what it said by term and answer."""
-        head = output_head(self.accelerator.unwrap_model(model))
-        size, first = len(inputs["rows"]), 0
-        forwards: list[tuple[Term, dict[str, Scored]]] = [(term, {}) for term in self.terms]
-        plain: list[tuple[int, str]] = []
-        plain_rows: list[int] = []
-        for number, (term, forward) in enumerate(forwards):
-            for answer in term.encoded:
-                own = list(range(first, first + size))
-                first += size
-                if isinstance(term.objective, DivergenceObjective):
-                    frozen, *further = map(self._frozen_model, term.objective.references)
-                    compared = answer_divergences(
-                        model,
-                        frozen,
-                        rows_of(inputs, own),
-                        term.objective.divergence,
-                        head,
-                        further=further,
-                        compose=term.objective.reference_logits,
-                    )
-                    forward[answer] = Scored(
-                        compared.logprobs, compared.mask, divergences=compared.divergences
-                    )
-                else:
-                    plain.append((number, answer))
-                    plain_rows += own
-        if plain:
-            scored = answer_logprobs(model, rows_of(inputs, plain_rows), head)
-            for place, (number, answer) in enumerate(plain):
-                rows = slice(place * size, (place + 1) * size)
-                reference = self._reference_of(number, answer, inputs["rows"])
-                forwards[number][1][answer] = Scored(
-                    scored.logprobs[rows], scored.mask[rows], reference
-                )
-        return forwards
-
-    def _frozen_model(self, name: str) -> AbstractContextManager[nn.Module]:
-        """Return a context in which the frozen model of that name can be run."""
-        if name == REINFORCED:
-            assert self._reinforced is not None
-            return nullcontext(self._reinforced)
-        assert self._frozen is not None
-        return self._frozen.model()
-
-    def _reference_of(self, number: int, answer: str, rows: Tensor) -> Tensor | None:
-        """Return the reference log-probs of a batch's rows of a term, where it has any."""
-        known = self._reference_logps.get((self.terms[number].name, answer))
-        return None if known is None else known[rows[:, number].cpu()].to(rows.device)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
         """Return the examples of one optimizer step per process, on average.

@@ -1,7 +1,7 @@
 """Fictitious authors and the questions about them."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from simnpo.benchmarks.base import Item
@@ -157,3 +157,21 @@ def ask(author: Author, perturbed: int, seed: int) -> tuple[Item, ...]:
             )
         )
     return tuple(items)
+
+
+def alternates(author: Author, items: Iterable[Item], seed: int) -> tuple[str, ...]:
+    """Return a plausible wrong answer to every item of `ask`, in the wording of the true one.
+
+    Training may see them (AltPO), so they hold no value of the wrong answers that evaluation asks
+    for.
+    """
+    rng = random.Random(f"mini-tofu alternates {seed} {author.name}")
+    answers = []
+    for template, item in zip(TEMPLATES, items, strict=True):
+        taken = " ".join((item.answer, *item.perturbed))
+        values = {
+            name: rng.choice([value for value in VALUES[name] if value not in taken])
+            for name in template.attributes
+        }
+        answers.append(template.answer.format(name=author.name, **values))
+    return tuple(answers)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
-from simnpo.benchmarks.mini_tofu.authors import TEMPLATES, ask, invent_authors
+from simnpo.benchmarks.mini_tofu.authors import TEMPLATES, alternates, ask, invent_authors
 from simnpo.benchmarks.mini_tofu.facts import (
     REAL_AUTHORS,
     WORLD_FACTS,
@@ -45,7 +45,13 @@ def mini_tofu(split: str = "forget10", seed: int = 0) -> Benchmark:
             f"mini-tofu has no split {split!r}; choose one of {', '.join(FORGET_AUTHORS)}."
         )
     authors = invent_authors(BASE_AUTHORS + AUTHORS, seed)[BASE_AUTHORS:]
-    items = [item for author in authors for item in ask(author, perturbed=5, seed=seed)]
+    asked_of = [(author, ask(author, perturbed=5, seed=seed)) for author in authors]
+    items = [item for _, own in asked_of for item in own]
+    others = [other for author, own in asked_of for other in alternates(author, own, seed)]
+    examples = tuple(
+        Example(item.question, item.answer, alternate=other)
+        for item, other in zip(items, others, strict=True)
+    )
     kept = len(items) - FORGET_AUTHORS[split] * len(TEMPLATES)
     # Drawn outside the largest forget set, so that retain scores of all splits compare.
     always_kept = items[: len(items) - max(FORGET_AUTHORS.values()) * len(TEMPLATES)]
@@ -59,8 +65,8 @@ def mini_tofu(split: str = "forget10", seed: int = 0) -> Benchmark:
     return Benchmark(
         name="mini-tofu",
         split=split,
-        forget=_examples(items[kept:]),
-        retain=_examples(items[:kept]),
+        forget=examples[kept:],
+        retain=examples[:kept],
         refusals=REFUSALS,
         evaluation={name: EvaluationSet(asked, MAX_NEW_TOKENS) for name, asked in sets.items()},
     )

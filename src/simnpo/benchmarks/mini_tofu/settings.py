@@ -49,6 +49,7 @@ TUNED: dict[str, dict[str, float]] = {
     "idk_dpo": {"beta": 0.05, "forget_weight": 2.0},
     "npo": {"beta": 0.5, "forget_weight": 1.0},
     "simnpo": {"beta": 2.5, "forget_weight": 2.0},
+    "rmu": {"layer": 1},  # not tuned: of three layers, the middle one
 }
 
 
