@@ -110,6 +110,17 @@ def test_commands_write_and_speak_once(
     )
 
 
+def test_over_fitting_first_equals_one_process(
+    pair: Pair, model_folder: Path, tofu_folder: Path
+) -> None:
+    benchmark = ["--benchmark", "tofu", "--split", "forget05", "--data-dir", str(tofu_folder)]
+    for arguments in two_processes.reinforced(pair.one):
+        assert main(["unlearn", "--model", str(model_folder), *benchmark, *arguments]) == 0
+    for name in ("vector", "vector/reinforced", "rkld"):
+        assert_same_weights(pair.one / name, pair.two / name)
+        assert pair.out.count(f"Model: {pair.two / name / 'model'}") == 1
+
+
 def test_a_mistake_is_told_once(model_folder: Path, tmp_path: Path) -> None:
     wrong = ["--data", tmp_path / "none.jsonl", "--out", tmp_path / "run"]
     done = launch("-m", "simnpo", "finetune", "--model", model_folder, *wrong)

@@ -65,6 +65,15 @@ def tables(model: Path, tofu: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
 
 
+def reinforced(out: Path) -> list[list[str]]:
+    """Return the options of a task vector, and of RKLD with the same reinforced model."""
+    batch = ["--batch-size", "2", "--micro-batch-size", "1"]
+    vector = ["--method", "task_vector", "--reinforce-epochs", "1", "--out", str(out / "vector")]
+    known = ["--reinforced", str(out / "vector" / "reinforced")]
+    rkld = ["--method", "rkld", "--epochs", "1", *known, "--out", str(out / "rkld")]
+    return [[*vector, *batch], [*rkld, *batch]]
+
+
 class PressCtrlC(TrainerCallback):
     """Presses Ctrl-C on one of the two, in the middle of a step."""
 
@@ -93,6 +102,8 @@ def main(out: Path, model: Path, tofu: Path) -> None:
     watched = [*settings, "--evaluate-epochs", "1", "--out", str(out / "watched")]
     parse(["unlearn", *common, *watched]).run()
     parse(["evaluate", *common, "--out", str(out / "evaluation")]).run()
+    for arguments in reinforced(out):
+        parse(["unlearn", *common, *arguments]).run()
 
 
 if __name__ == "__main__":

@@ -101,6 +101,11 @@ class Plan:
             )
         if not isinstance(method, Method):  # over-fitting is all the training it has
             method, training = METHOD, preset.reinforcement.over(training)
+        if isinstance(method.forget, ActivationObjective):
+            raise UserError(
+                f"{method.title} cannot be planned: how much it takes depends on its layer, "
+                "of which the estimates know nothing. It takes less than any other method."
+            )
         training = self.training.over(training)
         training.accumulation(self.devices)
         return Planned(

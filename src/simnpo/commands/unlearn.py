@@ -159,10 +159,9 @@ class Unlearn:
         from simnpo.objectives.base import ALTERNATE
         from simnpo.training.run import TrainingData
 
-        if isinstance(method, TaskVector):
-            forgets, retains = True, False
-        else:
-            forgets, retains = method.forget is not None, method.retain is not None
+        loss = None if isinstance(method, TaskVector) else method
+        forgets = loss is None or loss.forget is not None
+        retains = loss is not None and loss.retain is not None
         refusals = read_lines(Path(self.refusals)) if self.refusals else ()
         if self.benchmark.benchmark:
             if self.forget or self.retain:

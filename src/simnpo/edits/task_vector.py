@@ -73,8 +73,8 @@ class EditedModel:
     def __len__(self) -> int:
         return len(self._partners)
 
-    def save_pretrained(self, folder: Path) -> None:
-        """Compute and write the weights, beside the original's configuration.
+    def save_pretrained(self, folder: Path, state_dict: None = None) -> None:
+        """Compute and write the weights, beside the original's configuration, as `save_model` asks.
 
         Raises:
             UserError: a weight became NaN or infinite, or what is no weight differs.
