@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from simnpo.config import LoraConfig, Precision, TrainingConfig, resolve_precision
 from simnpo.fused import CHUNK
 from simnpo.objectives import Method
-from simnpo.objectives.base import DivergenceObjective
 from simnpo.shape import Shape
 
 CHUNK_ARRAYS = 3
@@ -82,7 +81,8 @@ class Memory:
     logits: int
     """Chunks of logits, and the LM head's gradient while it is summed over chunks."""
     reference: int
-    """The frozen copy of the model that `--retain-loss kl` compares with, where LoRA is off."""
+    """The frozen copy of the model that `--retain-loss kl` compares with, where LoRA is off; of an
+    offloaded one what is outside the layers, and one layer."""
 
     @property
     def total(self) -> int:
@@ -100,8 +100,6 @@ def memory(plan: Plan) -> Memory:
         base = size * shape.parameters
     trained_size = 4 if lora else size  # peft keeps adapters in float32
     gradients = trained_size * plan.trainable
-    terms = (plan.method.forget, plan.method.retain)
-    compares = any(isinstance(term, DivergenceObjective) for term in terms)
     head_gradient = 0 if lora else 4 * shape.head
     chunk = min(CHUNK, plan.tokens * shape.vocabulary)
     mixed = plan.precision == "mixed"
@@ -112,8 +110,16 @@ def memory(plan: Plan) -> Memory:
         optimizer=_optimizer_states(plan, trained_size),
         activations=_activations(plan),
         logits=4 * CHUNK_ARRAYS * chunk + head_gradient,
-        reference=base if compares and not lora else 0,
+        reference=_reference(plan, size) if plan.method.compares and not lora else 0,
     )
+
+
+def _reference(plan: Plan, size: int) -> int:
+    """Return the bytes of the frozen copy; on a CPU the host's memory is the device's."""
+    shape = plan.shape
+    if not plan.training.offload_reference or not plan.gpu:
+        return size * shape.parameters
+    return size * (shape.parameters - shape.linear + shape.linear // shape.layers)
 
 
 def _optimizer_states(plan: Plan, size: int) -> int:

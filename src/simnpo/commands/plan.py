@@ -65,6 +65,8 @@ class Plan:
         self._print_verdict(plan)
         if plan.training.optimizer == "paged-adamw-8bit":
             print("Note: paged optimizer states lie in host memory and are not counted.")
+        if plan.training.offload_reference and plan.gpu:
+            print("Note: the frozen copy's layers lie in host memory; one of them is counted.")
         self._print_time(plan)
 
     def _check(self) -> None:
@@ -78,6 +80,7 @@ class Plan:
     def _plan(self) -> "Planned":
         import torch
 
+        from simnpo.config import check_offload
         from simnpo.objectives import configure
         from simnpo.planning import Plan as Planned
         from simnpo.presets import unlearning_preset
@@ -86,11 +89,13 @@ class Plan:
         preset = unlearning_preset(None, None, self.method)
         training = self.training.over(preset.training)
         training.accumulation(self.devices)
+        method, lora = configure(preset.method, retain_loss=self.retain_loss), self.lora.config()
+        check_offload(training, lora, method.compares)
         return Planned(
             shape=read_shape(self.model, self.trust_remote_code),
-            method=configure(preset.method, retain_loss=self.retain_loss),
+            method=method,
             training=training,
-            lora=self.lora.config(),
+            lora=lora,
             length=self.max_length,
             examples=self.examples,
             gpu=torch.cuda.is_available() or self.memory is not None,

@@ -41,6 +41,7 @@ class TrainingJob:
             UserError: see `simnpo.runs` and `simnpo.training.run.train_model`.
         """
         from simnpo import distributed, runs
+        from simnpo.config import check_offload
         from simnpo.hardware import check_hardware
         from simnpo.models import (
             MODEL_FOLDER,
@@ -59,6 +60,7 @@ class TrainingJob:
         out, trust = self.output.out, self.prompt.trust_remote_code
         lora = self.lora.config()
         check_hardware(self.training, lora)
+        check_offload(self.training, lora, self.method.compares)
         precision = training_precision(self.training.precision, lora.rank > 0)
         training = replace(self.training, precision=precision)
         config, data = self._config(), self._fingerprints()

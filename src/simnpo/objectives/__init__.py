@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from simnpo.errors import UserError
-from simnpo.objectives.base import Objective
+from simnpo.objectives.base import DivergenceObjective, Objective
 from simnpo.objectives.dpo import RefusalDPO
 from simnpo.objectives.ga import GA, WeightedGA
 from simnpo.objectives.kl import KL
@@ -35,6 +35,11 @@ class Method:
         for name in ("forget_weight", "retain_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be at least 0, got {getattr(self, name)}.")
+
+    @property
+    def compares(self) -> bool:
+        """Whether it needs the original model's whole distributions, so that model itself."""
+        return any(isinstance(term, DivergenceObjective) for term in (self.forget, self.retain))
 
     def record(self) -> dict[str, Any]:
         """Return the settings as plain values, for `run.json`."""

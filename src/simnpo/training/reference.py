@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded
 from simnpo.distributed import compute_rows
+from simnpo.errors import UserError
 from simnpo.logprobs import sum_logprobs
 
 TOKENS_PER_BATCH = 8192
@@ -40,11 +41,20 @@ class FrozenReference:
 
     With LoRA it is the model itself without its adapters; otherwise a copy in evaluation mode,
     taken now.
+
+    Args:
+        model: what is to be trained, not wrapped yet.
+        offload: hold the copy's layers in host memory; each comes to the device to run.
+
+    Raises:
+        UserError: the layers to offload are unknown.
     """
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, offload: bool = False):
         self._adapted: Any = model if hasattr(model, "disable_adapter") else None
         self._copy = None if self._adapted else copy.deepcopy(model).eval().requires_grad_(False)
+        if offload and self._copy is not None:
+            _offload_layers(self._copy)
 
     @contextmanager
     def model(self) -> Iterator[nn.Module]:
@@ -60,3 +70,22 @@ class FrozenReference:
                     yield self._adapted
             finally:
                 self._adapted.train(was_training)
+
+
+def _offload_layers(model: Any) -> None:
+    """Move the layers' weights to host memory; each layer's visit the device while it runs.
+
+    The LM head stays: a comparison reads its weights after the forward pass, a chunk at a time.
+    """
+    from accelerate import cpu_offload
+
+    kinds = set(model._no_split_modules or ())
+    layers = [one for one in model.modules() if type(one).__name__ in kinds]
+    if not layers:
+        raise UserError(
+            f"--offload-reference: {type(model).__name__} does not tell transformers what its "
+            "layers are; leave it out."
+        )
+    device = next(model.parameters()).device
+    for layer in layers:
+        cpu_offload(layer, device, preload_module_classes=list(kinds))

@@ -46,6 +46,7 @@ class UnlearnTrainer(Trainer):
         template: str = "auto",
         max_length: int = MAX_LENGTH,
         group_by_length: bool = False,
+        offload_reference: bool = False,
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
@@ -61,6 +62,7 @@ class UnlearnTrainer(Trainer):
             template: see `simnpo.data.templates.choose_template`.
             max_length: tokens of a sequence at most.
             group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
+            offload_reference: see `FrozenReference`.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
@@ -75,6 +77,7 @@ class UnlearnTrainer(Trainer):
         )
         self._pairs = PairedDataset(self.terms, args.seed)
         self._group_by_length = group_by_length
+        self._offload_reference = offload_reference
         self._reference_logps: dict[tuple[str, str], Tensor] = {}
         self._frozen: FrozenReference | None = None
         self._term_sums = torch.zeros(len(self.terms))
@@ -113,7 +116,7 @@ class UnlearnTrainer(Trainer):
                 for answer, encoded in term.encoded.items():
                     self._reference_logps[term.name, answer] = reference_logps(self.model, encoded)
             if isinstance(term.objective, DivergenceObjective):
-                self._frozen = FrozenReference(self.model)
+                self._frozen = FrozenReference(self.model, self._offload_reference)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def _read_head(self) -> None:
