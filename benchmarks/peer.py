@@ -17,10 +17,10 @@ missing.
 
 What is the same on both sides: the model folder, in float32; the data and its prompts; rows a step;
 fused AdamW without clipping, weight decay or warm-up; PyTorch's attention; the CPU's threads. Its
-own configuration differs in that alone: flash-attention, bfloat16 and its optimizer need a GPU,
-and its warm-up divides by the number of GPUs. Its evaluation runs without two metrics of its
-default suite that ours does not compute: `privleak`, which needs a holdout set of its authors' own,
-and `extraction_strength`, one more pass over the forget set.
+configuration is changed for that alone: its own asks for flash-attention, bfloat16 and a paged
+optimizer, which need a GPU. Its evaluation runs without two metrics of its default suite that ours
+does not compute: `privleak`, whose holdout set is not among TOFU's own files, and
+`extraction_strength`, one more pass over the forget set.
 """
 
 import json
@@ -135,20 +135,8 @@ class Peer:
             )
         if data_dir is None:
             raise UserError("--peer needs --data-dir, so that both sides read the same files.")
-        self._scripts = options.peer.absolute() / "src"
-        missing = [one for one in ("train.py", "eval.py") if not (self._scripts / one).is_file()]
-        if missing:
-            raise UserError(
-                f"--peer {options.peer} is no checkout of open-unlearning: it has no "
-                f"src/{missing[0]}."
-            )
-        python = shutil.which(options.peer_python)
-        if python is None:
-            raise UserError(
-                f"--peer-python {options.peer_python} is no program that can be run; give an "
-                "environment's bin/python."
-            )
-        self._python = os.path.abspath(python)  # not resolved: a venv's Python is a link
+        self._scripts = _scripts(options.peer)
+        self._python = _python(options.peer_python)
         self._folder, self._data_dir = folder, data_dir
         self._stand_ins = folder / "stand-ins"
         for name, text in STAND_INS.items():
@@ -257,6 +245,26 @@ def largest_difference(theirs: dict[str, float], ours: dict[str, float]) -> tupl
     off = {name: abs(theirs[key] - ours[name]) for key, name in METRICS.items()}
     name = max(off, key=off.__getitem__)
     return name, off[name]
+
+
+def _scripts(checkout: Path) -> Path:
+    folder = checkout.absolute() / "src"
+    for name in ("train.py", "eval.py"):
+        if not (folder / name).is_file():
+            raise UserError(
+                f"--peer {checkout} is no checkout of open-unlearning: it has no src/{name}."
+            )
+    return folder
+
+
+def _python(given: Path) -> str:
+    found = shutil.which(given)
+    if found is None:
+        raise UserError(
+            f"--peer-python {given} is no program that can be run; give an environment's "
+            "bin/python."
+        )
+    return os.path.abspath(found)  # not resolved: a venv's Python is a link
 
 
 def _lay_out_as_hub(data_dir: Path, folder: Path) -> None:
