@@ -1,17 +1,22 @@
 """What the benchmark scripts share: the model and data they measure on, and how they compare."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
+import tyro
 from make_tiny_model import make_model, make_tokenizer
 from transformers import TrainingArguments
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.tofu import tofu
+from simnpo.errors import UserError
+
+T = TypeVar("T")
 
 
 class Subject(NamedTuple):
@@ -92,3 +97,11 @@ def _status(name: str) -> float:
 def describe() -> str:
     """Say what the numbers were measured on."""
     return f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32"
+
+
+def start(main: Callable[[T], None], options: type[T]) -> None:
+    """Run a script with the command line's options; a mistake in them is told in one message."""
+    try:
+        main(tyro.cli(options))
+    except UserError as error:
+        sys.exit(f"error: {error}")

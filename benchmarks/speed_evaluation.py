@@ -1,25 +1,39 @@
 """The full TOFU evaluation, against the same metrics computed separately with fixed padding.
 
-    python benchmarks/speed_evaluation.py [--data-dir tofu] [--model DIR]
+    python benchmarks/speed_evaluation.py [--data-dir tofu] [--model DIR] \
+        [--peer DIR --peer-python PYTHON]
 
 The plain side does what the first releases do: a pass over every set for each metric that needs one
 (probability: the answers; truth ratio: the paraphrases, then each wrong answer), every row padded
 to 500 tokens, logits of every position; and answers generated 32 at a time by `generate`. Both
 sides must give the same numbers. The model is a Llama of 1.4 million weights, fine-tuned here for
 one pass over TOFU so that its answers end; or --model.
+
+With --peer, instead, `simnpo evaluate` is timed against open-unlearning's evaluation, each a
+command of its own: see `peer.py`. Both ask the same items, 32 rows at a time on its side.
 """
 
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import plain
 import torch
-import tyro
-from common import Subject, alternate, cpu_arguments, describe, ratio, seconds, subject
+from common import (
+    Subject,
+    alternate,
+    cpu_arguments,
+    describe,
+    ratio,
+    seconds,
+    start,
+    subject,
+)
+from peer import NAME, Evaluated, Peer, PeerOptions, largest_difference, peer_of
 
 from simnpo.benchmarks.tofu import MAX_NEW_TOKENS
 from simnpo.data.encoding import Encoder
@@ -33,7 +47,7 @@ WIDTH, ROWS = 500, 32
 
 
 @dataclass
-class Options:
+class Options(PeerOptions):
     """What to measure."""
 
     data_dir: str | None = None
@@ -138,15 +152,8 @@ def ours(model: Any, encoder: Encoder, of: Subject) -> dict[str, float]:
     return found
 
 
-def main(options: Options) -> None:
-    """Print the comparison."""
-    quiet()
-    of = subject(options.data_dir)
-    if options.model:
-        model = load_model(options.model, "fp32")
-        encoder = Encoder(load_tokenizer(options.model), "llama2")
-    else:
-        model, encoder = trained(of), Encoder(of.tokenizer, "llama2")
+def compare(model: Any, encoder: Encoder, of: Subject, rounds: int) -> None:
+    """Print both sides' seconds in this process, and by how much their numbers differ."""
     numbers: dict[str, dict[str, float]] = {}
     sides = {
         name: lambda name=name, work=work: seconds(
@@ -154,13 +161,45 @@ def main(options: Options) -> None:
         )
         for name, work in (("ours", ours), ("plain", plainly))
     }
-    found = alternate(sides, options.rounds, warm_up=0)
+    found = alternate(sides, rounds, warm_up=0)
     off = max(abs(numbers["ours"][key] - value) for key, value in numbers["plain"].items())
-    print(f"Full TOFU forget05 evaluation; {describe()}")
     print(f"Largest difference between the two sides' numbers: {off:.1e}")
     one, other = (median(found[side]) for side in ("ours", "plain"))
     print(f"{one:.1f} s, plain {other:.1f} s: {ratio(found['ours'], found['plain'])}")
 
 
+def compare_commands(peer: Peer, rounds: int) -> None:
+    """Print both commands' seconds, and the metric that differs most."""
+    print(f"{NAME}: {peer.versions}")
+    found: dict[str, list[Evaluated]] = {"ours": [], NAME: []}
+    for _ in range(rounds):
+        found["ours"].append(peer.evaluate_ours())
+        found[NAME].append(peer.evaluate())
+    name, off = largest_difference(found[NAME][-1].metrics, found["ours"][-1].metrics)
+    print(f"Largest difference between the two sides' metrics: {off:.1e} ({name})")
+    for what, which in (("evaluation", "alone"), ("whole command", "whole")):
+        times = [[getattr(one, which) for one in side] for side in found.values()]
+        one, other = map(median, times)
+        print(f"{what}: {one:.1f} s, {NAME} {other:.1f} s: {ratio(*times)}")
+
+
+def main(options: Options) -> None:
+    """Print the comparison."""
+    quiet()
+    with tempfile.TemporaryDirectory() as folder:
+        peer = peer_of(options, options.data_dir, Path(folder))
+        of = subject(options.data_dir)
+        if options.model:
+            model, tokenizer = load_model(options.model, "fp32"), load_tokenizer(options.model)
+        else:
+            model, tokenizer = trained(of), of.tokenizer
+        print(f"Full TOFU forget05 evaluation; {describe()}", flush=True)
+        if peer:
+            peer.take(model, tokenizer)
+            compare_commands(peer, options.rounds)
+        else:
+            compare(model, Encoder(tokenizer, "llama2"), of, options.rounds)
+
+
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    start(main, Options)

@@ -5,6 +5,9 @@
 Both sides take 32 forget and 32 retain examples a step through the same Llama of 1.4 million
 weights with fused AdamW, in turn, and start every block from the same weights. Prints medians and
 the ratio; and the peak memory of NPO's training against SimNPO's, each in a process of its own.
+
+With --peer the blocks of open-unlearning's training run in turn with these, each in a process of
+its own (its start is not counted): see `peer.py`.
 """
 
 import copy
@@ -14,13 +17,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import plain
 import torch
-import tyro
+from clock import Clock
 from common import (
     Subject,
     alternate,
@@ -30,9 +33,10 @@ from common import (
     memory_now,
     memory_peak,
     ratio,
+    start,
     subject,
 )
-from transformers import TrainerCallback
+from peer import NAME, Peer, PeerOptions, peer_of
 
 from simnpo.data.encoding import Encoder
 from simnpo.models import quiet
@@ -43,7 +47,7 @@ STEPS, ROWS, LEAST = 6, 32, 1e-5
 
 
 @dataclass
-class Options:
+class Options(PeerOptions):
     """What to measure."""
 
     data_dir: str | None = None
@@ -52,22 +56,6 @@ class Options:
     """Blocks of steps of each side."""
     memory_of: str | None = None
     """Used by the script itself: train with this method and print the peak memory."""
-
-
-class Clock(TrainerCallback):
-    """Takes each step's time, the first one's left out."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-        self._started = 0.0
-
-    def on_step_begin(self, *_: Any, **__: Any) -> None:
-        """Start the clock."""
-        self._started = time.perf_counter()
-
-    def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Take the time."""
-        self.times.append(time.perf_counter() - self._started)
 
 
 def ours(name: str, of: Subject) -> Callable[[], float]:
@@ -95,7 +83,7 @@ def ours(name: str, of: Subject) -> Callable[[], float]:
                 callbacks=[clock],
             )
             trainer.train()
-        return median(clock.times[1:])
+        return median(clock.times)
 
     return block
 
@@ -134,20 +122,33 @@ def peak_memory(name: str, of: Subject) -> None:
     print(f"{memory_peak() - before:.1f}")
 
 
+def compare(of: Subject, peer: Peer | None, rounds: int) -> None:
+    """Print seconds per step of each side, and the ratios to ours."""
+    for name in ("simnpo", "npo"):
+        sides = {"ours": ours(name, of), "plain": plainly(name, of)}
+        if peer:
+            sides[NAME] = partial(peer.seconds_per_step, name, STEPS, ROWS)
+        found = alternate(sides, rounds)
+        print(f"{name}: ours {median(found['ours']):.3f} s", flush=True)
+        for side in list(sides)[1:]:
+            against = ratio(found["ours"], found[side])
+            print(f"  {side} {median(found[side]):.3f} s: {against}", flush=True)
+
+
 def main(options: Options) -> None:
     """Print the comparison."""
     quiet()
-    of = subject(options.data_dir)
-    if options.memory_of:
-        peak_memory(options.memory_of, of)
-        return
-    print(f"Seconds per optimizer step, {ROWS} + {ROWS} rows of TOFU forget05; {describe()}")
-    for name in ("simnpo", "npo"):
-        sides = {"ours": ours(name, of), "plain": plainly(name, of)}
-        found = alternate(sides, options.rounds)
-        one, other = (median(found[side]) for side in ("ours", "plain"))
-        against = ratio(found["ours"], found["plain"])
-        print(f"{name}: {one:.3f} s, plain {other:.3f} s: {against}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        peer = peer_of(options, options.data_dir, Path(folder))
+        of = subject(options.data_dir)
+        if options.memory_of:
+            peak_memory(options.memory_of, of)
+            return
+        print(f"Seconds per optimizer step, {ROWS} + {ROWS} rows of TOFU forget05; {describe()}")
+        if peer:
+            print(f"{NAME}: {peer.versions}")
+            peer.take(of.model, of.tokenizer)
+        compare(of, peer, options.rounds)
     peaks = {}
     for name in ("simnpo", "npo"):
         command = [sys.executable, str(Path(__file__)), "--memory-of", name]
@@ -160,4 +161,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    start(main, Options)

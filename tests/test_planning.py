@@ -59,6 +59,15 @@ def test_bytes_of_full_training() -> None:
     assert parts(plan("ceu"), *fixed) == (4000, 0, 4000, 8000, 0)  # its own reference
 
 
+def test_bytes_of_an_offloaded_reference() -> None:
+    # 300 weights outside the linear layers, and one of two layers' 700.
+    away = {"retain_loss": "kl", "offload_reference": True}
+    assert parts(plan(**away, gpu=True, precision="fp32"), "reference") == (4 * 650,)
+    assert parts(plan(**away, gpu=True, precision="bf16"), "reference") == (2 * 650,)
+    assert parts(plan(**away), "reference") == (4000,)  # a CPU has nowhere else to hold it
+    assert parts(plan(offload_reference=True, gpu=True), "reference") == (0,)
+
+
 def test_bytes_of_optimizers() -> None:
     # 900 weights at one byte and a share of a scale, the embedding's 100 at four.
     assert parts(plan(optimizer="adamw-8bit"), "optimizer") == (round(2 * (900 * 260 / 256 + 400)),)
@@ -161,6 +170,11 @@ def test_what_makes_it_fit() -> None:
     assert ways_to_fit(plan(), 100) == []
     for way in ways_to_fit(plan(gpu=True), 13_000):
         assert len(way.split(" --")) >= 2
+    copied = plan(retain_loss="kl", gpu=True, micro_batch_size=1, gradient_checkpointing=True)
+    offloaded = replace(copied, training=replace(copied.training, offload_reference=True))
+    enough = memory(offloaded).total / 0.8
+    assert ways_to_fit(copied, enough)[0] == "--offload-reference"
+    assert not any("offload" in way for way in ways_to_fit(replace(copied, gpu=False), enough))
     four = LoraConfig(rank=2, load_in_4bit=True)
     bits = plan(
         precision="bf16", gpu=True, micro_batch_size=1, lora=four, gradient_checkpointing=True

@@ -74,6 +74,9 @@ class TrainingConfig:
     moved to host memory where the GPU's is short); these two need bitsandbytes and a GPU."""
     gradient_checkpointing: bool = False
     """Whether activations are recomputed to save memory."""
+    offload_reference: bool = False
+    """Whether the frozen copy for a KL retain loss lies in host memory, its layers brought to the
+    device one at a time."""
     group_by_length: bool = False
     """Whether batches are made of examples of like length, which saves padding."""
     checkpoint_epochs: int = 1
@@ -142,6 +145,24 @@ def resolve_precision(precision: Precision, lora: bool, gpu: bool) -> Precision:
     if not gpu:
         return "fp32"
     return "bf16" if lora else "mixed"
+
+
+def check_offload(training: TrainingConfig, lora: LoraConfig, compares: bool) -> None:
+    """Refuse to offload a copy that is never made.
+
+    Args:
+        training: the settings.
+        lora: with adapters, the model without them is the reference.
+        compares: whether the method needs the original model's distributions.
+
+    Raises:
+        UserError: there is no copy.
+    """
+    if training.offload_reference and (lora.rank or not compares):
+        raise UserError(
+            "--offload-reference does nothing here: only --retain-loss kl without --lora-rank "
+            "holds a copy of the model. Leave it out."
+        )
 
 
 def _option(name: str) -> str:

@@ -63,6 +63,13 @@ def _checkpointing(plan: Plan) -> Plan | None:
     return None if on else _training(plan, gradient_checkpointing=True)
 
 
+def _offload(plan: Plan) -> Plan | None:
+    copied = plan.method.compares and not plan.lora.rank and plan.gpu
+    if plan.training.offload_reference or not copied:
+        return None
+    return _training(plan, offload_reference=True)
+
+
 def _eight_bits(plan: Plan) -> Plan | None:
     if plan.training.optimizer != "adamw" or not plan.gpu:
         return None
@@ -90,9 +97,10 @@ def _training(plan: Plan, **changes: object) -> Plan:
 _LEVERS = (
     _Lever("--micro-batch-size 1", _micro_batch),
     _Lever("--gradient-checkpointing", _checkpointing),
+    _Lever("--offload-reference", _offload),
     _Lever("--optimizer adamw-8bit", _eight_bits),
     _Lever("--precision bf16", _bf16),
     _Lever("--lora-rank 16", _lora),
     _Lever("--load-in-4bit", _four_bits),
 )
-"""In the order of how much they change: the first two leave the result as it is."""
+"""In the order of how much they change: the first three leave the result as it is."""

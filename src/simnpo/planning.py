@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from simnpo.config import LoraConfig, Precision, TrainingConfig, resolve_precision
 from simnpo.fused import CHUNK
 from simnpo.objectives import Method
-from simnpo.objectives.base import ORIGINAL, REINFORCED, DivergenceObjective
 from simnpo.shape import Shape
 
 CHUNK_ARRAYS = 3
@@ -83,7 +82,8 @@ class Memory:
     """Chunks of logits, and the LM head's gradient while it is summed over chunks."""
     reference: int
     """The frozen models that are compared with: the original for `--retain-loss kl`, UNDIAL and
-    RKLD, which with LoRA is the model itself; and RKLD's reinforced model."""
+    RKLD, which with LoRA is the model itself, and of which offloading leaves one layer and what is
+    outside the layers; and RKLD's reinforced model."""
 
     @property
     def total(self) -> int:
@@ -101,12 +101,8 @@ def memory(plan: Plan) -> Memory:
         base = size * shape.parameters
     trained_size = 4 if lora else size  # peft keeps adapters in float32
     gradients = trained_size * plan.trainable
-    terms = (plan.method.forget, plan.method.retain)
-    compared = {
-        name for term in terms if isinstance(term, DivergenceObjective) for name in term.references
-    }
-    copy = base if ORIGINAL in compared and not lora else 0
-    reinforced = size * shape.parameters if REINFORCED in compared else 0
+    copy = _copy(plan, size) if plan.method.compares and not lora else 0
+    reinforced = size * shape.parameters if plan.method.needs_reinforced else 0
     head_gradient = 0 if lora else 4 * shape.head
     chunk = min(CHUNK, plan.tokens * shape.vocabulary)
     mixed = plan.precision == "mixed"
@@ -119,6 +115,14 @@ def memory(plan: Plan) -> Memory:
         logits=4 * CHUNK_ARRAYS * chunk + head_gradient,
         reference=copy + reinforced,
     )
+
+
+def _copy(plan: Plan, size: int) -> int:
+    """Return the bytes of the frozen copy; on a CPU the host's memory is the device's."""
+    shape = plan.shape
+    if not plan.training.offload_reference or not plan.gpu:
+        return size * shape.parameters
+    return size * (shape.parameters - shape.linear + shape.linear // shape.layers)
 
 
 def _optimizer_states(plan: Plan, size: int) -> int:

@@ -66,6 +66,10 @@ def test_bad_forget_sets(unlearn: Any, tmp_path: Path, content: str, words: str)
     refused(unlearn(forget=bad), bad, words)
 
 
+def test_a_reference_that_is_not_held_is_not_offloaded(unlearn: Any) -> None:
+    refused(unlearn(offload_reference=True), "--offload-reference does nothing here")
+
+
 def test_missing_files_and_sets(unlearn: Any, tmp_path: Path) -> None:
     refused(unlearn(forget=tmp_path / "none.jsonl"), "none.jsonl does not exist")
     refused(unlearn(forget=tmp_path), "is a folder")

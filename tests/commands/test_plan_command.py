@@ -29,6 +29,8 @@ def test_plan_for_a_gpu_elsewhere(simnpo: Any, model_folder: Path) -> None:
     assert "Memory of each device" in done.out and "--tflops" in done.out
     assert "It does not fit into 10.2 MiB" in done.out
     assert "It would fit with --" in done.out
+    done = simnpo(*base, "--retain-loss", "kl", "--offload-reference")
+    assert "one of them is counted" in done.out
     done = simnpo(*base, "--lora-rank", 2, "--load-in-4bit", "--tflops", 100)
     assert "precision bf16" in done.out and "at 100 TFLOP/s (as given)" in done.out
     assert "paged optimizer" in simnpo(*base, "--optimizer", "paged-adamw-8bit").out
@@ -49,6 +51,11 @@ def test_plan_for_a_gpu_elsewhere(simnpo: Any, model_folder: Path) -> None:
         (["--method", "retrain", "--retain-loss", "none"], "needs a forget or a retain objective"),
         (["--method", "rmu"], "RMU cannot be planned"),
         (["--load-in-4bit"], "--load-in-4bit without --lora-rank"),
+        (["--offload-reference"], "--offload-reference does nothing here"),
+        (
+            ["--offload-reference", "--retain-loss", "kl", "--lora-rank", "2"],
+            "--offload-reference does nothing here",
+        ),
     ],
 )
 def test_bad_options(simnpo: Any, model_folder: Path, options: list[str], words: str) -> None:

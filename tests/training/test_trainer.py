@@ -43,6 +43,7 @@ def make_trainer(
         one._replace(alternate=f"Nobody knows {number}.") for number, one in enumerate(examples[:4])
     ]
     reinforced = settings.pop("reinforced", None)
+    offload = settings.pop("offload_reference", False)
     return UnlearnTrainer(
         model,
         TrainingArguments(str(tmp_path / "run"), **(arguments | settings)),
@@ -53,6 +54,7 @@ def make_trainer(
         refusals=["I do not know.", "No idea."],
         template=template,
         reinforced=reinforced,
+        offload_reference=offload,
     )
 
 
@@ -318,6 +320,45 @@ def test_lora_kl_reference_is_the_model_without_adapters(
         assert torch.equal(merged[key], value)
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_offloaded_kl_reference_changes_nothing(
+    tmp_path: Any, make_llama: Any, tokenizer: Any, examples: Any, tied: bool
+) -> None:
+    found = []
+    for offload in (False, True):
+        model = make_llama(tie_word_embeddings=tied)
+        trainer = make_trainer(
+            tmp_path,
+            model,
+            tokenizer,
+            examples,
+            "grad_diff",
+            retain_loss="kl",
+            max_steps=3,
+            offload_reference=offload,
+        )
+        trainer.train()
+        assert trainer._forwards._frozen is not None and trainer._forwards._frozen._copy is not None
+        away = {
+            name.split(".")[1]
+            for name, weight in trainer._forwards._frozen._copy.named_parameters()
+            if weight.is_meta
+        }
+        assert away == ({"layers"} if offload else set())
+        losses = [row["retain_loss"] for row in trainer.state.log_history[:3]]
+        assert losses[2] > 1e-6  # the model moved, the reference did not
+        found.append((losses, model.state_dict()))
+    assert found[0][0] == found[1][0]
+    for name, weight in found[0][1].items():
+        assert torch.equal(weight, found[1][1][name])
+
+
+def test_a_reference_without_known_layers_is_not_offloaded(llama: Any) -> None:
+    llama._no_split_modules = None
+    with pytest.raises(UserError, match="LlamaForCausalLM does not tell"):
+        reference.FrozenReference(llama, offload=True)
+
+
 def test_empty_sets_and_missing_refusals_are_refused(
     tmp_path: Any, llama: Any, tokenizer: Any, examples: Any
 ) -> None:
@@ -440,9 +481,9 @@ def test_undial_and_kl_share_one_copy_of_the_original(
     made = []
 
     class Counted(reference.FrozenReference):
-        def __init__(self, model: Any):
+        def __init__(self, *given: Any):
             made.append(1)
-            super().__init__(model)
+            super().__init__(*given)
 
     monkeypatch.setattr("simnpo.training.forwards.FrozenReference", Counted)
     expected = []

@@ -117,6 +117,9 @@ class TrainingOptions:
     the GPU's is short); the 8-bit ones need bitsandbytes and a GPU [adamw]."""
     gradient_checkpointing: Unset[bool] = None
     """Recompute activations to save memory [False]."""
+    offload_reference: Unset[bool] = None
+    """Hold the frozen copy for --retain-loss kl in host memory and bring its layers to the GPU one
+    at a time, which takes longer [False]."""
     group_by_length: Unset[bool] = None
     """Make batches of examples of like length, which saves padding [False]."""
     checkpoint_epochs: Unset[int] = None

@@ -65,6 +65,8 @@ class Plan:
         self._print_verdict(plan)
         if plan.training.optimizer == "paged-adamw-8bit":
             print("Note: paged optimizer states lie in host memory and are not counted.")
+        if plan.training.offload_reference and plan.gpu:
+            print("Note: the frozen copy's layers lie in host memory; one of them is counted.")
         self._print_time(plan)
         if self.method == "task_vector":
             print("Note: this is its over-fitting on the forget set, all the training it has.")
@@ -82,6 +84,7 @@ class Plan:
     def _plan(self) -> "Planned":
         import torch
 
+        from simnpo.config import check_offload
         from simnpo.methods import adjust
         from simnpo.objectives import Method
         from simnpo.objectives.base import ActivationObjective
@@ -101,18 +104,15 @@ class Plan:
             )
         if not isinstance(method, Method):  # over-fitting is all the training it has
             method, training = METHOD, preset.reinforcement.over(training)
-        if isinstance(method.forget, ActivationObjective):
-            raise UserError(
-                f"{method.title} cannot be planned: how much it takes depends on its layer, "
-                "of which the estimates know nothing. It takes less than any other method."
-            )
         training = self.training.over(training)
         training.accumulation(self.devices)
+        lora = self.lora.config()
+        check_offload(training, lora, method.compares)
         return Planned(
             shape=read_shape(self.model, self.trust_remote_code),
             method=method,
             training=training,
-            lora=self.lora.config(),
+            lora=lora,
             length=self.max_length,
             examples=self.examples,
             gpu=torch.cuda.is_available() or self.memory is not None,

@@ -30,12 +30,14 @@ class TrainingJob:
                 `simnpo.hardware.check_hardware`.
         """
         from simnpo import runs
+        from simnpo.config import check_offload
         from simnpo.hardware import check_hardware
         from simnpo.jobs import NAMES
         from simnpo.models import quiet, resolve
 
         quiet()
         check_hardware(self.job.training, self.job.lora)
+        check_offload(self.job.training, self.job.lora, self.job.method.compares)
         refuse_both(self.output.resume, self.output.overwrite)
         out = self.output.out
         if not self.output.resume:

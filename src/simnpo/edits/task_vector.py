@@ -41,6 +41,7 @@ class TaskVector:
 
     title: ClassVar[str] = "Task Vector"
     needs_reinforced: ClassVar[bool] = True
+    compares: ClassVar[bool] = False
 
     alpha: float = 5.0
     """Length of the step, in task vectors; 5 is MUSE's own on News and Books."""
@@ -73,8 +74,8 @@ class EditedModel:
     def __len__(self) -> int:
         return len(self._partners)
 
-    def save_pretrained(self, folder: Path, state_dict: None = None) -> None:
-        """Compute and write the weights, beside the original's configuration, as `save_model` asks.
+    def save_pretrained(self, folder: Path) -> None:
+        """Compute and write the weights, beside the original's configuration.
 
         Raises:
             UserError: a weight became NaN or infinite, or what is no weight differs.

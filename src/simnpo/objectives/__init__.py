@@ -11,6 +11,7 @@ from typing import Any
 
 from simnpo.errors import UserError
 from simnpo.objectives.base import (
+    ORIGINAL,
     REINFORCED,
     ActivationObjective,
     DivergenceObjective,
@@ -56,6 +57,14 @@ class Method:
         """Whether it compares with a model over-fitted on the forget set."""
         return any(
             isinstance(term, DivergenceObjective) and REINFORCED in term.references
+            for term in (self.forget, self.retain)
+        )
+
+    @property
+    def compares(self) -> bool:
+        """Whether it needs the original model's whole distributions, so that model itself."""
+        return any(
+            isinstance(term, DivergenceObjective) and ORIGINAL in term.references
             for term in (self.forget, self.retain)
         )
 

@@ -28,7 +28,13 @@ from simnpo.training.terms import Term
 class Forwards:
     """Runs a model on the rows of all terms and parts what it said by term and answer."""
 
-    def __init__(self, terms: Sequence[Term], seed: int, reinforced: nn.Module | None = None):
+    def __init__(
+        self,
+        terms: Sequence[Term],
+        seed: int,
+        reinforced: nn.Module | None = None,
+        offload_reference: bool = False,
+    ):
         """Bind the terms of a loss.
 
         Args:
@@ -36,8 +42,10 @@ class Forwards:
             seed: of the control vectors.
             reinforced: the model over-fitted on the forget set, where an objective compares
                 with it.
+            offload_reference: see `FrozenReference`.
         """
         self._terms, self._seed, self._reinforced = terms, seed, reinforced
+        self._offload_reference = offload_reference
         self._places = [
             (number, answer) for number, term in enumerate(terms) for answer in term.encoded
         ]
@@ -65,7 +73,7 @@ class Forwards:
             isinstance(one, DivergenceObjective) and ORIGINAL in one.references
             for one in objectives
         ):
-            self._frozen = FrozenReference(model)
+            self._frozen = FrozenReference(model, self._offload_reference)
         layers = self.trained_layers
         if layers and any(
             isinstance(one, ActivationObjective) and one.needs_reference_activations

@@ -44,11 +44,20 @@ class FrozenReference:
 
     With LoRA it is the model itself without its adapters; otherwise a copy in evaluation mode,
     taken now.
+
+    Args:
+        model: what is to be trained, not wrapped yet.
+        offload: hold the copy's layers in host memory; each comes to the device to run.
+
+    Raises:
+        UserError: the layers to offload are unknown.
     """
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, offload: bool = False):
         self._adapted: Any = model if hasattr(model, "disable_adapter") else None
         self._copy = None if self._adapted else copy.deepcopy(model).eval().requires_grad_(False)
+        if offload and self._copy is not None:
+            _offload_layers(self._copy)
 
     @contextmanager
     def model(self) -> Iterator[nn.Module]:
@@ -120,3 +129,22 @@ def check_reinforced(method: Method, model: Any, reinforced: Any) -> None:
             f"the reinforced model knows {other} tokens, and the model to unlearn from {own}: give "
             "one that was trained from it."
         )
+
+
+def _offload_layers(model: Any) -> None:
+    """Move the layers' weights to host memory; each layer's visit the device while it runs.
+
+    The LM head stays: a comparison reads its weights after the forward pass, a chunk at a time.
+    """
+    from accelerate import cpu_offload
+
+    kinds = set(model._no_split_modules or ())
+    layers = [one for one in model.modules() if type(one).__name__ in kinds]
+    if not layers:
+        raise UserError(
+            f"--offload-reference: {type(model).__name__} does not tell transformers what its "
+            "layers are; leave it out."
+        )
+    device = next(model.parameters()).device
+    for layer in layers:
+        cpu_offload(layer, device, preload_module_classes=list(kinds))

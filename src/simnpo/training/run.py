@@ -95,6 +95,7 @@ def train_model(
         max_length=data.max_length,
         group_by_length=config.group_by_length,
         reinforced=reinforced,
+        offload_reference=config.offload_reference,
         callbacks=[interrupt, bar, *callbacks],
     )
     _pace(trainer.args, config, len(trainer.terms[0]))

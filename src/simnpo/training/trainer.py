@@ -47,6 +47,7 @@ class UnlearnTrainer(Trainer):
         max_length: int = MAX_LENGTH,
         group_by_length: bool = False,
         reinforced: nn.Module | None = None,
+        offload_reference: bool = False,
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
@@ -64,6 +65,7 @@ class UnlearnTrainer(Trainer):
             group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
             reinforced: `model` over-fitted on the forget set, in evaluation mode, for objectives
                 that compare with it.
+            offload_reference: see `FrozenReference`.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
@@ -80,7 +82,7 @@ class UnlearnTrainer(Trainer):
         )
         self._pairs = PairedDataset(self.terms, args.seed)
         self._group_by_length = group_by_length
-        self._forwards = Forwards(self.terms, args.seed, reinforced)
+        self._forwards = Forwards(self.terms, args.seed, reinforced, offload_reference)
         self._check_layers(model)
         self._term_sums = torch.zeros(len(self.terms))
         self._steps_summed = 0
