@@ -92,7 +92,7 @@ def _unlearn(
     tokenizer = load_tokenizer(str(original))
     watch = []
     if evaluate_epochs:
-        encoder = Encoder(tokenizer, max_length=mini.max_length)
+        encoder = Encoder(tokenizer, max_length=benchmark.max_length)
         watch.append(EvaluateWhileTraining(benchmark, encoder, folder, evaluate_epochs, retain))
     if not begun:
         runs.begin(folder, "demo", config, {})
@@ -104,7 +104,7 @@ def _unlearn(
             benchmark.forget,
             benchmark.retain,
             benchmark.refusals,
-            max_length=mini.max_length,
+            max_length=benchmark.max_length,
         ),
         preset.training,
         folder,
@@ -125,7 +125,7 @@ def _evaluate(
         if known.summary["model"] == model:
             return known
     started = time.monotonic()
-    encoder = Encoder(load_tokenizer(model), max_length=mini.max_length)
+    encoder = Encoder(load_tokenizer(model), max_length=mini.benchmark.max_length)
     tables = evaluate_model(load_model(model, "fp32"), encoder, mini.benchmark)
     origin: dict[str, Any] = {
         "name": name,

@@ -20,7 +20,7 @@ from simnpo.scoring.evaluation import (
 from simnpo.scoring.history import read_history, write_history
 from simnpo.scoring.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables, check_columns
 
-SCORE = ("forget", 0, "answer", 0, -3.5, 4, 2, 1, -1.25)
+SCORE = ("forget", 0, "answer", 0, -3.5, 4, 2, 1, -1.25, 0.5, 11)
 GENERATION = ("forget", 0, "Who?", "Bo", "Bo, “the” painter\n")
 
 

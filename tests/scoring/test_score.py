@@ -1,6 +1,7 @@
 """One pass over all answer variants, against scoring each alone and against numbers by hand."""
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,7 +114,8 @@ def one_by_one(model: Any, encoder: Encoder) -> pd.DataFrame:
                     tail += 1
                 least = sorted(logprobs)[: max(1, len(hits) * 4 // 10)]
                 mean = sum(least) / len(least)
-                values = (sum(logprobs), len(hits), sum(hits), tail, mean)
+                size = len(zlib.compress(text.encode()))
+                values = (sum(logprobs), len(hits), sum(hits), tail, mean, math.nan, size)
                 rows.append((name, number, variant, index, *values))
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 

@@ -109,7 +109,7 @@ class TrainingJob:
             f"peak memory {results['peak_memory_mib']:.0f} MiB."
         )
         if shortened := results["shortened_answers"]:
-            print(f"Note: --max-length {self.prompt.max_length} shortened {shortened} answers.")
+            print(f"Note: --max-length {self.data.max_length} shortened {shortened} answers.")
         print(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
 
     def _config(self) -> dict[str, Any]:
@@ -119,6 +119,7 @@ class TrainingJob:
             **asdict(self.training),
             **asdict(self.lora),
             **asdict(self.prompt),
+            "max_length": self.data.max_length,
         }
 
     def _fingerprints(self) -> dict[str, Any]:

@@ -100,12 +100,14 @@ class Unlearn:
         from simnpo.data.rows import read_lines
         from simnpo.training.run import TrainingData
 
+        loaded = None
         refusals = read_lines(Path(self.refusals)) if self.refusals else ()
         if self.benchmark.benchmark:
             if self.forget or self.retain:
                 raise UserError("--benchmark brings its own sets; leave out --forget and --retain.")
             loaded = self.benchmark.load()
-            forget, retain = loaded.forget, loaded.retain
+            forget = loaded.forget
+            retain = self.benchmark.kept(loaded) if method.retain else ()
             refusals = refusals or loaded.refusals
         else:
             if self.benchmark.split or self.benchmark.data_dir:
@@ -130,7 +132,7 @@ class Unlearn:
             retain if method.retain else (),
             refusals or REFUSALS,
             self.prompt.template,
-            self.prompt.max_length,
+            self.prompt.limit(loaded),
         )
 
     def _check_watch(self) -> None:
@@ -149,10 +151,11 @@ class Unlearn:
         if not self.evaluate_epochs:
             return []
         retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
+        benchmark = self.benchmark.load()
         return [
             EvaluateWhileTraining(
-                self.benchmark.load(),
-                Encoder(tokenizer, self.prompt.template, self.prompt.max_length),
+                benchmark,
+                Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark)),
                 self.output.out,
                 self.evaluate_epochs,
                 retain,

@@ -59,8 +59,28 @@ def read_file(path: Path) -> list[Row]:
             for number, record in enumerate(table.to_dict(orient="records"), 1)
         ]
     if path.suffix in {".json", ".jsonl"}:
-        return list(_json_rows(path))
+        return [_row(place, record) for place, record in _json_records(path)]
     raise UserError(f"{path}: expected a file ending in .jsonl, .json or .parquet.")
+
+
+def read_texts(path: Path) -> list[Row]:
+    """Read plain texts, each as a row with the column `text`.
+
+    Args:
+        path: a `.txt` file, which is one text, or a file of records, each a text itself or with a
+            column `text`.
+
+    Raises:
+        UserError: the file is of another kind, or malformed; the message names the line.
+    """
+    if path.suffix == ".txt":
+        return [Row(str(path), {"text": _text(path)})]
+    if path.suffix not in {".json", ".jsonl"}:
+        return read_file(path)
+    return [
+        Row(place, {"text": record}) if isinstance(record, str) else _row(place, record)
+        for place, record in _json_records(path)
+    ]
 
 
 def read_lines(path: Path) -> tuple[str, ...]:
@@ -86,7 +106,7 @@ def _text(path: Path) -> str:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def _json_records(path: Path) -> Iterator[tuple[str, Any]]:
     text = _text(path)
     if text.lstrip().startswith("["):
         try:
@@ -109,10 +129,13 @@ def _json_rows(path: Path) -> Iterator[Row]:
                         "a list of them."
                     ) from None
                 places.append(place)
-    for place, record in zip(places, records, strict=True):
-        if not isinstance(record, dict):
-            raise UserError(f"{place}: expected an object with named columns, got {record!r:.80}.")
-        yield Row(place, record)
+    yield from zip(places, records, strict=True)
+
+
+def _row(place: str, record: Any) -> Row:
+    if not isinstance(record, dict):
+        raise UserError(f"{place}: expected an object with named columns, got {record!r:.80}.")
+    return Row(place, record)
 
 
 def _reason(error: Exception) -> str:

@@ -52,13 +52,14 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
                 f" {common[int(differ.to_numpy().argmax())]} of {set_name!r}: a report compares"
                 " evaluations of the same benchmark and split."
             )
-    score = view_of(evaluations).answer_score
+    view = view_of(evaluations)
+    score = view.answer_score
     count = min(shown, len(common))
     picked = [common[index * len(common) // count] for index in range(count)]
     return [
         Card(
             item,
-            str(first.at[item, "question"]),
+            view.asked(str(first.at[item, "question"])),
             str(first.at[item, "reference"]),
             tuple(
                 _answer(e.name, table.at[item, "generated"], table.at[item, "reference"], score)
