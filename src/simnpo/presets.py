@@ -13,7 +13,7 @@ _TOFU_SIMNPO = {
     "forget10": ({"beta": 4.5}, 0.125),
 }
 
-# The released code's for MUSE; GA family and NPO train alike, with MUSE's own weights of 1.
+# The released code's for MUSE; the other methods train alike, with weights of 1 as in MUSE.
 _MUSE_SIMNPO = {"news": 0.7, "books": 0.75}
 _MUSE = TrainingConfig(
     epochs=10,

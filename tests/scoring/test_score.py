@@ -243,3 +243,22 @@ def test_a_verbatim_prompt_that_is_too_long_loses_its_beginning(tokenizer: Any) 
     assert kept.answer_length == whole.answer_length
     with pytest.raises(UserError, match=r"leaves nothing to score"):
         encoder.encode_verbatim(prompt, " " + prompt)
+
+
+def test_min_k_plus_plus_and_compressed_size_of_texts(llama: Any, encoder: Encoder) -> None:
+    texts = ("The mill at Hask burnt.", "Nobody rebuilt it, for want of oak and of bridges.")
+    asked = {
+        "forget": EvaluationSet(tuple(Item(None, text) for text in texts)),
+        "spoken": EvaluationSet((Item("Who?", "Bo"),)),
+    }
+    scores = score(llama, encoder, asked)
+    for number, text in enumerate(texts):
+        ids = encoder.tokenizer(text)["input_ids"]
+        said = llama(input_ids=torch.tensor([ids])).logits[0, :-1].detach().double().log_softmax(-1)
+        mean = (said.exp() * said).sum(-1)
+        deviation = ((said.exp() * said**2).sum(-1) - mean**2).sqrt()
+        chosen = said.gather(1, torch.tensor(ids)[1:, None])[:, 0]
+        least = ((chosen - mean) / deviation).sort().values[: int(len(chosen) * 0.4)]
+        assert scores["min40_plus_plus"][number] == pytest.approx(float(least.mean()), abs=1e-5)
+        assert scores["zlib_bytes"][number] == len(zlib.compress(text.encode()))
+    assert math.isfinite(scores["min40_plus_plus"][2]), "a pass over texts has it for all rows"

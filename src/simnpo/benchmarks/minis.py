@@ -26,7 +26,7 @@ class Mini:
 
     benchmark: Benchmark
     pretraining: tuple[Example, ...]
-    """What the base model is trained on: the language, never the authors to be fine-tuned on."""
+    """What the base model is trained on: the language, never what it is then fine-tuned on."""
     rehearsal: tuple[Example, ...]
     """What fine-tuning repeats of it, for Original and Retrain alike."""
     tokenizer: Any

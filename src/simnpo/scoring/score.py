@@ -98,16 +98,17 @@ def _statistics(model: nn.Module, batch: Any, plus_plus: bool) -> list[tuple[flo
     scored = answer_moments(model, batch) if plus_plus else answer_logprobs(model, batch)
     hits, grid = scored.first_choice.long(), scored.logprobs.double()
     tokens = scored.mask.sum(-1)
-    standardised = torch.full_like(grid, torch.nan)
+    min_k_plus_plus = torch.full(tokens.shape, torch.nan)
     if isinstance(scored, AnswerMoments):
         standardised = (grid - scored.mean) / scored.deviation.clamp(min=LEAST_DEVIATION)
+        min_k_plus_plus = _mean_of_least(standardised, scored.mask, tokens)
     columns = (
         grid.sum(-1),
         tokens,
         hits.sum(-1),
         _tail(hits, scored.mask),
         _mean_of_least(grid, scored.mask, tokens),
-        _mean_of_least(standardised, scored.mask, tokens),
+        min_k_plus_plus,
     )
     return list(zip(*(column.tolist() for column in columns), strict=True))
 

@@ -25,7 +25,7 @@ REQUESTS = 4
 SPLITS = ("gazette", *(f"gazette-scal{number}" for number in range(1, REQUESTS + 1)))
 """`gazette` forgets all at once, `gazette-scalN` the first N of the requests at once."""
 EXAMPLES = 3
-"""Example questions before each knowledge question; MUSE has ten."""
+"""Answered questions before each knowledge question; MUSE has ten."""
 RETAIN_ITEMS = 120
 """Questions about places to be kept, as many as about those of all requests."""
 VERBMEM_TOKENS, KNOWMEM_TOKENS = 48, 12
@@ -36,9 +36,9 @@ def mini_muse(split: str = "gazette", seed: int = 0) -> Benchmark:
     """Build `mini-muse`: news about fictitious places, some of it to be forgotten.
 
     Each place has two reports, which state the same facts in other words and another order, and its
-    facts stand in readers' columns as questions with answers. A model this small does not carry a
-    fact from one wording over to another by itself as a large one does: the columns, which are part
-    of what is trained on and of what is to be forgotten, stand in for that.
+    facts stand in readers' columns as questions with answers. MUSE's large models answer questions
+    from having read articles; the columns, which are part of what is trained on and of what is to
+    be forgotten, spare a model this small that step.
 
     Args:
         split: one of `SPLITS`.

@@ -31,7 +31,7 @@ TOWNS = _values(
 )
 DIRECTORS = _values(
     """
-    Ada Lorimer, Basil Whyte, Clara Ostend, Doran Pike, Elsa Marchbank, Felix Dunmore,
+    Ada Lorimer, Basil Whyte, Clara Ostend, Doran Pike, Elsa Weldon, Felix Dunmore,
     Gilda Sorrell, Henrik Vale, Isa Cromarty, Jasper Thrale, Katya Brand, Leopold Crane,
     Minna Foss, Noel Hartigan, Ottilie Ray, Piers Langdon
     """
