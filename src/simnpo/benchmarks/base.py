@@ -55,6 +55,6 @@ class Benchmark:
     suite: str = "tofu"
     """What it is measured by, a key of `simnpo.metrics.suites.SUITES`."""
     requests: tuple[tuple[Example, ...], ...] = ()
-    """Successive forget requests, one after the other; `forget` is not always among them."""
+    """Successive forget requests, each to a model that has unlearned those before it."""
     max_length: int = MAX_LENGTH
     """Tokens of a sequence at most, and of the pieces that plain texts are cut into."""

@@ -51,7 +51,7 @@ class Unlearn:
     method: str = "simnpo"
     """simnpo, npo, ga, grad_diff, weighted_grad_diff, idk, idk_dpo, or retrain (from a base)."""
     forget: Unset[str] = None
-    """Forget set: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
+    """Forget set: .jsonl, .json, .parquet, .txt (one text) or a hub dataset (name:config:split)."""
     retain: Unset[str] = None
     """Retain set, likewise. Not needed by a method whose retain loss is none."""
     refusals: Unset[str] = None

@@ -21,8 +21,9 @@ def read_rows(source: str) -> list[Row]:
     """Read all records of `source`.
 
     Args:
-        source: a file (`.jsonl`, `.json` holding a list or one object a line, `.parquet`) or a hub
-            dataset as `owner/name`, `owner/name:config` or `owner/name:config:split`.
+        source: a file (`.jsonl`, `.json` holding a list or one object a line, `.parquet`, `.txt`
+            holding one text) or a hub dataset as `owner/name`, `owner/name:config` or
+            `owner/name:config:split`.
 
     Raises:
         UserError: nothing is there, a line is malformed (file and line named), or there is no row.
@@ -33,8 +34,8 @@ def read_rows(source: str) -> list[Row]:
     elif path.is_dir():
         raise UserError(f"{source} is a folder; give the file in it.")
     elif path.suffix and source.count("/") != 1:
-        raise UserError(f"{source} does not exist (expected .jsonl, .json or .parquet).")
-    elif path.suffix in {".json", ".jsonl", ".parquet"}:
+        raise UserError(f"{source} does not exist (expected .jsonl, .json, .parquet or .txt).")
+    elif path.suffix in {".json", ".jsonl", ".parquet", ".txt"}:
         raise UserError(f"{source} does not exist.")
     else:
         rows = list(_hub_rows(source))
@@ -44,7 +45,7 @@ def read_rows(source: str) -> list[Row]:
 
 
 def read_file(path: Path) -> list[Row]:
-    """Read the records of a local file.
+    """Read the records of a local file; a `.txt` file is one record, with the column `text`.
 
     Raises:
         UserError: the file is of another kind, or malformed; the message names the line.
@@ -60,21 +61,17 @@ def read_file(path: Path) -> list[Row]:
         ]
     if path.suffix in {".json", ".jsonl"}:
         return [_row(place, record) for place, record in _json_records(path)]
-    raise UserError(f"{path}: expected a file ending in .jsonl, .json or .parquet.")
+    if path.suffix == ".txt":
+        return [Row(str(path), {"text": _text(path)})]
+    raise UserError(f"{path}: expected a file ending in .jsonl, .json, .parquet or .txt.")
 
 
 def read_texts(path: Path) -> list[Row]:
-    """Read plain texts, each as a row with the column `text`.
-
-    Args:
-        path: a `.txt` file, which is one text, or a file of records, each a text itself or with a
-            column `text`.
+    """Read plain texts, each as a row with the column `text`: as `read_file`, or a list of texts.
 
     Raises:
-        UserError: the file is of another kind, or malformed; the message names the line.
+        UserError: see `read_file`.
     """
-    if path.suffix == ".txt":
-        return [Row(str(path), {"text": _text(path)})]
     if path.suffix not in {".json", ".jsonl"}:
         return read_file(path)
     return [

@@ -53,7 +53,6 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
                 " evaluations of the same benchmark and split."
             )
     view = view_of(evaluations)
-    score = view.answer_score
     count = min(shown, len(common))
     picked = [common[index * len(common) // count] for index in range(count)]
     return [
@@ -62,7 +61,12 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
             view.asked(str(first.at[item, "question"])),
             str(first.at[item, "reference"]),
             tuple(
-                _answer(e.name, table.at[item, "generated"], table.at[item, "reference"], score)
+                _answer(
+                    e.name,
+                    view.answered(set_name, str(table.at[item, "generated"])),
+                    str(table.at[item, "reference"]),
+                    view.answer_score,
+                )
                 for e, table in zip(evaluations, tables, strict=True)
             ),
         )
@@ -70,7 +74,7 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
     ]
 
 
-def _answer(name: str, generated: object, reference: object, score: Callable[[Any], Any]) -> Answer:
-    text, wanted = str(generated).strip(), str(reference).strip()
+def _answer(name: str, generated: str, reference: str, score: Callable[[Any], Any]) -> Answer:
+    text, wanted = generated.strip(), reference.strip()
     (scored,) = score([(wanted, text)])
     return Answer(name, text, text == wanted, float(scored))

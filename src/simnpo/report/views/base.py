@@ -60,3 +60,5 @@ class View:
     """Notes about how all these numbers were made."""
     asked: Callable[[str], str] = str
     """From a prompt in the tables to what a reader sees of it."""
+    answered: Callable[[str, str], str] = lambda name, generated: generated
+    """From a set's name and a generated text to what counts of it as the answer."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from simnpo.metrics.muse import GENERATED, cut_answer
 from simnpo.metrics.rouge import rouge_l_f1
 from simnpo.report.views.base import Axis, Column, View
 from simnpo.scoring.evaluation import Evaluation
@@ -53,7 +54,8 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
         " gives back, in percent.",
         "AUC of attacks: probability that a forget text looks more trained on than a holdout text,"
         " from 0 to 1 and 0.5 where they cannot be told apart; by loss, by loss over compressed"
-        " size, by Min-40 % log-probabilities, by Min-K++ and by loss minus a reference model's.",
+        " size, by Min-40 % log-probabilities, by Min-K++ and by loss minus a reference model's"
+        " (0.5 for the reference model itself).",
         "A dash marks a missing value.",
     ]
 
@@ -81,8 +83,13 @@ def asked(prompt: str) -> str:
     """Return the last question of a prompt, or the end of a text that is to be continued."""
     _, found, question = prompt.rpartition("Question: ")
     if found:
-        return question.removesuffix("Answer:").removesuffix("Answer: ").strip()
+        return question.rstrip().removesuffix("Answer:").strip()
     return prompt if len(prompt) <= _SHOWN else "… " + prompt[-_SHOWN:].partition(" ")[2]
+
+
+def answered(name: str, generated: str) -> str:
+    """Return what MUSE takes as the answer."""
+    return cut_answer(generated) if GENERATED[name] == "knowmem" else generated
 
 
 _SHOWN = 300
@@ -92,9 +99,7 @@ VIEW = View(
     columns=COLUMNS,
     caption=caption,
     forgotten=Axis("privleak", "PrivLeak", "PrivLeak, %  (0 is the aim)"),
-    kept=Axis(
-        "knowmem_retain", "KnowMem on the retain set", "KnowMem on the retain set, %  (kept →)"
-    ),
+    kept=Axis("knowmem_retain", "Retain KnowMem", "KnowMem on the retain set, %  (kept →)"),
     sets=SETS,
     short_groups={"PrivLeak": "priv", "KnowMem": "know", "VerbMem": "verb", _MEMORISED: "heart"}
     | {_ATTACKED: "AUC"},
@@ -104,4 +109,5 @@ VIEW = View(
     facts=facts,
     notes=notes,
     asked=asked,
+    answered=answered,
 )
