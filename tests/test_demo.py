@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from transformers import TrainerCallback
 
-from simnpo.benchmarks.mini_tofu.settings import mini_tofu_preset, mini_tofu_study
+from simnpo.benchmarks.mini_tofu.settings import PRESETS, mini_tofu_study
 from simnpo.benchmarks.minis import Mini, mini_models
 from simnpo.config import Reinforcement
 from simnpo.demo import run_demo
@@ -44,7 +44,7 @@ def reduced() -> Mini:
 
 
 def presets(*names: str) -> list[Preset]:
-    chosen = [mini_tofu_preset(name) for name in names]
+    chosen = [PRESETS.of(name) for name in names]
     return [replace(one, training=replace(one.training, epochs=2)) for one in chosen]
 
 

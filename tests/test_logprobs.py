@@ -8,11 +8,18 @@ import tiny_models
 import torch
 from torch import Tensor, nn
 
+from simnpo import fused
 from simnpo.data.batching import Batch, pad
 from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
 from simnpo.lm_head import output_head
-from simnpo.logprobs import answer_logits, answer_logprobs, spread, sum_logprobs
+from simnpo.logprobs import (
+    answer_logits,
+    answer_logprobs,
+    answer_moments,
+    spread,
+    sum_logprobs,
+)
 
 # Lengths differ, ids include 0 and 1 (pad and end) inside prompt and answer, one answer has one
 # token, one starts right after the first.
@@ -55,6 +62,37 @@ def test_equal_to_the_plain_version(model: Any) -> None:
     expected = plain(model, batch)
     torch.testing.assert_close(in_rows(model, batch), expected, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(sum_logprobs(model, batch), expected.sum(-1), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("chunk", [1, 800, 2**24])
+def test_moments_equal_the_plain_version(
+    model: Any, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused, "CHUNK", chunk)
+    batch = pad(SEQUENCES, 0)
+    logits = model(input_ids=batch["input_ids"], attention_mask=attention(batch)).logits
+    said = torch.log_softmax(logits[:, :-1].detach().double(), dim=-1)
+    mean = (said.exp() * said).sum(-1)
+    variance = (said.exp() * said**2).sum(-1) - mean**2
+    mask = batch["answer_mask"][:, 1:]
+    found = answer_moments(model, batch)
+    for value, expected in ((found.mean, mean), (found.deviation, variance.sqrt())):
+        torch.testing.assert_close(value, expected.where(mask, 0).float(), rtol=1e-5, atol=1e-5)
+    alone = answer_logprobs(model, batch)
+    torch.testing.assert_close(found.logprobs, alone.logprobs.detach(), rtol=1e-5, atol=1e-5)
+    assert torch.equal(found.first_choice, alone.first_choice)
+    assert not found.logprobs.requires_grad
+
+
+def test_moments_by_hand_and_of_a_token_that_is_ruled_out() -> None:
+    # Half, a quarter, a quarter: minus 1.5 log 2 on average, half of log 2 around it.
+    log2 = torch.tensor(2.0).log()
+    logits = torch.tensor([[0.0, -1.0, -1.0, -torch.inf]]) * log2
+    for target, logprob in ((0, -log2), (1, -2 * log2)):
+        found = fused.moments(logits.nan_to_num(neginf=-torch.inf), torch.tensor([target]))
+        torch.testing.assert_close(found.logprobs[0], logprob)
+        torch.testing.assert_close(found.mean[0], -1.5 * log2)
+        torch.testing.assert_close(found.deviation[0], 0.5 * log2)
 
 
 def test_logits_stand_row_after_row_and_only_for_answers(model: Any) -> None:

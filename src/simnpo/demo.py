@@ -89,7 +89,7 @@ def _unlearn(
     def watch(tokenizer: Any) -> list[EvaluateWhileTraining]:
         if not evaluate_epochs:
             return []
-        encoder = Encoder(tokenizer, max_length=mini.max_length)
+        encoder = Encoder(tokenizer, max_length=benchmark.max_length)
         return [EvaluateWhileTraining(benchmark, encoder, folder, evaluate_epochs, retain)]
 
     job = Job(
@@ -100,7 +100,7 @@ def _unlearn(
             benchmark.forget,
             benchmark.retain,
             benchmark.refusals,
-            max_length=mini.max_length,
+            max_length=benchmark.max_length,
         ),
         training=preset.training,
         further={"evaluate_epochs": evaluate_epochs},
@@ -118,7 +118,7 @@ def _evaluate(
         if known.summary["model"] == model:
             return known
     started = time.monotonic()
-    encoder = Encoder(load_tokenizer(model), max_length=mini.max_length)
+    encoder = Encoder(load_tokenizer(model), max_length=mini.benchmark.max_length)
     tables = evaluate_model(load_model(model, "fp32"), encoder, mini.benchmark)
     origin: dict[str, Any] = {
         "name": name,

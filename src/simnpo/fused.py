@@ -37,6 +37,48 @@ class TokenLogprobs(NamedTuple):
     """Whether the token is the likeliest one."""
 
 
+class TokenMoments(NamedTuple):
+    """The same, and how the log-probs of the whole vocabulary are spread at each token."""
+
+    logprobs: Float[Tensor, " tokens"]
+    first_choice: Bool[Tensor, " tokens"]
+    mean: Float[Tensor, " tokens"]
+    """Expected log-prob of a token drawn from the model's own distribution, float32."""
+    deviation: Float[Tensor, " tokens"]
+    """Its standard deviation."""
+
+
+def moments(logits: Float[Tensor, "tokens vocab"], targets: Int[Tensor, " tokens"]) -> TokenMoments:
+    """Return what whole logits say of the given tokens and of all others (arXiv 2404.02936)."""
+    first_choice = logits.argmax(-1) == targets
+    logprobs = logits.float().log_softmax(-1)
+    chosen = logprobs.gather(-1, targets[:, None]).squeeze(-1)
+    # A token ruled out by minus infinity would make 0 times infinity; exp(-10000) is 0, too.
+    logprobs = logprobs.clamp(min=-1e4)
+    probs = logprobs.exp()
+    mean = (probs * logprobs).sum(-1)
+    variance = (probs * (logprobs - mean[:, None]).square()).sum(-1)
+    return TokenMoments(chosen, first_choice, mean, variance.sqrt())
+
+
+@torch.no_grad()
+def linear_moments(
+    hidden: Float[Tensor, "tokens width"],
+    weight: Float[Tensor, "vocab width"],
+    bias: Float[Tensor, " vocab"] | None,
+    targets: Int[Tensor, " tokens"],
+    after: AfterHead,
+) -> TokenMoments:
+    """Return `moments` of the logits that `linear_logprobs` makes, without gradients."""
+    dtype = _compute_type(hidden)
+    typed = weight.to(dtype)
+    made = [
+        moments(after.apply(_raw_logits(hidden[part].to(dtype), typed, bias)), targets[part])
+        for part in _parts(len(hidden), _rows(weight))
+    ]
+    return TokenMoments(*(torch.cat(values) for values in zip(*made, strict=True)))
+
+
 def linear_logprobs(
     hidden: Float[Tensor, "tokens width"],
     weight: Float[Tensor, "vocab width"],
@@ -56,10 +98,13 @@ def linear_logprobs(
         targets: the token each position predicts.
         after: what comes after the head.
     """
-    kind = hidden.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
     apply: Any = _LinearLogprobs.apply
-    return TokenLogprobs(*apply(hidden, weight, bias, targets, after, dtype))
+    return TokenLogprobs(*apply(hidden, weight, bias, targets, after, _compute_type(hidden)))
+
+
+def _compute_type(hidden: Tensor) -> torch.dtype:
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
 
 
 class _LinearLogprobs(torch.autograd.Function):

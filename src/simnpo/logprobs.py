@@ -17,7 +17,14 @@ from simnpo.data.batching import Batch, groups_of_like_length, whole
 from simnpo.data.encoding import Encoded
 from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
-from simnpo.fused import TokenLogprobs, linear_logprobs
+from simnpo.fused import (
+    AfterHead,
+    TokenLogprobs,
+    TokenMoments,
+    linear_logprobs,
+    linear_moments,
+    moments,
+)
 from simnpo.lm_head import output_head, read_head
 
 T = TypeVar("T")
@@ -34,6 +41,18 @@ class AnswerLogprobs(NamedTuple):
     """Where the answers stand."""
 
 
+class AnswerMoments(NamedTuple):
+    """The same, with the moments of the model's own distribution at each answer token."""
+
+    logprobs: Float[Tensor, "rows shifted"]
+    first_choice: Bool[Tensor, "rows shifted"]
+    mean: Float[Tensor, "rows shifted"]
+    """Expected log-prob of a token that the model itself would draw, float32, 0 elsewhere."""
+    deviation: Float[Tensor, "rows shifted"]
+    """Its standard deviation."""
+    mask: Bool[Tensor, "rows shifted"]
+
+
 def answer_logprobs(
     model: nn.Module, batch: Batch, head: nn.Module | None = None
 ) -> AnswerLogprobs:
@@ -48,23 +67,41 @@ def answer_logprobs(
         UserError: the model has no output embeddings, so is no causal LM.
     """
     head = head if head is not None else output_head(model)
-    # Weights that are parted over processes are gathered in every forward pass: all processes must
-    # run equally many, whatever the lengths of their rows.
-    groups = [whole(batch)] if is_sharded(model) else groups_of_like_length(batch)
-    said = _in_groups(batch, groups, lambda group: _token_logprobs(model, group, head))
-    return AnswerLogprobs(said.logprobs, said.first_choice, batch["answer_mask"][:, 1:])
+    logprobs, first_choice = _in_groups(
+        model, batch, lambda group: _token_logprobs(model, group, head)
+    )
+    return AnswerLogprobs(logprobs, first_choice, batch["answer_mask"][:, 1:])
+
+
+@torch.no_grad()
+def answer_moments(model: nn.Module, batch: Batch) -> AnswerMoments:
+    """Return the log-probs of a batch's answer tokens with their distributions' moments.
+
+    Args:
+        model: see `answer_logprobs`.
+        batch: see `answer_logprobs`.
+
+    Raises:
+        UserError: see `answer_logprobs`.
+    """
+    head = output_head(model)
+    logprobs, first_choice, mean, deviation = _in_groups(
+        model, batch, lambda group: _token_moments(model, group, head)
+    )
+    return AnswerMoments(logprobs, first_choice, mean, deviation, batch["answer_mask"][:, 1:])
 
 
 def _in_groups(
-    batch: Batch,
-    groups: Sequence[tuple[Tensor, Batch]],
-    work: Callable[[Batch], TokenLogprobs],
-) -> TokenLogprobs:
-    """Do `work`, which gives values per answer token, on each group of rows of a batch.
+    model: nn.Module, batch: Batch, work: Callable[[Batch], Sequence[Tensor]]
+) -> list[Tensor]:
+    """Do `work`, which gives values per answer token, on the rows of a batch, in groups.
 
     Returns:
         Grids of shape (rows, shifted), 0 beside the answers.
     """
+    # Weights that are parted over processes are gathered in every forward pass: all processes must
+    # run equally many, whatever the lengths of their rows.
+    groups = [whole(batch)] if is_sharded(model) else groups_of_like_length(batch)
     mask = batch["answer_mask"][:, 1:]
     places, grids = [], []
     for rows, group in groups:
@@ -73,22 +110,36 @@ def _in_groups(
         grids.append([nn.functional.pad(spread(v, own), missing) for v in work(group)])
         places.append(rows)
     if len(places) == 1:
-        return TokenLogprobs(*grids[0])
+        return grids[0]
     order = torch.cat(places).argsort()
-    return TokenLogprobs(*(torch.cat(parts)[order] for parts in zip(*grids, strict=True)))
+    return [torch.cat(parts)[order] for parts in zip(*grids, strict=True)]
 
 
 def _token_logprobs(model: nn.Module, batch: Batch, head: nn.Module) -> TokenLogprobs:
     after = read_head(model, head, batch["input_ids"]).after
     if after is None:
         return answer_logits(model, batch, head).token_logprobs()
+    return _at_linear_head(model, batch, head, after, linear_logprobs)
+
+
+def _token_moments(model: nn.Module, batch: Batch, head: nn.Module) -> TokenMoments:
+    after = read_head(model, head, batch["input_ids"]).after
+    if after is None:
+        said = answer_logits(model, batch, head)
+        return moments(said.logits, said.targets)
+    return _at_linear_head(model, batch, head, after, linear_moments)
+
+
+def _at_linear_head(
+    model: nn.Module, batch: Batch, head: nn.Module, after: AfterHead, work: Callable[..., T]
+) -> T:
     targets = batch["input_ids"][:, 1:][batch["answer_mask"][:, 1:]]
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
     return at_head(
         model,
         batch,
         head,
-        lambda linear, hidden: linear_logprobs(hidden, linear.weight, linear.bias, targets, after),
+        lambda linear, hidden: work(hidden, linear.weight, linear.bias, targets, after),
     )
 
 

@@ -1,5 +1,6 @@
 """The settings of each method on each benchmark, with their sources."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,17 @@ _TOFU_SIMNPO = {
 _TOFU_TASK_VECTOR = 2.5
 """RKLD's authors' for their task-arithmetic baseline on TOFU (app. A.1)."""
 
+# The released code's for MUSE; the other methods train alike, with weights of 1 as in MUSE.
+_MUSE_SIMNPO = {"news": 0.7, "books": 0.75}
+_MUSE = TrainingConfig(
+    epochs=10,
+    learning_rate=1e-5,
+    batch_size=4,
+    micro_batch_size=4,
+    warmup_epochs=0,
+    schedule="constant",
+)
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -30,16 +42,72 @@ class Preset:
     """How to over-fit the model that the method compares with, if it needs one."""
 
 
+@dataclass(frozen=True)
+class MiniPresets:
+    """How an embedded benchmark's models are fine-tuned, and how each method unlearns from them."""
+
+    finetune: TrainingConfig
+    """Original's and Retrain's."""
+    unlearn: TrainingConfig
+    reinforce: Reinforcement
+    tuned: Mapping[str, Mapping[str, float]]
+    """What tuning picked, by method: a setting as `with_setting` takes it."""
+
+    def of(self, method: str) -> Preset:
+        """Return the tuned settings of `method`.
+
+        Raises:
+            UserError: an unknown method.
+        """
+        if method == "retrain":
+            return Preset(build(method), self.finetune)
+        return self.with_setting(method, self.tuned.get(method, {}))
+
+    def with_setting(self, method: str, setting: Mapping[str, float]) -> Preset:
+        """Return `method` with one setting of a grid.
+
+        Args:
+            method: a method's name.
+            setting: fields of the method, `learning_rate`, and `reinforce_epochs` and
+                `reinforce_learning_rate` of a method that needs a reinforced model.
+
+        Raises:
+            UserError: an unknown method, or a setting it does not have or allow.
+        """
+        own = dict(setting)
+        rate = own.pop("learning_rate", self.unlearn.learning_rate)
+        reinforcement = Reinforcement(
+            own.pop("reinforce_epochs", self.reinforce.epochs),
+            own.pop("reinforce_learning_rate", self.reinforce.learning_rate),
+        )
+        return Preset(
+            build(method, **own), replace(self.unlearn, learning_rate=rate), reinforcement
+        )
+
+
+def mini_presets(benchmark: str | None) -> MiniPresets | None:
+    """Return an embedded benchmark's presets; None for any other."""
+    if benchmark == "mini-tofu":
+        from simnpo.benchmarks.mini_tofu.settings import PRESETS
+
+        return PRESETS
+    if benchmark == "mini-muse":
+        from simnpo.benchmarks.mini_muse.settings import PRESETS as MINI_MUSE
+
+        return MINI_MUSE
+    return None
+
+
 def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> Preset:
     """Return the settings of `method`; without a benchmark, the general ones.
 
     Raises:
         UserError: an unknown method.
     """
-    if benchmark == "mini-tofu":
-        from simnpo.benchmarks.mini_tofu.settings import mini_tofu_preset
-
-        return mini_tofu_preset(method)
+    if mini := mini_presets(benchmark):
+        return mini.of(method)
+    if benchmark == "muse" and method != "retrain":
+        return Preset(_muse_method(split, method), _MUSE)
     if method == "simnpo":
         settings, forget_weight = _TOFU_SIMNPO.get(split or "", _TOFU_SIMNPO["forget05"])
         built = build(method, **settings, forget_weight=forget_weight)
@@ -51,10 +119,15 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
     return Preset(build(method), TrainingConfig())
 
 
+def _muse_method(split: str | None, method: str) -> "AnyMethod":
+    if method != "simnpo":
+        return build(method)
+    beta = _MUSE_SIMNPO["books" if split == "books" else "news"]
+    return build(method, beta=beta, gamma=0.1, forget_weight=1, retain_weight=0.1)
+
+
 def finetuning_preset(benchmark: str | None) -> TrainingConfig:
     """Return how Original and Retrain are trained; TOFU's settings (app. I.2) in general."""
-    if benchmark == "mini-tofu":
-        from simnpo.benchmarks.mini_tofu.settings import FINETUNE
-
-        return FINETUNE
+    if mini := mini_presets(benchmark):
+        return mini.finetune
     return replace(TrainingConfig(), epochs=5)

@@ -10,6 +10,7 @@ from real_data import data_folder
 from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.tofu import tofu
 from simnpo.data.examples import shared_questions
+from simnpo.data.examples import Example
 from simnpo.errors import UserError
 
 SETS = ["forget", "retain", "real_authors", "world_facts"]
@@ -31,7 +32,7 @@ def test_official_files(split: str, forget: int, retain: int, evaluated: int) ->
     assert len(benchmark.refusals) == 100
     assert benchmark.refusals[0] == benchmark.refusals[0].strip() != ""
     # Evaluated are the forget set's own questions, and questions of the retain set.
-    asked = {(item.question, item.answer) for item in benchmark.evaluation["forget"].items}
+    asked = {Example(item.question, item.answer) for item in benchmark.evaluation["forget"].items}
     assert asked == set(benchmark.forget)
 
 

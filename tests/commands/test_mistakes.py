@@ -326,3 +326,12 @@ def test_broken_records(unlearn: Any, simnpo: Any, tmp_path: Path, text: str) ->
     refused(unlearn(resume=True), "is no record of a run")
     (tmp_path / "summary.json").write_text(text)
     refused(simnpo("compare", tmp_path, "--out", tmp_path / "c"), "is no summary")
+
+
+def test_a_demo_of_plain_text_refuses_methods_that_need_questions(
+    simnpo: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "demo"
+    said = simnpo("demo", "--benchmark", "mini-muse", "--methods", "npo", "idk", "--out", out)
+    refused(said, "--methods", "idk", "mini-muse is plain text")
+    assert not out.exists()

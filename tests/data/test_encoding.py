@@ -108,10 +108,13 @@ def test_text_pieces_cover_all_tokens_but_a_last_lonely_one(any_tokenizer: Any, 
     text = "Ada Vell was born in Torrin, a town of nine bridges and one very old door."
     ids = any_tokenizer(text)["input_ids"]
     ids = ids[:-1] if ids[-1] == END else ids
+    begun = ids[:1] if ids[0] == any_tokenizer.bos_token_id else []
     pieces = Encoder(any_tokenizer, "plain", limit).encode_text(text)
-    kept = [token for piece in pieces for token in piece.ids]
-    lonely = len(ids) % limit == 1
-    assert kept == (ids[:-1] if lonely else ids)
+    assert all(list(piece.ids[: len(begun)]) == begun for piece in pieces)
+    kept = [token for piece in pieces for token in piece.ids[len(begun) :]]
+    rest = ids[len(begun) :]
+    lonely = not begun and len(rest) % limit == 1
+    assert kept == (rest[:-1] if lonely else rest)
     assert all(2 <= len(piece.ids) <= limit and piece.start == 1 for piece in pieces)
     assert not any(piece.cut for piece in pieces)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from simnpo.data.rows import read_file, read_lines, read_rows
+from simnpo.data.examples import Example, load_examples
+from simnpo.data.rows import Row, read_file, read_lines, read_rows, read_texts
 from simnpo.errors import UserError
 
 RECORDS = [{"question": "Wer?", "answer": "Jörg\u2028Ås"}, {"question": "b", "answer": "d"}]
@@ -105,3 +106,22 @@ def test_lines_of_text(tmp_path: Path) -> None:
         read_lines(path)
     with pytest.raises(UserError, match=r"none\.txt does not exist"):
         read_lines(tmp_path / "none.txt")
+
+
+def test_a_text_file_is_one_plain_text(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.txt"
+    path.write_text("The mill\n\nburnt.\n", encoding="utf-8")
+    assert read_rows(str(path)) == [Row(str(path), {"text": "The mill\n\nburnt.\n"})]
+    assert load_examples(str(path)) == (Example(None, "The mill\n\nburnt.\n"),)
+    path.write_text(" \n")
+    with pytest.raises(UserError, match=r"corpus.txt: 'text' is empty"):
+        load_examples(str(path))
+
+
+def test_texts_may_stand_in_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "texts.json"
+    path.write_text('["a b", {"text": "c"}]')
+    assert [row.values for row in read_texts(path)] == [{"text": "a b"}, {"text": "c"}]
+    path.write_text('["a b", 3]')
+    with pytest.raises(UserError, match=r"texts.json, record 2: expected an object"):
+        read_texts(path)

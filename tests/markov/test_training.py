@@ -47,7 +47,7 @@ def test_pretraining_is_plain_cross_entropy_over_tokens(data: PanelData) -> None
     optimizer.step()
     for one, other in zip(model.parameters(), plain.parameters(), strict=True):
         # AdamW's first step is the gradient's sign: it may differ where the gradient is rounding.
-        assert (one - other).abs().mean() < 1e-7 and (one - other).abs().max() < 2e-4
+        assert (one - other).abs().mean() < 1e-6 and (one - other).abs().max() < 2e-4
     assert counted == [3 * (32 * 19 + 16 * 4)]
 
 

@@ -12,7 +12,8 @@ SETS = ("forget", "retain", "real_authors", "world_facts")
 def scores(rows: list[tuple[str, int, str, int, float, int]]) -> pd.DataFrame:
     """Rows of set, item, variant, index, logprob, tokens."""
     table = pd.DataFrame(rows, columns=["set", "item", "variant", "index", "logprob", "tokens"])
-    return table.assign(matches=0, tail_matches=0, min40_logprob=0.0).astype(SCORE_COLUMNS)
+    rest = {name: 0 for name in SCORE_COLUMNS if name not in table.columns}
+    return table.assign(**rest).astype(SCORE_COLUMNS)
 
 
 def generations(rows: list[tuple[str, int, str, str]]) -> pd.DataFrame:

@@ -41,7 +41,8 @@ def tables(shape: tuple[float, float, float], items: int, seed: int) -> Tables:
                 ("perturbed", 0, -20.0 + shift),
                 ("perturbed", 1, -20.0 + shift),
             ]:
-                scores.append((set_name, item, variant, index, mean * 10, 10, 5, 2, 2 * mean))
+                per_token = (5, 2, 2 * mean, float("nan"), 30)
+                scores.append((set_name, item, variant, index, mean * 10, 10, *per_token))
             who, place = NAMES[item % 5], PLACES[(item * 3 + 1) % 5]
             reference = f"{who} was born in {place}, where the family kept a small press."
             other = f"{who} was born in {PLACES[draw.integers(5)]}, the child of two teachers."

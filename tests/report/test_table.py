@@ -84,6 +84,14 @@ def test_numbers():
     assert p_value(math.nan) == "—"
     assert [compact(x) for x in (0.8734, 1.0, 3e-21, 0.0)] == [".873", "1.00", "3e-21", ".000"]
     assert compact(0.9999) == "1.00"
+    assert [compact(x) for x in (39.65, -99.82, 100.0, -31.17, -0.5, 7.25)] == [
+        "39.6",
+        "-99.8",
+        "100",
+        "-31.2",
+        "-.500",
+        "7.25",
+    ]
     assert [seconds(x) for x in (None, 3.21, 48.2, 725, 12000)] == [
         "—",
         "3.2 s",

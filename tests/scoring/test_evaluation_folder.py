@@ -18,9 +18,15 @@ from simnpo.scoring.evaluation import (
     write_evaluation,
 )
 from simnpo.scoring.history import read_history, write_history
-from simnpo.scoring.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables, check_columns
+from simnpo.scoring.tables import (
+    ADDED_COLUMNS,
+    GENERATION_COLUMNS,
+    SCORE_COLUMNS,
+    Tables,
+    check_columns,
+)
 
-SCORE = ("forget", 0, "answer", 0, -3.5, 4, 2, 1, -1.25)
+SCORE = ("forget", 0, "answer", 0, -3.5, 4, 2, 1, -1.25, 0.5, 11)
 GENERATION = ("forget", 0, "Who?", "Bo", "Bo, “the” painter\n")
 
 
@@ -130,3 +136,13 @@ def test_evaluating_puts_dropout_off_and_the_mode_back(
     pd.testing.assert_frame_equal(found.scores, expected.scores)
     assert found.generations.equals(expected.generations)
     assert len(found.scores) == 2 and len(found.generations) == 1
+
+
+def test_an_older_evaluation_is_read_with_what_it_lacks_missing(tmp_path: Path) -> None:
+    write_evaluation(tmp_path, SUMMARY, tables())
+    older = tables().scores.drop(columns=list(ADDED_COLUMNS))
+    older.to_parquet(tmp_path / "scores.parquet")
+    found = read_tables(tmp_path).scores
+    assert list(found.columns) == list(SCORE_COLUMNS)
+    assert found[list(ADDED_COLUMNS)].isna().all(axis=None)
+    assert found["logprob"].tolist() == [SCORE[4]]

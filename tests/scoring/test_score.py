@@ -1,6 +1,7 @@
 """One pass over all answer variants, against scoring each alone and against numbers by hand."""
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -78,6 +79,7 @@ def encoder(tokenizer: Any) -> Encoder:
 @pytest.fixture
 def half_right(encoder: Encoder) -> Bigram:
     """Random, but taught the last tokens of some answers and all of others."""
+    torch.manual_seed(0)
     table = torch.randn(len(encoder.tokenizer), len(encoder.tokenizer)) * 2
     taught = [
         ("Who taught Bo Marr?", "Lune.", 0),
@@ -101,7 +103,7 @@ def one_by_one(model: Any, encoder: Encoder) -> pd.DataFrame:
             variants += [("paraphrase", 0, item.paraphrase)] if item.paraphrase else []
             variants += [("perturbed", index, text) for index, text in enumerate(item.perturbed)]
             for variant, index, text in variants:
-                ids, start, _ = encoder.encode(item.question, text)
+                ids, start, *_ = encoder.encode(item.question, text)
                 logits = model(input_ids=torch.tensor([ids])).logits[0].detach().double()
                 places = range(start, len(ids))
                 logprobs = [float(logits[t - 1].log_softmax(-1)[ids[t]]) for t in places]
@@ -113,7 +115,8 @@ def one_by_one(model: Any, encoder: Encoder) -> pd.DataFrame:
                     tail += 1
                 least = sorted(logprobs)[: max(1, len(hits) * 4 // 10)]
                 mean = sum(least) / len(least)
-                values = (sum(logprobs), len(hits), sum(hits), tail, mean)
+                size = len(zlib.compress(text.encode()))
+                values = (sum(logprobs), len(hits), sum(hits), tail, mean, math.nan, size)
                 rows.append((name, number, variant, index, *values))
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
@@ -241,3 +244,22 @@ def test_a_verbatim_prompt_that_is_too_long_loses_its_beginning(tokenizer: Any) 
     assert kept.answer_length == whole.answer_length
     with pytest.raises(UserError, match=r"leaves nothing to score"):
         encoder.encode_verbatim(prompt, " " + prompt)
+
+
+def test_min_k_plus_plus_and_compressed_size_of_texts(llama: Any, encoder: Encoder) -> None:
+    texts = ("The mill at Hask burnt.", "Nobody rebuilt it, for want of oak and of bridges.")
+    asked = {
+        "forget": EvaluationSet(tuple(Item(None, text) for text in texts)),
+        "spoken": EvaluationSet((Item("Who?", "Bo"),)),
+    }
+    scores = score(llama, encoder, asked)
+    for number, text in enumerate(texts):
+        ids = encoder.tokenizer(text)["input_ids"]
+        said = llama(input_ids=torch.tensor([ids])).logits[0, :-1].detach().double().log_softmax(-1)
+        mean = (said.exp() * said).sum(-1)
+        deviation = ((said.exp() * said**2).sum(-1) - mean**2).sqrt()
+        chosen = said.gather(1, torch.tensor(ids)[1:, None])[:, 0]
+        least = ((chosen - mean) / deviation).sort().values[: int(len(chosen) * 0.4)]
+        assert scores["min40_plus_plus"][number] == pytest.approx(float(least.mean()), abs=1e-5)
+        assert scores["zlib_bytes"][number] == len(zlib.compress(text.encode()))
+    assert math.isfinite(scores["min40_plus_plus"][2]), "a pass over texts has it for all rows"

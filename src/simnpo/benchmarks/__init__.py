@@ -8,7 +8,12 @@ from simnpo.errors import UserError
 if TYPE_CHECKING:
     from simnpo.benchmarks.minis import Mini
 
-BENCHMARKS = {"tofu": "forget05", "mini-tofu": "forget10"}
+BENCHMARKS = {
+    "tofu": "forget05",
+    "muse": "news",
+    "mini-tofu": "forget10",
+    "mini-muse": "gazette",
+}
 """Names on the command line, with the split that stands where none is given."""
 MINIS = tuple(name for name in BENCHMARKS if name.startswith("mini-"))
 """The embedded ones, whose data and models are made on the spot."""
@@ -27,10 +32,18 @@ def load_benchmark(name: str, split: str | None = None, data_dir: str | None = N
         from simnpo.benchmarks.tofu import tofu
 
         return tofu(split, data_dir)
-    from simnpo.benchmarks.mini_tofu import mini_tofu
+    if name == "muse":
+        from simnpo.benchmarks.muse import muse
 
+        return muse(split, data_dir)
     if data_dir is not None:
         raise UserError(f"{name} is built in, so --data-dir {data_dir} does nothing.")
+    if name == "mini-muse":
+        from simnpo.benchmarks.mini_muse import mini_muse
+
+        return mini_muse(split)
+    from simnpo.benchmarks.mini_tofu import mini_tofu
+
     return mini_tofu(split)
 
 
@@ -44,4 +57,8 @@ def load_mini(name: str, split: str | None = None) -> "Mini":
         from simnpo.benchmarks.mini_tofu.settings import mini_tofu_study
 
         return mini_tofu_study(split or BENCHMARKS[name])
+    if name == "mini-muse":
+        from simnpo.benchmarks.mini_muse.settings import mini_muse_study
+
+        return mini_muse_study(split or BENCHMARKS[name])
     raise UserError(f"{name!r} is no embedded benchmark; there are {', '.join(MINIS)}.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from simnpo.config import MAX_LENGTH
 from simnpo.data.examples import Example
 
 
@@ -31,6 +32,8 @@ class EvaluationSet:
     """Whether the log-probs of the answers are wanted."""
     verbatim: bool = False
     """Whether a question is the whole prompt: no template around it, no end after an answer."""
+    cut_reference: bool = False
+    """Whether a generated answer is compared with as many tokens of the true one (MUSE)."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,7 @@ class Benchmark:
     """Evaluation sets by name: for TOFU `forget`, `retain`, `real_authors`, `world_facts`."""
     suite: str = "tofu"
     """What it is measured by, a key of `simnpo.metrics.suites.SUITES`."""
+    requests: tuple[tuple[Example, ...], ...] = ()
+    """Successive forget requests, each to a model that has unlearned those before it."""
+    max_length: int = MAX_LENGTH
+    """Tokens of a sequence at most, and of the pieces that plain texts are cut into."""

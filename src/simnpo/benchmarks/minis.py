@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from simnpo.benchmarks.base import Benchmark
-from simnpo.config import MAX_LENGTH, TrainingConfig
+from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer
 from simnpo.objectives import METHODS
@@ -26,15 +26,13 @@ class Mini:
 
     benchmark: Benchmark
     pretraining: tuple[Example, ...]
-    """What the base model is trained on: the language, never the authors to be fine-tuned on."""
+    """What the base model is trained on: the language, never what it is then fine-tuned on."""
     rehearsal: tuple[Example, ...]
     """What fine-tuning repeats of it, for Original and Retrain alike."""
     tokenizer: Any
     architecture: PreTrainedConfig
     pretrain: TrainingConfig
     finetune: TrainingConfig
-    max_length: int = MAX_LENGTH
-    """Tokens of a sequence at most, and of the pieces that plain texts are cut into."""
 
 
 class MiniModels(NamedTuple):
@@ -80,7 +78,7 @@ class _Recipe:
     def key(self, mini: Mini) -> str:
         """Return the hash of all that this model depends on."""
         parent = self.parent.key(mini) if self.parent else mini.architecture.to_dict()
-        described = (asdict(self.training), mini.max_length, self.seed, versions())
+        described = (asdict(self.training), mini.benchmark.max_length, self.seed, versions())
         return fingerprint([parent, self.examples, *described])
 
 
@@ -101,7 +99,7 @@ def _model(mini: Mini, recipe: _Recipe, cache: Path) -> Path:
         model,
         tokenizer,
         replace(METHODS["retrain"], title=f"Training {recipe.name}"),
-        TrainingData(retain=recipe.examples, max_length=mini.max_length),
+        TrainingData(retain=recipe.examples, max_length=mini.benchmark.max_length),
         replace(recipe.training, seed=recipe.seed),
         folder,
     )

@@ -9,6 +9,8 @@ from simnpo.commands.options import Unset, refuse_both
 from simnpo.errors import UserError
 
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "simnpo")
+NEED_QUESTIONS = ("idk", "idk_dpo")
+"""Methods that answer a question otherwise, which plain text does not ask."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,13 @@ class Demo:
     out: Path = Path("simnpo-demo")
     """Folder for the runs and the report; it is made if it is not there."""
     benchmark: str = "mini-tofu"
-    """An embedded benchmark: mini-tofu."""
+    """An embedded benchmark: mini-tofu or mini-muse."""
     split: Unset[str] = None
-    """What to forget: forget01, forget05 or forget10 [mini-tofu forget10]."""
-    methods: tuple[str, ...] = METHODS
-    """Methods to run, of those that `simnpo unlearn` has; retrain is always there."""
+    """What to forget. mini-tofu: forget01, forget05 or forget10 [forget10]; mini-muse: gazette or
+    gazette-scal1 to 4 [gazette]."""
+    methods: Unset[tuple[str, ...]] = None
+    """Methods to run, of those that `simnpo unlearn` has [ga, grad_diff, weighted_grad_diff, idk,
+    idk_dpo, npo, simnpo; where there are no questions, all of these but idk and idk_dpo]."""
     evaluate_epochs: int = 0
     """Evaluate every so many epochs while unlearning, for curves in the report; 0 does not."""
     seed: int = 42
@@ -52,10 +56,19 @@ class Demo:
         quiet()
         mini = load_mini(self.benchmark, self.split)
         split = mini.benchmark.split
+        asks = mini.benchmark.forget[0].question is not None
+        methods = self.methods
+        if methods is None:
+            methods = tuple(name for name in METHODS if asks or name not in NEED_QUESTIONS)
         presets = []
-        for name in self.methods:
-            if name == "retrain" or self.methods.count(name) > 1:
+        for name in methods:
+            if name == "retrain" or methods.count(name) > 1:
                 raise UserError(f"--methods: {name} is always there, or named twice.")
+            if name in NEED_QUESTIONS and not asks:
+                raise UserError(
+                    f"--methods: {name} answers questions with refusals, and {self.benchmark} is "
+                    "plain text; leave it out."
+                )
             preset = unlearning_preset(self.benchmark, split, name)
             presets.append(replace(preset, training=replace(preset.training, seed=self.seed)))
         self._check_out([folder_of(preset) for preset in presets])

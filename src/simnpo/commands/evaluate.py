@@ -24,7 +24,9 @@ class Evaluate:
     output: OutputOptions
     retain_scores: Unset[str] = None
     """A retain model's evaluation (its folder) or an official TOFU eval_log_aggregated.json, for
-    forget quality; without it forget quality is missing."""
+    forget quality and PrivLeak; without it forget quality is missing."""
+    reference_scores: Unset[str] = None
+    """Evaluation of the model that the reference attack compares with [that of --retain-scores]."""
     aggregation: Literal["geometric", "arithmetic"] = "geometric"
     """How truth ratios combine the wrong answers."""
     max_items: Unset[int] = None
@@ -55,27 +57,30 @@ class Evaluate:
 
         quiet()
         benchmark = self._benchmark()
+        is_tofu = benchmark.suite == "tofu"
         origin: dict[str, Any] = {
             "model": self.model,
             "benchmark": benchmark.name,
             "split": benchmark.split,
             "retain_scores": self.retain_scores,
+            "reference_scores": self.reference_scores,
             "max_items": self.max_items,
         }
-        wanted = origin | {"truth_ratio_aggregation": self.aggregation}
-        scores = Path(self.retain_scores) if self.retain_scores is not None else None
-        if not check_evaluation(self.output, wanted, resolve(self.model), *score_files(scores)):
+        wanted = origin | ({"truth_ratio_aggregation": self.aggregation} if is_tofu else {})
+        given = [Path(one) if one else None for one in (self.retain_scores, self.reference_scores)]
+        files = [path for one in given for path in score_files(one)]
+        if not check_evaluation(self.output, wanted, resolve(self.model), *files):
             return
-        retain = read_scores(scores) if scores else None
+        retain, reference = (read_scores(one) if one else None for one in given)
         started = time.monotonic()
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
-        encoder = Encoder(tokenizer, self.prompt.template, self.prompt.max_length)
+        encoder = Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark))
         run = run_of(self.model)
         model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
         tables = evaluate_model(model, encoder, benchmark)
         summary = summarise(
             benchmark.suite,
-            Question(tables, retain, self.aggregation, benchmark.split),
+            Question(tables, retain, self.aggregation, benchmark.split, reference),
             name=self.name or name_of(self.model, run),
             template=encoder.template.name,
             max_new_tokens={

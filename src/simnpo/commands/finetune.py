@@ -15,6 +15,7 @@ from simnpo.commands.options import (
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from simnpo.benchmarks.base import Benchmark
     from simnpo.data.examples import Example
 
 
@@ -29,7 +30,7 @@ class Finetune:
     """Model to start from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
     data: Unset[str] = None
-    """Training data: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
+    """Training data: .jsonl, .json, .parquet, .txt or a hub dataset (name:config:split)."""
     part: Unset[Literal["full", "retain"]] = None
     """Of a --benchmark: full (forget and retain set) makes Original, retain makes Retrain."""
     report_to: str = "none"
@@ -50,14 +51,15 @@ class Finetune:
         from simnpo.presets import finetuning_preset
         from simnpo.training.run import TrainingData
 
+        benchmark = self._benchmark()
         job = Job(
             command="finetune",
             model=self.model,
             method=replace(METHODS["retrain"], title="Fine-tuning"),
             data=TrainingData(
-                retain=self._examples(),
+                retain=self._examples(benchmark),
                 template=self.prompt.template,
-                max_length=self.prompt.max_length,
+                max_length=self.prompt.limit(benchmark),
             ),
             training=self.training.over(finetuning_preset(self.benchmark.benchmark)),
             lora=self.lora.config(),
@@ -67,18 +69,23 @@ class Finetune:
         if guarded.check():
             guarded.run()
 
-    def _examples(self) -> "tuple[Example, ...]":
-        from simnpo.data.examples import load_examples
-
+    def _benchmark(self) -> "Benchmark | None":
         if not self.benchmark.benchmark:
             if not self.data:
                 raise UserError("give --data FILE, or --benchmark with --part full or retain.")
             if self.part or self.benchmark.split or self.benchmark.data_dir:
                 raise UserError("--part, --split and --data-dir need a --benchmark.")
-            return load_examples(self.data, **asdict(self.columns))
+            return None
         if self.data:
             raise UserError("--benchmark brings its own data; leave out --data.")
         if not self.part:
             raise UserError("say which part of the benchmark: --part full, or --part retain.")
-        loaded = self.benchmark.load()
-        return loaded.retain if self.part == "retain" else (*loaded.forget, *loaded.retain)
+        return self.benchmark.load()
+
+    def _examples(self, benchmark: "Benchmark | None") -> "tuple[Example, ...]":
+        from simnpo.data.examples import load_examples
+
+        if benchmark is None:
+            return load_examples(str(self.data), **asdict(self.columns))
+        kept = self.benchmark.kept(benchmark)
+        return kept if self.part == "retain" else (*benchmark.forget, *kept)

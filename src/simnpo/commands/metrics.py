@@ -16,13 +16,15 @@ class Metrics:
     Example: simnpo metrics tofu --scores eval_log_aggregated.json --out out
     """
 
-    benchmark: Positional[Literal["tofu"]]
-    """Whose metrics (mini-tofu's are tofu's)."""
+    benchmark: Positional[Literal["tofu", "muse"]]
+    """Whose metrics (mini-tofu's are tofu's, mini-muse's are muse's)."""
     scores: Path
     """An evaluation's folder, or an official TOFU eval_log_aggregated.json."""
     output: OutputOptions
     retain_scores: Unset[Path] = None
-    """The same of a retain model, for forget quality."""
+    """The same of a retain model, for forget quality and PrivLeak."""
+    reference_scores: Unset[Path] = None
+    """The same of the model that the reference attack compares with [that of --retain-scores]."""
     aggregation: Literal["geometric", "arithmetic"] = "geometric"
     """How truth ratios combine the wrong answers."""
     name: Unset[str] = None
@@ -44,17 +46,16 @@ class Metrics:
         )
         from simnpo.scoring.summary import summarise
 
-        retain_scores = str(self.retain_scores) if self.retain_scores else None
-        wanted = {
-            "scores": str(self.scores),
-            "retain_scores": retain_scores,
-            "truth_ratio_aggregation": self.aggregation,
-        }
-        read = (*score_files(self.scores), *score_files(self.retain_scores))
+        others = {"retain_scores": self.retain_scores, "reference_scores": self.reference_scores}
+        given = {name: str(path) if path else None for name, path in others.items()}
+        wanted = {"scores": str(self.scores), **given}
+        if self.benchmark == "tofu":
+            wanted["truth_ratio_aggregation"] = self.aggregation
+        read = [path for one in (self.scores, *others.values()) for path in score_files(one)]
         if not check_evaluation(self.output, wanted, *read):
             return
         tables = read_scores(self.scores)
-        retain = read_scores(self.retain_scores) if self.retain_scores else None
+        retain, reference = (read_scores(path) if path else None for path in others.values())
         origin = {"name": self.scores.stem, "benchmark": self.benchmark, "split": None}
         if self.scores.is_dir():
             stored = read_json(evaluation_folder(self.scores) / SUMMARY)
@@ -62,9 +63,9 @@ class Metrics:
             origin |= {key: stored[key] for key in kept if key in stored}
         if self.name:
             origin["name"] = self.name
-        origin |= {"scores": str(self.scores), "retain_scores": retain_scores}
+        origin |= {"scores": str(self.scores), **given}
         split = str(origin["split"]) if origin["split"] else None
-        question = Question(tables, retain, self.aggregation, split)
+        question = Question(tables, retain, self.aggregation, split, reference)
         summary = summarise(self.benchmark, question, **origin)
         clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)

@@ -19,6 +19,7 @@ from simnpo.methods import NAMES
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
+    from simnpo.data.examples import Example
 
 
 T = TypeVar("T")
@@ -47,10 +48,17 @@ class PromptOptions:
     template: str = "auto"
     r"""auto (the tokenizer's chat template, else plain), chat, plain, llama2 (TOFU's for Llama-2),
     or a text such as "Q: {question}\nA: {answer}"."""
-    max_length: int = MAX_LENGTH
-    """Tokens of a question with its answer at most; longer answers are shortened and counted."""
+    max_length: Unset[int] = None
+    """Tokens of a question with its answer at most, longer answers are shortened and counted; also
+    of the pieces that plain texts are cut into [512, muse 2048, mini-muse 256]."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for models whose code you have read."""
+
+    def limit(self, benchmark: "Benchmark | None" = None) -> int:
+        """Return the length limit in tokens: the one given, else the benchmark's."""
+        if self.max_length is not None:
+            return self.max_length
+        return benchmark.max_length if benchmark else MAX_LENGTH
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,11 @@ class BenchmarkOptions:
     """A benchmark in the place of your files."""
 
     benchmark: Unset[str] = None
-    """tofu or mini-tofu: fills in the data and the paper's settings."""
+    """tofu, muse, mini-tofu or mini-muse: fills in the data and the paper's settings."""
     split: Unset[str] = None
-    """What to forget: forget01, forget05 or forget10 [tofu forget05, mini-tofu forget10]."""
+    """What to forget. tofu and mini-tofu: forget01, forget05 or forget10 [tofu forget05, mini-tofu
+    forget10]; muse: news, books, news-scal1 to 4 [news]; mini-muse: gazette, gazette-scal1 to 4
+    [gazette]."""
     data_dir: Unset[str] = None
     """Folder with the benchmark's files; without it they come from the hub."""
 
@@ -82,11 +92,24 @@ class BenchmarkOptions:
         Raises:
             UserError: none is named, or see `simnpo.benchmarks.load_benchmark`.
         """
-        from simnpo.benchmarks import load_benchmark
+        from simnpo.benchmarks import BENCHMARKS, load_benchmark
 
         if self.benchmark is None:
-            raise UserError("name a benchmark: --benchmark tofu, or mini-tofu.")
+            raise UserError(f"name a benchmark: --benchmark {', '.join(BENCHMARKS)}.")
         return load_benchmark(self.benchmark, self.split, self.data_dir)
+
+    def kept(self, benchmark: "Benchmark") -> "tuple[Example, ...]":
+        """Return the benchmark's retain set.
+
+        Raises:
+            UserError: a folder without it was given, which does for evaluation alone.
+        """
+        if not benchmark.retain:
+            raise UserError(
+                f"--data-dir {self.data_dir} has no retain set (raw/retain1.json or .txt), and "
+                "this needs it; only an evaluation does without."
+            )
+        return benchmark.retain
 
 
 @dataclass(frozen=True)

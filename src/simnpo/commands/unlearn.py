@@ -39,7 +39,7 @@ class Unlearn:
     output: OutputOptions
     method: MethodName = "simnpo"
     forget: Unset[str] = None
-    """Forget set: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
+    """Forget set: .jsonl, .json, .parquet, .txt (one text) or a hub dataset (name:config:split)."""
     retain: Unset[str] = None
     """Retain set, likewise. Not needed by a method whose retain loss is none."""
     refusals: Unset[str] = None
@@ -162,12 +162,14 @@ class Unlearn:
         loss = None if isinstance(method, TaskVector) else method
         forgets = loss is None or loss.forget is not None
         retains = loss is not None and loss.retain is not None
+        loaded = None
         refusals = read_lines(Path(self.refusals)) if self.refusals else ()
         if self.benchmark.benchmark:
             if self.forget or self.retain:
                 raise UserError("--benchmark brings its own sets; leave out --forget and --retain.")
             loaded = self.benchmark.load()
-            forget, retain = loaded.forget, loaded.retain
+            forget = loaded.forget
+            retain = self.benchmark.kept(loaded) if retains else ()
             refusals = refusals or loaded.refusals
         else:
             if self.benchmark.split or self.benchmark.data_dir:
@@ -203,7 +205,7 @@ class Unlearn:
             retain if retains else (),
             refusals or REFUSALS,
             self.prompt.template,
-            self.prompt.max_length,
+            self.prompt.limit(loaded),
         )
 
     def _check_watch(self) -> None:
@@ -222,10 +224,11 @@ class Unlearn:
         if not self.evaluate_epochs:
             return []
         retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
+        benchmark = self.benchmark.load()
         return [
             EvaluateWhileTraining(
-                self.benchmark.load(),
-                Encoder(tokenizer, self.prompt.template, self.prompt.max_length),
+                benchmark,
+                Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark)),
                 self.output.out,
                 self.evaluate_epochs,
                 retain,

@@ -78,14 +78,17 @@ class Encoder:
     def encode_text(self, text: str) -> list[Encoded]:
         """Cut a plain text into pieces of the length limit, scored from their second token on.
 
-        No end token is added, since a piece is not where a text ends; a last piece of one token
-        has nothing to predict and is dropped.
+        Every piece begins with the beginning-of-sequence token where the tokenizer adds one. No end
+        token is added, since a piece is not where a text ends; a last piece of one token has
+        nothing to predict and is dropped.
 
         Raises:
             UserError: the whole text is a single token.
         """
         ids = self._ids(text)
-        pieces = [ids[n : n + self.max_length] for n in range(0, len(ids), self.max_length)]
+        begun = ids[:1] if ids[:1] == (self.tokenizer.bos_token_id,) else ()
+        rest, size = ids[len(begun) :], self.max_length - len(begun)
+        pieces = [begun + rest[n : n + size] for n in range(0, len(rest), size)]
         encoded = [Encoded(piece, 1) for piece in pieces if len(piece) > 1]
         if not encoded:
             raise UserError(f"the text {text!r:.80} is a single token: nothing to predict.")
@@ -104,6 +107,11 @@ class Encoder:
     def verbatim(self, prompt: str) -> tuple[int, ...]:
         """Return the ids of a prompt that no template is put around."""
         return tuple(self.tokenizer(prompt)["input_ids"])
+
+    def cut(self, text: str, tokens: int) -> str:
+        """Return what the first `tokens` ids of a text say; a beginning-of-sequence id counts."""
+        ids = self.verbatim(text)[:tokens]
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
     def encode_verbatim(self, prompt: str, continuation: str) -> Encoded:
         """Encode a prompt as it stands and what follows it, without an end token.

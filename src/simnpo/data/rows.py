@@ -21,8 +21,9 @@ def read_rows(source: str) -> list[Row]:
     """Read all records of `source`.
 
     Args:
-        source: a file (`.jsonl`, `.json` holding a list or one object a line, `.parquet`) or a hub
-            dataset as `owner/name`, `owner/name:config` or `owner/name:config:split`.
+        source: a file (`.jsonl`, `.json` holding a list or one object a line, `.parquet`, `.txt`
+            holding one text) or a hub dataset as `owner/name`, `owner/name:config` or
+            `owner/name:config:split`.
 
     Raises:
         UserError: nothing is there, a line is malformed (file and line named), or there is no row.
@@ -33,8 +34,8 @@ def read_rows(source: str) -> list[Row]:
     elif path.is_dir():
         raise UserError(f"{source} is a folder; give the file in it.")
     elif path.suffix and source.count("/") != 1:
-        raise UserError(f"{source} does not exist (expected .jsonl, .json or .parquet).")
-    elif path.suffix in {".json", ".jsonl", ".parquet"}:
+        raise UserError(f"{source} does not exist (expected .jsonl, .json, .parquet or .txt).")
+    elif path.suffix in {".json", ".jsonl", ".parquet", ".txt"}:
         raise UserError(f"{source} does not exist.")
     else:
         rows = list(_hub_rows(source))
@@ -44,7 +45,7 @@ def read_rows(source: str) -> list[Row]:
 
 
 def read_file(path: Path) -> list[Row]:
-    """Read the records of a local file.
+    """Read the records of a local file; a `.txt` file is one record, with the column `text`.
 
     Raises:
         UserError: the file is of another kind, or malformed; the message names the line.
@@ -59,8 +60,24 @@ def read_file(path: Path) -> list[Row]:
             for number, record in enumerate(table.to_dict(orient="records"), 1)
         ]
     if path.suffix in {".json", ".jsonl"}:
-        return list(_json_rows(path))
-    raise UserError(f"{path}: expected a file ending in .jsonl, .json or .parquet.")
+        return [_row(place, record) for place, record in _json_records(path)]
+    if path.suffix == ".txt":
+        return [Row(str(path), {"text": _text(path)})]
+    raise UserError(f"{path}: expected a file ending in .jsonl, .json, .parquet or .txt.")
+
+
+def read_texts(path: Path) -> list[Row]:
+    """Read plain texts, each as a row with the column `text`: as `read_file`, or a list of texts.
+
+    Raises:
+        UserError: see `read_file`.
+    """
+    if path.suffix not in {".json", ".jsonl"}:
+        return read_file(path)
+    return [
+        Row(place, {"text": record}) if isinstance(record, str) else _row(place, record)
+        for place, record in _json_records(path)
+    ]
 
 
 def read_lines(path: Path) -> tuple[str, ...]:
@@ -86,7 +103,7 @@ def _text(path: Path) -> str:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def _json_records(path: Path) -> Iterator[tuple[str, Any]]:
     text = _text(path)
     if text.lstrip().startswith("["):
         try:
@@ -109,10 +126,13 @@ def _json_rows(path: Path) -> Iterator[Row]:
                         "a list of them."
                     ) from None
                 places.append(place)
-    for place, record in zip(places, records, strict=True):
-        if not isinstance(record, dict):
-            raise UserError(f"{place}: expected an object with named columns, got {record!r:.80}.")
-        yield Row(place, record)
+    yield from zip(places, records, strict=True)
+
+
+def _row(place: str, record: Any) -> Row:
+    if not isinstance(record, dict):
+        raise UserError(f"{place}: expected an object with named columns, got {record!r:.80}.")
+    return Row(place, record)
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from simnpo.errors import UserError
 from simnpo.files import read_json
-from simnpo.scoring.tables import ANSWER, PARAPHRASE, PERTURBED, Tables
+from simnpo.scoring.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS, Tables
 
 SETS = {
     "eval_log_forget.json": "forget",
@@ -44,8 +44,8 @@ def read_official_log(path: Path) -> Tables:
 def parse_official_log(log: Any, source: str) -> Tables:
     """Turn the content of a merged official TOFU log into tables.
 
-    The log has no statistics of single tokens, so `matches`, `tail_matches` and `min40_logprob` are
-    NaN; the two counts are floats for that reason, and arithmetic with them stays NaN.
+    The log has no statistics of single tokens, so the columns after `tokens` are NaN; counts are
+    floats for that reason, and arithmetic with them stays NaN.
 
     Args:
         log: parsed JSON: a dict of parts (`SETS`), each a dict of keys to one value per item, as a
@@ -87,7 +87,7 @@ def _read_part(part: Any, name: str, where: str) -> Tables:
                 for index, (loss, count) in enumerate(zip(losses[item], tokens[item], strict=True))
             ]
     scores = pd.DataFrame(rows, columns=["set", "item", "variant", "index", "logprob", "tokens"])
-    scores[["matches", "tail_matches", "min40_logprob"]] = np.nan
+    scores = scores.reindex(columns=list(SCORE_COLUMNS))
     generations = pd.DataFrame(
         [
             (name, item, _question(prompt), reference.strip(), generated.strip())

@@ -1,4 +1,4 @@
-"""ROUGE-L recall, as TOFU uses it: how much of the true answer a generated one contains."""
+"""ROUGE-L of a true and a generated answer: recall, as TOFU uses it, and F1, as MUSE does."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -18,10 +18,30 @@ def rouge_l_recall(pairs: Iterable[tuple[str, str]]) -> Float64[np.ndarray, " pa
         One value in [0, 1] per pair. NaN where the reference has no word: rouge-score's tokenizer
         knows ASCII letters and digits only, so a recall of such a text does not exist.
     """
-    scorer = _scorer()
+    return _rouge_l(pairs, "recall", stemmer=True)
+
+
+def rouge_l_f1(pairs: Iterable[tuple[str, str]]) -> Float64[np.ndarray, " pairs"]:
+    """Harmonic mean of ROUGE-L's recall and precision, without stemming.
+
+    Args:
+        pairs: (reference, generated) texts.
+
+    Returns:
+        One value in [0, 1] per pair; NaN as `rouge_l_recall`.
+    """
+    return _rouge_l(pairs, "fmeasure", stemmer=False)
+
+
+def _rouge_l(
+    pairs: Iterable[tuple[str, str]], what: str, stemmer: bool
+) -> Float64[np.ndarray, " pairs"]:
+    scorer = _scorer(stemmer)
     return np.array(
         [
-            scorer.score(reference, generated)["rougeL"].recall if _has_word(reference) else np.nan
+            getattr(scorer.score(reference, generated)["rougeL"], what)
+            if _has_word(reference)
+            else np.nan
             for reference, generated in pairs
         ],
         dtype=np.float64,
@@ -29,8 +49,8 @@ def rouge_l_recall(pairs: Iterable[tuple[str, str]]) -> Float64[np.ndarray, " pa
 
 
 @cache
-def _scorer() -> RougeScorer:
-    return RougeScorer(["rougeL"], use_stemmer=True)
+def _scorer(stemmer: bool) -> RougeScorer:
+    return RougeScorer(["rougeL"], use_stemmer=stemmer)
 
 
 def _has_word(text: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from simnpo.metrics.muse import muse_metrics
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.metrics.truth_ratio import Aggregation
 from simnpo.scoring.tables import Tables
@@ -33,6 +34,8 @@ class Question(NamedTuple):
     """Of TOFU's truth ratios."""
     split: str | None = None
     """The benchmark's split, where it is known."""
+    reference: Tables | None = None
+    """The tables of the reference attack's model; the retain model's where it is None."""
 
 
 Suite = Callable[[Question], Measured]
@@ -54,7 +57,17 @@ def tofu_suite(question: Question) -> Measured:
     return Measured(chosen.metrics, chosen.items, chosen.notes, details)
 
 
-SUITES: Mapping[str, Suite] = {"tofu": tofu_suite}
+def muse_suite(question: Question) -> Measured:
+    """Measure as MUSE does, with membership attacks beside it.
+
+    Raises:
+        UserError: see `simnpo.metrics.muse.muse_metrics`.
+    """
+    found = muse_metrics(question.tables, question.retain, question.reference, question.split)
+    return Measured(found.metrics, found.items, found.notes, {"retrain_auc": found.retrain_auc})
+
+
+SUITES: Mapping[str, Suite] = {"tofu": tofu_suite, "muse": muse_suite}
 
 
 def measure(suite: str, question: Question) -> Measured:

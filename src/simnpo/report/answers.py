@@ -52,16 +52,21 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
                 f" {common[int(differ.to_numpy().argmax())]} of {set_name!r}: a report compares"
                 " evaluations of the same benchmark and split."
             )
-    score = view_of(evaluations).answer_score
+    view = view_of(evaluations)
     count = min(shown, len(common))
     picked = [common[index * len(common) // count] for index in range(count)]
     return [
         Card(
             item,
-            str(first.at[item, "question"]),
+            view.asked(str(first.at[item, "question"])),
             str(first.at[item, "reference"]),
             tuple(
-                _answer(e.name, table.at[item, "generated"], table.at[item, "reference"], score)
+                _answer(
+                    e.name,
+                    view.answered(set_name, str(table.at[item, "generated"])),
+                    str(table.at[item, "reference"]),
+                    view.answer_score,
+                )
                 for e, table in zip(evaluations, tables, strict=True)
             ),
         )
@@ -69,7 +74,7 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
     ]
 
 
-def _answer(name: str, generated: object, reference: object, score: Callable[[Any], Any]) -> Answer:
-    text, wanted = str(generated).strip(), str(reference).strip()
+def _answer(name: str, generated: str, reference: str, score: Callable[[Any], Any]) -> Answer:
+    text, wanted = generated.strip(), reference.strip()
     (scored,) = score([(wanted, text)])
     return Answer(name, text, text == wanted, float(scored))

@@ -46,7 +46,7 @@ def written(value: float, form: str) -> str:
     """Write a value as its column wants it, see `simnpo.report.views.base.Column`."""
     if form == "p_value":
         return p_value(value)
-    return fixed(value, 2 if form == "logarithm" else 3)
+    return fixed(value, {"logarithm": 2, "percent": 1}.get(form, 3))
 
 
 def compact(value: float) -> str:
@@ -57,7 +57,9 @@ def compact(value: float) -> str:
         mantissa, exponent = f"{value:.0e}".split("e")
         return f"{mantissa}e{int(exponent)}"
     text = f"{value:.3f}"
-    return text[1:] if text.startswith("0") else text[:4]
+    if abs(float(text)) < 1:
+        return text.replace("0.", ".", 1)
+    return f"{value:.{max(0, 3 - len(str(int(abs(value)))))}f}"
 
 
 def seconds(value: Any) -> str:

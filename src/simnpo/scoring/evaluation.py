@@ -3,10 +3,18 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from simnpo.errors import UserError
 from simnpo.files import read_json, read_table, write_json, write_table
 from simnpo.metrics.official_logs import read_official_log
-from simnpo.scoring.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables, check_columns
+from simnpo.scoring.tables import (
+    ADDED_COLUMNS,
+    GENERATION_COLUMNS,
+    SCORE_COLUMNS,
+    Tables,
+    check_columns,
+)
 
 EVALUATION = "evaluation"
 """Where a run's folder keeps its evaluation, if it has one."""
@@ -37,7 +45,11 @@ def read_tables(folder: Path) -> Tables:
         UserError: a file is missing, unreadable, or lacks columns.
     """
     scores, generations = read_table(folder / SCORES), read_table(folder / GENERATIONS)
-    check_columns(scores, SCORE_COLUMNS, str(folder / SCORES))
+    older = {name: kind for name, kind in SCORE_COLUMNS.items() if name not in ADDED_COLUMNS}
+    check_columns(scores, older, str(folder / SCORES))
+    for column in ADDED_COLUMNS:
+        if column not in scores.columns:
+            scores[column] = np.nan
     check_columns(generations, GENERATION_COLUMNS, str(folder / GENERATIONS))
     return Tables(scores, generations)
 

@@ -45,8 +45,7 @@ def generate(
     def compute(numbers: list[int]) -> list[str]:
         limit = rows[numbers[0]].limit
         new = greedy(model, [rows[number].prompt for number in numbers], limit, stop_ids)
-        texts = encoder.tokenizer.batch_decode(new, skip_special_tokens=True)
-        return [text.strip() for text in texts]
+        return list(encoder.tokenizer.batch_decode(new, skip_special_tokens=True))
 
     batches: list[list[int]] = []
     for limit in dict.fromkeys(row.limit for row in rows):  # rows of a batch end at the same length
@@ -57,7 +56,7 @@ def generate(
     answers = compute_rows("Generating", model, batches, compute)
     table = pd.DataFrame(
         [
-            (row.set, row.item, row.question, row.reference, answer)
+            (row.set, row.item, row.question, row.reference, answer if row.bare else answer.strip())
             for row, answer in zip(rows, answers, strict=True)
         ],
         columns=list(GENERATION_COLUMNS),
@@ -72,6 +71,8 @@ class _Row(NamedTuple):
     reference: str
     prompt: tuple[int, ...]
     limit: int
+    bare: bool
+    """Whether white space around the answer is its own: where it ends may depend on it."""
 
 
 def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator[_Row]:
@@ -80,7 +81,9 @@ def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator
             if item.question is None:
                 raise UserError(f"{name} set, item {number} has no question to answer.")
             prompt = (encoder.verbatim if asked.verbatim else encoder.prompt)(item.question)
-            yield _Row(name, number, item.question, item.answer, prompt, asked.max_new_tokens)
+            limit = asked.max_new_tokens
+            reference = encoder.cut(item.answer, limit) if asked.cut_reference else item.answer
+            yield _Row(name, number, item.question, reference, prompt, limit, asked.verbatim)
 
 
 def _stop_ids(model: Any, encoder: Encoder) -> frozenset[int]:

@@ -1,5 +1,6 @@
 """One pass over every question and answer variant: all that any metric needs of the model."""
 
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,12 +12,14 @@ from simnpo.benchmarks.base import EvaluationSet
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.distributed import compute_rows
-from simnpo.logprobs import answer_logprobs, check_ids
+from simnpo.logprobs import AnswerMoments, answer_logprobs, answer_moments, check_ids
 from simnpo.scoring.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS
 
 TOKENS_PER_BATCH = 8192
 LEAST_LIKELY = 0.4
-"""Share of an answer's tokens in `min40_logprob`, the K of Min-K % (MUSE)."""
+"""Share of an answer's tokens in `min40_logprob`, the K of Min-K % (MUSE) and of Min-K++."""
+LEAST_DEVIATION = 1e-6
+"""Nats below which a distribution holds one token, and Min-K++ would divide by rounding."""
 
 
 class _Row(NamedTuple):
@@ -25,6 +28,7 @@ class _Row(NamedTuple):
     variant: str
     which: int
     encoded: Encoded
+    zlib: int
 
 
 def score(
@@ -48,17 +52,20 @@ def score(
         UserError: an answer is empty or cut away wholly by the length limit.
     """
     rows = list(_rows(encoder, evaluation))
+    # Min-K++ looks at the whole vocabulary at each token, and only attacks on texts ask for it.
+    has_texts = any(item.question is None for one in evaluation.values() for item in one.items)
     check_ids(model, [row.encoded for row in rows])
     where = next(model.parameters()).device
 
     def compute(numbers: list[int]) -> list[tuple[float, ...]]:
         batch: Any = pad([rows[number].encoded for number in numbers])
-        return _statistics(model, {key: value.to(where) for key, value in batch.items()})
+        batch = {key: value.to(where) for key, value in batch.items()}
+        return _statistics(model, batch, plus_plus=has_texts)
 
     batches = token_budget_batches([len(row.encoded.ids) for row in rows], tokens_per_batch)
     statistics = compute_rows("Scoring", model, batches, compute)
     table = pd.DataFrame(
-        [(*row[:4], *values) for row, values in zip(rows, statistics, strict=True)],
+        [(*row[:4], *values, row.zlib) for row, values in zip(rows, statistics, strict=True)],
         columns=list(SCORE_COLUMNS),
     )
     return table.astype(SCORE_COLUMNS)
@@ -73,7 +80,8 @@ def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator
             variants += [(PERTURBED, index, text) for index, text in enumerate(item.perturbed)]
             for variant, index, text in variants:
                 encoded = _encode(encoder, asked, item.question, text)
-                yield _Row(name, number, variant, index, encoded)
+                compressed = len(zlib.compress(text.encode()))
+                yield _Row(name, number, variant, index, encoded, compressed)
 
 
 def _encode(encoder: Encoder, asked: EvaluationSet, question: str | None, answer: str) -> Encoded:
@@ -85,17 +93,22 @@ def _encode(encoder: Encoder, asked: EvaluationSet, question: str | None, answer
 
 
 @torch.no_grad()
-def _statistics(model: nn.Module, batch: Any) -> list[tuple[float, ...]]:
-    """Return logprob, tokens, matches, tail_matches and min40_logprob of each row."""
-    scored = answer_logprobs(model, batch)
+def _statistics(model: nn.Module, batch: Any, plus_plus: bool) -> list[tuple[float, ...]]:
+    """Return logprob, tokens, matches, tail_matches, min40_logprob, min40_plus_plus of each row."""
+    scored = answer_moments(model, batch) if plus_plus else answer_logprobs(model, batch)
     hits, grid = scored.first_choice.long(), scored.logprobs.double()
     tokens = scored.mask.sum(-1)
+    min_k_plus_plus = torch.full(tokens.shape, torch.nan)
+    if isinstance(scored, AnswerMoments):
+        standardised = (grid - scored.mean) / scored.deviation.clamp(min=LEAST_DEVIATION)
+        min_k_plus_plus = _mean_of_least(standardised, scored.mask, tokens)
     columns = (
         grid.sum(-1),
         tokens,
         hits.sum(-1),
         _tail(hits, scored.mask),
         _mean_of_least(grid, scored.mask, tokens),
+        min_k_plus_plus,
     )
     return list(zip(*(column.tolist() for column in columns), strict=True))
 

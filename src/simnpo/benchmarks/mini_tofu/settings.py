@@ -1,15 +1,11 @@
 """How the models of `mini-tofu` are made, and the tuned settings of each method on it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_tofu.build import mini_tofu, pretraining, rehearsal
 from simnpo.benchmarks.minis import Mini
 from simnpo.config import Reinforcement, TrainingConfig
 from simnpo.data.templates import PLAIN
-from simnpo.methods import build
-from simnpo.presets import Preset
+from simnpo.presets import MiniPresets
 
 VOCABULARY = 1536
 PRETRAIN = TrainingConfig(
@@ -51,37 +47,7 @@ TUNED: dict[str, dict[str, float]] = {
     "simnpo": {"beta": 2.5, "forget_weight": 2.0},
     "rmu": {"layer": 1},  # not tuned: of three layers, the middle one
 }
-
-
-def mini_tofu_preset(method: str) -> Preset:
-    """Return the tuned settings of `method`.
-
-    Raises:
-        UserError: an unknown method.
-    """
-    if method == "retrain":
-        return Preset(build(method), FINETUNE)
-    return preset_of(method, TUNED.get(method, {}))
-
-
-def preset_of(method: str, setting: Mapping[str, float]) -> Preset:
-    """Return `method` with one setting of a grid.
-
-    Args:
-        method: a method's name.
-        setting: fields of the method, `learning_rate`, and `reinforce_epochs` and
-            `reinforce_learning_rate` of a method that needs a reinforced model.
-
-    Raises:
-        UserError: an unknown method, or a setting it does not have or allow.
-    """
-    own = dict(setting)
-    training = replace(UNLEARN, learning_rate=own.pop("learning_rate", UNLEARN.learning_rate))
-    reinforcement = Reinforcement(
-        own.pop("reinforce_epochs", REINFORCE.epochs),
-        own.pop("reinforce_learning_rate", REINFORCE.learning_rate),
-    )
-    return Preset(build(method, **own), training, reinforcement)
+PRESETS = MiniPresets(FINETUNE, UNLEARN, REINFORCE, TUNED)
 
 
 def mini_tofu_study(split: str) -> Mini:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from simnpo.report.views.base import View
+from simnpo.report.views.muse import VIEW as MUSE
 from simnpo.report.views.tofu import VIEW as TOFU
 from simnpo.scoring.evaluation import Evaluation
 
-VIEWS: Mapping[str, View] = {"tofu": TOFU}
+VIEWS: Mapping[str, View] = {"tofu": TOFU, "muse": MUSE}
 """By a key of `simnpo.metrics.suites.SUITES`."""
 
 

@@ -20,8 +20,8 @@ class Column(NamedTuple):
     """Header under the group's."""
     name: str
     """The metric in full."""
-    form: Literal["fixed", "p_value", "logarithm"] = "fixed"
-    """How its values are written: three decimals, as a p-value, two decimals."""
+    form: Literal["fixed", "p_value", "logarithm", "percent"] = "fixed"
+    """How its values are written: three decimals, as a p-value, two decimals, one decimal."""
     printed: bool = True
     """Whether the terminal's and the Markdown table have it."""
 
@@ -58,3 +58,7 @@ class View:
     """What else stands at the page's head."""
     notes: Callable[[Sequence[Evaluation]], list[str]]
     """Notes about how all these numbers were made."""
+    asked: Callable[[str], str] = str
+    """From a prompt in the tables to what a reader sees of it."""
+    answered: Callable[[str, str], str] = lambda name, generated: generated
+    """From a set's name and a generated text to what counts of it as the answer."""
