@@ -41,6 +41,24 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
     return Preset(build_method(method), TrainingConfig())
 
 
+def relearning_preset(benchmark: str | None, split: str | None) -> TrainingConfig:
+    """Return how a relearning attack trains: three epochs at unlearning's learning rate.
+
+    Both are the paper's (sec. 6.1, app. I.2: 1e-5 on TOFU). It names neither batch size nor
+    schedule; few examples are relearned, so these are 4 a step, at a constant rate.
+    """
+    unlearning = unlearning_preset(benchmark, split, "npo").training
+    return replace(
+        unlearning,
+        epochs=3,
+        batch_size=4,
+        micro_batch_size=4,
+        schedule="constant",
+        warmup_epochs=0,
+        checkpoint_epochs=0,
+    )
+
+
 def finetuning_preset(benchmark: str | None) -> TrainingConfig:
     """Return how Original and Retrain are trained; TOFU's settings (app. I.2) in general."""
     if benchmark == "mini-tofu":

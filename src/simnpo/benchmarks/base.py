@@ -51,3 +51,5 @@ class Benchmark:
     """Evaluation sets by name: for TOFU `forget`, `retain`, `real_authors`, `world_facts`."""
     suite: str = "tofu"
     """What it is measured by, a key of `simnpo.metrics.suites.SUITES`."""
+    requests: tuple[tuple[Example, ...], ...] = ()
+    """Successive forget requests, where the benchmark has them."""

@@ -61,7 +61,7 @@ class TrainingJob:
         check_hardware(self.training, lora)
         precision = training_precision(self.training.precision, lora.rank > 0)
         training = replace(self.training, precision=precision)
-        config, data = self._config(), self._fingerprints()
+        config, data = self.config(), self._fingerprints()
         names = (runs.RUN, HISTORY, *FILES)
         refuse_both(self.output.resume, self.output.overwrite)
         if not self.output.resume:
@@ -112,7 +112,8 @@ class TrainingJob:
             print(f"Note: --max-length {self.prompt.max_length} shortened {shortened} answers.")
         print(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
 
-    def _config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
+        """Return the settings that the result depends on, for `run.json`."""
         return {
             "model": self.model,
             **self.method.record(),

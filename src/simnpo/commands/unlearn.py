@@ -17,6 +17,8 @@ from simnpo.commands.options import (
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from simnpo.commands.training_job import TrainingJob
+    from simnpo.data.examples import Example
     from simnpo.objectives import Method
     from simnpo.training.run import TrainingData
     from simnpo.training.watch import EvaluateWhileTraining
@@ -54,12 +56,17 @@ class Unlearn:
     """Forget set: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
     retain: Unset[str] = None
     """Retain set, likewise. Not needed by a method whose retain loss is none."""
+    requests: tuple[str, ...] = ()
+    """Forget sets in the place of --forget, unlearned one after the other: each stage starts from
+    the last one's model, in stage-1, stage-2, ... of --out."""
+    sequential: bool = False
+    """Unlearn the benchmark's successive requests like --requests, and evaluate after each."""
     refusals: Unset[str] = None
     """Text file of refusals, one a line, for idk and idk_dpo [the benchmark's, else 20 of ours]."""
     evaluate_epochs: int = 0
     """Evaluate the benchmark every so many epochs while training; 0 does not."""
     retain_scores: Unset[str] = None
-    """Evaluation of a retain model, for forget quality in those evaluations."""
+    """Evaluation of a retain model, for forget quality in those evaluations (or --sequential's)."""
     report_to: str = "none"
     """transformers' logging integrations, by comma: tensorboard, wandb, trackio."""
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
@@ -77,6 +84,7 @@ class Unlearn:
         from simnpo.presets import unlearning_preset
 
         self._check_watch()
+        requests = self._requests()
         name = self.benchmark.benchmark
         preset = unlearning_preset(name, self.benchmark.split, self.method)
         method = configure(preset.method, **given(self.settings))
@@ -90,9 +98,12 @@ class Unlearn:
             prompt=self.prompt,
             output=self.output,
             report_to=self.report_to,
-            inputs=(self.forget, self.retain, self.refusals, self.retain_scores),
+            inputs=(self.forget, self.retain, self.refusals, self.retain_scores, *self.requests),
         )
-        job.run(self._watch)
+        if requests:
+            self._run_sequence(job, requests)
+        else:
+            job.run(self._watch)
 
     def _data(self, method: "Method") -> "TrainingData":
         from simnpo.benchmarks.mini_tofu.words import REFUSALS
@@ -102,7 +113,7 @@ class Unlearn:
 
         refusals = read_lines(Path(self.refusals)) if self.refusals else ()
         if self.benchmark.benchmark:
-            if self.forget or self.retain:
+            if self.forget or self.retain or self.requests:
                 raise UserError("--benchmark brings its own sets; leave out --forget and --retain.")
             loaded = self.benchmark.load()
             forget, retain = loaded.forget, loaded.retain
@@ -110,14 +121,15 @@ class Unlearn:
         else:
             if self.benchmark.split or self.benchmark.data_dir:
                 raise UserError("--split and --data-dir need a --benchmark.")
-            if method.forget and not self.forget:
+            if method.forget and not (self.forget or self.requests):
                 raise UserError("give what to forget: --forget FILE, or a --benchmark.")
             if method.retain and not self.retain:
                 raise UserError(
                     f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
                 )
             columns = asdict(self.columns)
-            forget = load_examples(self.forget, **columns) if self.forget else ()
+            sources = [self.forget] if self.forget else self.requests
+            forget = tuple(one for name in sources for one in load_examples(name, **columns))
             retain = load_examples(self.retain, **columns) if self.retain else ()
         if shared := shared_questions(forget, retain):
             print(
@@ -136,10 +148,42 @@ class Unlearn:
     def _check_watch(self) -> None:
         if self.evaluate_epochs < 0:
             raise UserError(f"--evaluate-epochs must be at least 0, got {self.evaluate_epochs}.")
-        if self.retain_scores and not self.evaluate_epochs:
+        if self.retain_scores and not (self.evaluate_epochs or self.sequential):
             raise UserError("--retain-scores does nothing without --evaluate-epochs.")
         if self.evaluate_epochs and not self.benchmark.benchmark:
             raise UserError("--evaluate-epochs evaluates a benchmark: give --benchmark.")
+
+    def _requests(self) -> "tuple[tuple[Example, ...], ...]":
+        """Return the successive forget requests; none where all is forgotten at once."""
+        from simnpo.data.examples import load_examples
+
+        if not (self.requests or self.sequential):
+            return ()
+        if self.evaluate_epochs:
+            raise UserError("requests are evaluated after each stage; leave out --evaluate-epochs.")
+        if self.method == "retrain":
+            raise UserError("retrain forgets nothing, so it has no successive requests.")
+        if self.sequential and not self.benchmark.benchmark:
+            raise UserError("--sequential needs a --benchmark; name your own files in --requests.")
+        if self.sequential:
+            loaded = self.benchmark.load()
+            if not loaded.requests:
+                raise UserError(f"{loaded.name} {loaded.split} has no successive requests.")
+            return loaded.requests
+        if self.forget:
+            raise UserError("--requests come in the place of --forget; leave one of them out.")
+        columns = asdict(self.columns)
+        return tuple(load_examples(name, **columns) for name in self.requests)
+
+    def _run_sequence(
+        self, job: "TrainingJob", requests: "tuple[tuple[Example, ...], ...]"
+    ) -> None:
+        from simnpo.commands.sequence import SequenceJob
+        from simnpo.scoring.evaluation import read_scores
+
+        benchmark = self.benchmark.load() if self.sequential else None
+        retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
+        SequenceJob(job, requests, benchmark, retain).run()
 
     def _watch(self, tokenizer: Any) -> "list[EvaluateWhileTraining]":
         from simnpo.data.encoding import Encoder
