@@ -52,8 +52,7 @@ def test_what_came_back_by_hand() -> None:
     assert npo.beyond_retrain == pytest.approx((0.375, 0.3, 0.45, 2))
     quality = rows["forget_quality"]["NPO"]
     assert quality.after == pytest.approx((1e-4, 1e-5, 1e-3, 2))
-    # Down by 2 and 4 powers of ten, Retrain by 1.
-    assert quality.beyond_retrain == pytest.approx((-2, -3, -1, 2))
+    assert math.isnan(quality.beyond_retrain.mean)  # it compares with Retrain already
     assert math.isnan(rows["forget.probability"]["Retrain"].beyond_retrain.mean)
 
 
@@ -63,15 +62,19 @@ def test_without_retrain_nothing_is_compared() -> None:
     assert all(math.isnan(one.retrain_before) for one in found)
     (text,) = in_words(found, VIEW)
     assert text == (
-        "NPO, two epochs: Forget quality (KS p-value) 0.100 before, "
-        "1.0×10⁻⁴ (1.0×10⁻⁵ to 0.001) after."
+        "NPO, two epochs: Forget quality (KS p-value) goes from 0.100 to "
+        "1.0×10⁻⁴ (1.0×10⁻⁵ to 0.001)."
     )
 
 
 def test_the_words_say_the_numbers() -> None:
     (text,) = in_words(outcomes(COURSE, [ENDING], shown_columns(VIEW, COURSE)), VIEW)
-    assert "Retrain under the same attack 1.000 and 0.100." in text
-    assert "2.0 powers of ten further down than Retrain" in text
+    assert "under the same attack Retrain's goes from 1.000 to 0.100. " in text
+    assert text.endswith(
+        "Of the other metrics one moved furthest beyond Retrain's: Forget set: probability goes "
+        "from 0.200 to 0.650 (0.600 to 0.700); under the same attack Retrain's goes from 0.300 to "
+        "0.375 (0.350 to 0.400): 0.375 further up than Retrain."
+    )
     assert "Model utility" not in text  # not measured
 
 

@@ -16,6 +16,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
 from simnpo.metrics.suites import Question, measure
+from simnpo.presets import relearning_preset, unlearning_preset
 from simnpo.scoring.evaluate import evaluate_model
 from simnpo.scoring.history import read_history
 
@@ -145,6 +146,17 @@ def test_divergence_leaves_no_weights(attack: Relearning, tmp_path: Path) -> Non
 def test_fractions_out_of_range(attack: Relearning, fraction: float) -> None:
     with pytest.raises(UserError, match=f"--fraction {fraction}"):
         replace(attack, fraction=fraction)
+
+
+def test_the_attack_trains_at_unlearnings_rate() -> None:
+    paper = relearning_preset("tofu", "forget05")
+    assert (paper.epochs, paper.learning_rate) == (3, 1e-5)  # the paper, sec. 6.1
+    mini = relearning_preset("mini-tofu", "forget10")
+    assert (
+        mini.learning_rate
+        == unlearning_preset("mini-tofu", "forget10", "npo").training.learning_rate
+    )
+    assert mini.learning_rate > paper.learning_rate
 
 
 def test_half_epochs_are_refused(attack: Relearning) -> None:

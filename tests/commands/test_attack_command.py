@@ -34,7 +34,7 @@ def test_relearn(
     ]  # fmt: skip
     done = simnpo(*command)
     assert done.code == 0, done.err
-    assert "SimNPO, 1 epochs on a random 50 %: Forget quality" in " ".join(done.out.split())
+    assert "SimNPO, 1 epoch on a random 50 %: Forget quality" in " ".join(done.out.split())
     table = pd.read_parquet(out / "relearn.parquet")
     assert list(table) == ["model", "select", "seed", "epoch", "metric", "value"]
     assert set(table["model"]) == {"SimNPO", "Retrain"}

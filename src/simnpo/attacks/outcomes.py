@@ -9,8 +9,7 @@ import pandas as pd
 from simnpo.report.colours import is_retrain
 from simnpo.report.courses import MISSING, Spread, spread
 from simnpo.report.numbers import fixed, written
-from simnpo.report.trade_off import log10_p
-from simnpo.report.views.base import Axis, Column, View
+from simnpo.report.views.base import Column, View
 
 
 class Ending(NamedTuple):
@@ -36,8 +35,8 @@ class Outcome(NamedTuple):
     retrain_after: Spread
     """Retrain under the same attack."""
     beyond_retrain: Spread
-    """The model's change less Retrain's, seed by seed; of p-values in powers of ten. What an attack
-    teaches a model that never knew is not what came back."""
+    """The model's change less Retrain's, seed by seed: what an attack teaches a model that never
+    knew is not what came back. NaN for p-values, which compare with Retrain already."""
 
 
 def outcomes(
@@ -52,90 +51,101 @@ def outcomes(
     """
     models = [str(name) for name in course["model"].unique()]
     retrain = next((name for name in models if is_retrain(name)), None)
-    found = []
-    for ending in endings:
-        here = course[course["series"] == ending.series]
-        for column in columns:
-            own = here[here["metric"] == column.key]
-            values = {
-                place: rows.set_index("seed")["value"]
-                for place, rows in own.groupby(["model", "step"])
-            }
-            p_value = column.form == "p_value"
-            for model in models:
-                before, after = values[model, 0], values[model, ending.step]
-                reference = (MISSING, MISSING)
-                beyond = MISSING
-                if retrain:
-                    steps = values[retrain, 0], values[retrain, ending.step]
-                    reference = (spread(list(steps[0]), p_value), spread(list(steps[1]), p_value))
-                    if model != retrain:
-                        moved = _changes(before, after, p_value) - _changes(*steps, p_value)
-                        beyond = spread(list(moved))
-                found.append(
-                    Outcome(
-                        ending.title,
-                        model,
-                        column.key,
-                        spread(list(before), p_value).mean,
-                        spread(list(after), p_value),
-                        reference[0].mean,
-                        reference[1],
-                        beyond,
-                    )
-                )
-    return found
-
-
-def _changes(before: pd.Series, after: pd.Series, p_value: bool) -> pd.Series:
-    """Return each seed's change; of p-values in powers of ten."""
-    if p_value:
-        before, after = before.map(log10_p), after.map(log10_p)
-    return after - before
-
-
-def in_words(found: Sequence[Outcome], view: View) -> list[str]:
-    """Say for each attack and model what came of the two metrics that matter most."""
-    by_place = {(one.attack, one.model, one.metric): one for one in found}
-    pairs = dict.fromkeys((one.attack, one.model) for one in found if not is_retrain(one.model))
     return [
-        f"{model}, {attack}: " + " ".join(said)
-        for attack, model in pairs
-        if (
-            said := [
-                _sentence(by_place[attack, model, axis.key], axis)
-                for axis in (view.forgotten, view.kept)
-                if (attack, model, axis.key) in by_place
-            ]
-        )
+        _outcome(course, ending, column, model, retrain)
+        for ending in endings
+        for column in columns
+        for model in models
     ]
 
 
-def _sentence(one: Outcome, axis: Axis) -> str:
-    form = "p_value" if axis.is_p_value else "fixed"
-    text = f"{axis.title} {written(one.before, form)} before, {with_range(one.after, form)} after"
+def _outcome(
+    course: pd.DataFrame, ending: Ending, column: Column, model: str, retrain: str | None
+) -> Outcome:
+    p_value = column.form == "p_value"
+    own = course[(course["series"] == ending.series) & (course["metric"] == column.key)]
+    before, after = _ends(own, model, ending)
+    retrain_before, retrain_after, beyond = MISSING, MISSING, MISSING
+    if retrain:
+        start, end = _ends(own, retrain, ending)
+        retrain_before, retrain_after = spread(list(start), p_value), spread(list(end), p_value)
+        if model != retrain and not p_value:
+            beyond = spread(list((after - before) - (end - start)))
+    return Outcome(
+        ending.title,
+        model,
+        column.key,
+        spread(list(before), p_value).mean,
+        spread(list(after), p_value),
+        retrain_before.mean,
+        retrain_after,
+        beyond,
+    )
+
+
+def _ends(own: pd.DataFrame, model: str, ending: Ending) -> tuple["pd.Series[float]", ...]:
+    """Return a model's values before and after the attack, by seed."""
+    rows = own[own["model"] == model].set_index("seed")
+    return tuple(rows.loc[rows["step"] == step, "value"] for step in (0, ending.step))
+
+
+def in_words(found: Sequence[Outcome], view: View) -> list[str]:
+    """Say for each attack and model what came of the metrics that matter most.
+
+    These are what was forgotten, what was kept, and the other one that moved furthest beyond
+    Retrain's.
+    """
+    by_place = {(one.attack, one.model, one.metric): one for one in found}
+    names = {column.key: column.name for column in view.columns}
+    axes = {axis.key: axis for axis in (view.forgotten, view.kept)}
+    # A p-value's neighbours, such as its statistic, compare with Retrain as it does.
+    compared = {column.group for column in view.columns if column.form == "p_value"}
+    measured = {column.key for column in view.columns if column.group not in compared}
+    said = []
+    for attack, model in dict.fromkeys((one.attack, one.model) for one in found):
+        if is_retrain(model):
+            continue
+        own = {
+            key: by_place[attack, model, key] for key in names if (attack, model, key) in by_place
+        }
+        sentences = [
+            _sentence(own[key], axis.title, "p_value" if axis.is_p_value else "fixed")
+            for key, axis in axes.items()
+            if key in own
+        ]
+        others = [
+            one
+            for key, one in own.items()
+            if key in measured - set(axes) and not math.isnan(one.beyond_retrain.mean)
+        ]
+        if others:
+            furthest = max(others, key=lambda one: abs(one.beyond_retrain.mean))
+            told = _sentence(furthest, names[furthest.metric], "fixed")
+            sentences.append(f"Of the other metrics one moved furthest beyond Retrain's: {told}")
+        if sentences:
+            said.append(f"{model}, {attack}: {' '.join(sentences)}")
+    return said
+
+
+def _sentence(one: Outcome, title: str, form: str) -> str:
+    text = f"{title} goes from {written(one.before, form)} to {with_range(one.after, form)}"
     if math.isnan(one.retrain_before):
-        return text + "."
+        return f"{text}."
     text += (
-        f"; Retrain under the same attack {written(one.retrain_before, form)} and "
-        f"{with_range(one.retrain_after, form)}."
+        f"; under the same attack Retrain's goes from {written(one.retrain_before, form)} to "
+        f"{with_range(one.retrain_after, form)}"
     )
     beyond = one.beyond_retrain.mean
     if math.isnan(beyond):
-        return text
-    if axis.is_p_value:
-        way = "down" if beyond < 0 else "up"
-        return f"{text} That is {fixed(abs(beyond), 1)} powers of ten further {way} than Retrain."
-    way = "down" if beyond < 0 else "up"
-    return f"{text} That is {fixed(abs(beyond))} further {way} than Retrain."
+        return f"{text}."
+    further = f"{fixed(abs(beyond))} further {'down' if beyond < 0 else 'up'} than"
+    return f"{text}: {'as far as' if round(beyond, 3) == 0 else further} Retrain."
 
 
 def with_range(value: Spread, form: str) -> str:
-    """Write a mean with its lowest and highest seed, where there are several that differ."""
-    mean = written(value.mean, form)
-    if value.seeds < 2 or value.low == value.high:
-        return mean
-    return f"{mean} ({written(value.low, form)} to {written(value.high, form)})"
+    """Write a mean with its lowest and highest seed, where they read differently."""
+    mean, low, high = (written(one, form) for one in (value.mean, value.low, value.high))
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def by_metric(found: Sequence[Outcome], attack: str) -> Mapping[str, Mapping[str, Outcome]]:

@@ -109,7 +109,7 @@ class Relearn(AttackOptions):
             },
             course=course,
             endings=tuple(
-                Ending(f"{epochs} epochs on {what[select]}", select, epochs)
+                Ending(f"{epochs} epoch{'s'[: epochs > 1]} on {what[select]}", select, epochs)
                 for select in attack.selects
             ),
             steps=Steps("Epoch"),

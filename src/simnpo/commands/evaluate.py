@@ -1,6 +1,5 @@
 """`simnpo evaluate`: every metric of a benchmark, for one model."""
 
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,53 +40,39 @@ class Evaluate:
         from simnpo.commands.results import check_evaluation, show
         from simnpo.data.encoding import Encoder
         from simnpo.distributed import is_main
-        from simnpo.metrics.suites import Question
         from simnpo.models import load_model, load_tokenizer, quiet, resolve
-        from simnpo.runs import clear
-        from simnpo.scoring.evaluate import evaluate_model
-        from simnpo.scoring.evaluation import (
-            FILES,
-            read_scores,
-            score_files,
-            write_evaluation,
-        )
-        from simnpo.scoring.summary import name_of, run_of, summarise
+        from simnpo.scoring.evaluate import evaluate_into
+        from simnpo.scoring.evaluation import read_scores, score_files
+        from simnpo.scoring.summary import name_of, run_of
 
         quiet()
         benchmark = self._benchmark()
-        origin: dict[str, Any] = {
+        wanted: dict[str, Any] = {
             "model": self.model,
             "benchmark": benchmark.name,
             "split": benchmark.split,
             "retain_scores": self.retain_scores,
             "max_items": self.max_items,
+            "truth_ratio_aggregation": self.aggregation,
         }
-        wanted = origin | {"truth_ratio_aggregation": self.aggregation}
         scores = Path(self.retain_scores) if self.retain_scores is not None else None
         if not check_evaluation(self.output, wanted, resolve(self.model), *score_files(scores)):
             return
         retain = read_scores(scores) if scores else None
-        started = time.monotonic()
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
-        encoder = Encoder(tokenizer, self.prompt.template, self.prompt.max_length)
-        run = run_of(self.model)
-        model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
-        tables = evaluate_model(model, encoder, benchmark)
-        summary = summarise(
-            benchmark.suite,
-            Question(tables, retain, self.aggregation, benchmark.split),
-            name=self.name or name_of(self.model, run),
-            template=encoder.template.name,
-            max_new_tokens={
-                name: asked.max_new_tokens for name, asked in benchmark.evaluation.items()
-            },
-            seconds=round(time.monotonic() - started, 2),
-            **origin,
-            **run,
+        evaluate_into(
+            self.output.out,
+            load_model(self.model, self.precision, self.prompt.trust_remote_code),
+            Encoder(tokenizer, self.prompt.template, self.prompt.max_length),
+            benchmark,
+            retain,
+            name=self.name or name_of(self.model, run_of(self.model)),
+            model_name=self.model,
+            aggregation=self.aggregation,
+            retain_scores=self.retain_scores,
+            max_items=self.max_items,
         )
         if is_main():
-            clear(self.output.out, FILES)
-            write_evaluation(self.output.out, summary, tables)
             show(self.output.out)
 
     def _benchmark(self) -> "Benchmark":

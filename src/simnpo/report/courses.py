@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from simnpo.report.colours import Style, is_retrain
 from simnpo.report.drawing import Plot, draw
 from simnpo.report.numbers import written
-from simnpo.report.trade_off import log10_p, marker, p_axis
+from simnpo.report.trade_off import marker, p_axis
 from simnpo.report.views.base import Column, View
 
 COLUMNS = ("model", "series", "seed", "step", "metric", "value")
@@ -39,17 +39,17 @@ MISSING = Spread(math.nan, math.nan, math.nan, 0)
 def spread(values: Sequence[float], is_p_value: bool = False) -> Spread:
     """Return mean and range of `values`; all NaN where one is NaN or there is none.
 
-    p-values lie orders of magnitude apart, so their mean is taken of their logarithms; one that is
-    0 counts as the smallest float.
+    p-values lie orders of magnitude apart, so their mean is taken of their logarithms.
     """
     if not len(values) or np.isnan(values).any():
         return MISSING
-    if is_p_value:
-        logarithms = np.log10(np.maximum(values, sys.float_info.min))
-        mean = float(10 ** logarithms.mean())
-    else:
-        mean = float(np.mean(values))
+    mean = float(10 ** np.mean(logarithms(values)) if is_p_value else np.mean(values))
     return Spread(mean, float(np.min(values)), float(np.max(values)), len(values))
+
+
+def logarithms(p_values: Any) -> Any:
+    """Return log10 of p-values; one that is 0, since the float ran out, counts as the smallest."""
+    return np.log10(np.maximum(p_values, sys.float_info.min))
 
 
 class Panel(NamedTuple):
@@ -159,7 +159,7 @@ def _paint(
         lowest = 0.0
         for model, own in _of(course, panel).groupby("model", sort=False):
             line = _line(own, panel.is_p_value)
-            scale = log10_p if panel.is_p_value else float
+            scale = logarithms if panel.is_p_value else float
             mean, low, high = (
                 [scale(getattr(one, what)) for one in line.values()]
                 for what in ("mean", "low", "high")

@@ -98,7 +98,7 @@ def paint_history(
             epochs = [float(record["epoch"]) for record in records]
             values = [number(record.get(axis.key)) for record in records]
             if axis.is_p_value:
-                values = [log10_p(value) for value in values]
+                values = [_log10(value) for value in values]
                 lowest = min([lowest, *(value for value in values if not math.isnan(value))])
             look = {"color": styles[name].light, "linewidth": 1.6, **marker(styles[name], 6)}
             plot.plot(epochs, values, **look)
@@ -134,6 +134,6 @@ def _level(name: str, style: Style) -> dict[str, Any]:
     return {"color": style.light, "linewidth": 1.2, "linestyle": dashes}
 
 
-def log10_p(value: float) -> float:
+def _log10(value: float) -> float:
     """Take log10 of a p-value; one too small for a float has no place on the axis."""
     return math.log10(value) if value > 0 else math.nan

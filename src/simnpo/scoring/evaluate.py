@@ -8,6 +8,7 @@ from simnpo.benchmarks.base import Benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import barrier, is_main, is_sharded
 from simnpo.metrics.suites import Question
+from simnpo.metrics.truth_ratio import Aggregation
 from simnpo.scoring.evaluation import write_evaluation
 from simnpo.scoring.generate import generate
 from simnpo.scoring.score import score
@@ -45,6 +46,7 @@ def evaluate_into(
     *,
     name: str,
     model_name: str,
+    aggregation: Aggregation = "geometric",
     **origin: Any,
 ) -> None:
     """Evaluate a model and write the evaluation's folder.
@@ -57,6 +59,7 @@ def evaluate_into(
         retain: tables of a retain model, for metrics that compare with it.
         name: what tables and reports call the model.
         model_name: where it was loaded from.
+        aggregation: of TOFU's truth ratios.
         origin: what else `summary.json` is to say.
 
     Raises:
@@ -67,12 +70,15 @@ def evaluate_into(
     if is_main():
         summary = summarise(
             benchmark.suite,
-            Question(tables, retain, split=benchmark.split),
+            Question(tables, retain, aggregation, benchmark.split),
             name=name,
             model=model_name,
             benchmark=benchmark.name,
             split=benchmark.split,
             template=encoder.template.name,
+            max_new_tokens={
+                name: asked.max_new_tokens for name, asked in benchmark.evaluation.items()
+            },
             seconds=round(time.monotonic() - started, 2),
             **origin,
             **run_of(model_name),
