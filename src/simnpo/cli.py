@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 
 import tyro
 
+from simnpo.commands.attack import Attack
 from simnpo.commands.compare import Compare
 from simnpo.commands.demo import Demo
 from simnpo.commands.evaluate import Evaluate
@@ -24,6 +25,7 @@ Command: TypeAlias = (
     | Annotated[Unlearn, tyro.conf.subcommand("unlearn")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Metrics, tyro.conf.subcommand("metrics")]
+    | Annotated[Attack, tyro.conf.subcommand("attack")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Markov, tyro.conf.subcommand("markov")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]

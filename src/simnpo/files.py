@@ -43,6 +43,17 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def plain(value: Any) -> Any:
+    """Return `value` as JSON has it: named tuples as objects, NaN as None."""
+    if isinstance(value, float):
+        return None if pd.isna(value) else value
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write `table` as Parquet."""
     with whole_file(path) as temporary:

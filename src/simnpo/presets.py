@@ -126,6 +126,24 @@ def _muse_method(split: str | None, method: str) -> "AnyMethod":
     return build(method, beta=beta, gamma=0.1, forget_weight=1, retain_weight=0.1)
 
 
+def relearning_preset(benchmark: str | None, split: str | None) -> TrainingConfig:
+    """Return how a relearning attack trains: three epochs at unlearning's learning rate.
+
+    Both are the paper's (sec. 6.1, app. I.2: 1e-5 on TOFU). It names neither batch size nor
+    schedule; few examples are relearned, so these are 4 a step, at a constant rate.
+    """
+    unlearning = unlearning_preset(benchmark, split, "npo").training
+    return replace(
+        unlearning,
+        epochs=3,
+        batch_size=4,
+        micro_batch_size=4,
+        schedule="constant",
+        warmup_epochs=0,
+        checkpoint_epochs=0,
+    )
+
+
 def finetuning_preset(benchmark: str | None) -> TrainingConfig:
     """Return how Original and Retrain are trained; TOFU's settings (app. I.2) in general."""
     if mini := mini_presets(benchmark):

@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -16,6 +17,8 @@ from rich.progress import (
 )
 
 from simnpo.distributed import is_main
+
+T = TypeVar("T")
 
 LOG_EVERY = 15.0
 """Seconds between lines where there is no terminal."""
@@ -63,3 +66,18 @@ def _logged(what: str, total: int) -> Advance:
             print(f"{what}: {done}/{total}, {left:.0f} s left", file=sys.stderr, flush=True)
 
     return advance
+
+
+def announced(stages: Sequence[T], name: Callable[[T], str]) -> Iterator[T]:
+    """Yield each stage, saying on standard error which begins and the time left.
+
+    The time left follows from the stages done so far, taken to be alike.
+    """
+    start = time.monotonic()
+    for number, stage in enumerate(stages):
+        if is_main():
+            each = (time.monotonic() - start) / number if number else None
+            left = f", about {each * (len(stages) - number):.0f} s left" if each else ""
+            said = f"{name(stage)} ({number + 1} of {len(stages)}{left})"
+            print(said, file=sys.stderr, flush=True)
+        yield stage

@@ -97,6 +97,7 @@ def unlearn(
     out: Path,
     *,
     resume: bool = False,
+    report_to: str = "none",
     callbacks: Callbacks | None = None,
 ) -> None:
     """Apply any method: do `job` in `out`, after what has to come before it.
@@ -106,6 +107,7 @@ def unlearn(
         reinforcement: how to over-fit the model that the method needs, if it needs one.
         out: the run's folder.
         resume: keep what is finished in `out`, and go on with what is not.
+        report_to: transformers' logging integrations, by comma.
         callbacks: further callbacks of the training that unlearns.
 
     Raises:
@@ -118,7 +120,7 @@ def unlearn(
         begun = resume and (stage.out / runs.RUN).is_file()
         if not (begun and stage.finished()):
             own = callbacks if stage is last else None
-            stage.job.carry_out(stage.out, resume=begun, callbacks=own)
+            stage.job.carry_out(stage.out, resume=begun, report_to=report_to, callbacks=own)
 
 
 def _recording(job: Job, further: dict[str, Any]) -> Job:

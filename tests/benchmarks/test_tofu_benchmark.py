@@ -9,8 +9,7 @@ from real_data import data_folder
 
 from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.tofu import tofu
-from simnpo.data.examples import shared_questions
-from simnpo.data.examples import Example
+from simnpo.data.examples import Example, shared_questions
 from simnpo.errors import UserError
 
 SETS = ["forget", "retain", "real_authors", "world_facts"]

@@ -99,3 +99,7 @@ def test_numbers():
         "12 min 5 s",
         "3 h 20 min",
     ]
+
+
+def test_no_zero_has_a_sign() -> None:
+    assert fixed(-0.0004) == "0.000" and fixed(-0.0006) == "−0.001"

@@ -1,6 +1,5 @@
 """`simnpo evaluate`: every metric of a benchmark, for one model."""
 
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,56 +42,44 @@ class Evaluate:
         from simnpo.commands.results import check_evaluation, show
         from simnpo.data.encoding import Encoder
         from simnpo.distributed import is_main
-        from simnpo.metrics.suites import Question
         from simnpo.models import load_model, load_tokenizer, quiet, resolve
-        from simnpo.runs import clear
-        from simnpo.scoring.evaluate import evaluate_model
-        from simnpo.scoring.evaluation import (
-            FILES,
-            read_scores,
-            score_files,
-            write_evaluation,
-        )
-        from simnpo.scoring.summary import name_of, run_of, summarise
+        from simnpo.scoring.evaluate import evaluate_into
+        from simnpo.scoring.evaluation import read_scores, score_files
+        from simnpo.scoring.summary import name_of, run_of
 
         quiet()
         benchmark = self._benchmark()
-        is_tofu = benchmark.suite == "tofu"
         origin: dict[str, Any] = {
-            "model": self.model,
-            "benchmark": benchmark.name,
-            "split": benchmark.split,
             "retain_scores": self.retain_scores,
             "reference_scores": self.reference_scores,
             "max_items": self.max_items,
         }
-        wanted = origin | ({"truth_ratio_aggregation": self.aggregation} if is_tofu else {})
+        wanted = origin | {
+            "model": self.model,
+            "benchmark": benchmark.name,
+            "split": benchmark.split,
+        }
+        if benchmark.suite == "tofu":
+            wanted |= {"truth_ratio_aggregation": self.aggregation}
         given = [Path(one) if one else None for one in (self.retain_scores, self.reference_scores)]
         files = [path for one in given for path in score_files(one)]
         if not check_evaluation(self.output, wanted, resolve(self.model), *files):
             return
         retain, reference = (read_scores(one) if one else None for one in given)
-        started = time.monotonic()
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
-        encoder = Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark))
-        run = run_of(self.model)
-        model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
-        tables = evaluate_model(model, encoder, benchmark)
-        summary = summarise(
-            benchmark.suite,
-            Question(tables, retain, self.aggregation, benchmark.split, reference),
-            name=self.name or name_of(self.model, run),
-            template=encoder.template.name,
-            max_new_tokens={
-                name: asked.max_new_tokens for name, asked in benchmark.evaluation.items()
-            },
-            seconds=round(time.monotonic() - started, 2),
+        evaluate_into(
+            self.output.out,
+            load_model(self.model, self.precision, self.prompt.trust_remote_code),
+            Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark)),
+            benchmark,
+            retain,
+            name=self.name or name_of(self.model, run_of(self.model)),
+            model_name=self.model,
+            aggregation=self.aggregation,
+            reference=reference,
             **origin,
-            **run,
         )
         if is_main():
-            clear(self.output.out, FILES)
-            write_evaluation(self.output.out, summary, tables)
             show(self.output.out)
 
     def _benchmark(self) -> "Benchmark":

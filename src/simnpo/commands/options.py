@@ -117,7 +117,8 @@ class TrainingOptions:
     """Training; what is not given is the benchmark's, else the paper's for TOFU."""
 
     epochs: Unset[float] = None
-    """Passes over the forget set (over the data, in finetune) [10; finetune 5]."""
+    """Passes over the forget set (over the data, in finetune and attack relearn) [10; finetune 5;
+    attack relearn 3]."""
     learning_rate: Unset[float] = None
     """Peak learning rate of AdamW [1e-5]."""
     batch_size: Unset[int] = None

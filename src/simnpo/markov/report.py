@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from simnpo.files import write_json, write_table
+from simnpo.files import plain, write_json, write_table
 from simnpo.markov import figures
 from simnpo.markov.distance import Distances
 from simnpo.markov.findings import Claim, Reached, at_paper_beta, claims, pick_betas, reached
@@ -168,7 +168,7 @@ def with_titles(table: pd.DataFrame) -> pd.DataFrame:
 
 def _summary(found: Results, study: Study, seconds: float) -> dict[str, Any]:
     """Return the content of `summary.json`, with None in the place of NaN."""
-    summary: dict[str, Any] = _plain(
+    summary: dict[str, Any] = plain(
         {
             "panels": study.panels,
             "seeds": study.seeds,
@@ -182,17 +182,6 @@ def _summary(found: Results, study: Study, seconds: float) -> dict[str, Any]:
         }
     )
     return summary
-
-
-def _plain(value: Any) -> Any:
-    """Turn named tuples into objects and NaN into None."""
-    if isinstance(value, float):
-        return None if pd.isna(value) else value
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def print_results(found: Results, console: Console | None = None) -> None:

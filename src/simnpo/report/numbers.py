@@ -23,7 +23,7 @@ def power_of_ten(exponent: int) -> str:
 
 def fixed(value: float, digits: int = 3) -> str:
     """Write `value` with `digits` decimals."""
-    return DASH if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+    return DASH if math.isnan(value) else f"{value:z.{digits}f}".replace("-", "−")
 
 
 def with_interval(value: Interval, digits: int = 3) -> str:

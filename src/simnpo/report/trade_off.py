@@ -16,8 +16,8 @@ _LINEAR_DOWN_TO = 2  # log10 p of 0 to -2, where methods that work differ, is dr
 _P_TICKS = (0, math.log10(0.5), -1, math.log10(0.05), -2, -5, -10, -20, -50, -100, -200, -300)
 
 
-def _p_axis(axes: Any, lowest: float) -> None:
-    """Scale the y axis, whose values are log10 p, as symlog and label it with p."""
+def p_axis(axes: Any, lowest: float) -> None:
+    """Scale the y axis, whose values are log10 p from `lowest` up, as symlog, labelled with p."""
     axes.set_yscale("symlog", linthresh=_LINEAR_DOWN_TO, linscale=1.6)
     bottom = min(-2.6, lowest * 1.35)
     axes.set_ylim(bottom, 0.12)
@@ -30,7 +30,8 @@ def _p_axis(axes: Any, lowest: float) -> None:
     axes.axhline(math.log10(0.05), color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
 
 
-def _marker(style: Style, size: float = 8) -> dict[str, Any]:
+def marker(style: Style, size: float = 8) -> dict[str, Any]:
+    """Return how a model's marker looks, of `size` points."""
     size = size * {"*": 1.7, "X": 1.15, "P": 1.1}.get(style.marker, 1.0)
     return {"marker": style.marker, "markersize": size, "markeredgecolor": PAPER}
 
@@ -55,13 +56,13 @@ def paint_trade_off(
     xs, ys = zip(*points.values(), strict=True)
     axes.set_xlim(*_limits(xs))
     if forgotten.is_p_value:
-        _p_axis(axes, min(ys))
+        p_axis(axes, min(ys))
     else:
         axes.set_ylim(*_limits(ys))
     axes.set_xlabel(kept.label)
     axes.set_ylabel(forgotten.label)
     for name, point in points.items():
-        axes.plot(*point, linestyle="none", color=styles[name].light, **_marker(styles[name]))
+        axes.plot(*point, linestyle="none", color=styles[name].light, **marker(styles[name]))
     figure.draw_without_rendering()  # names are placed by the pixels of the final layout
     label_points(axes, points)
 
@@ -99,10 +100,10 @@ def paint_history(
             if axis.is_p_value:
                 values = [_log10(value) for value in values]
                 lowest = min([lowest, *(value for value in values if not math.isnan(value))])
-            look = {"color": styles[name].light, "linewidth": 1.6, **_marker(styles[name], 6)}
+            look = {"color": styles[name].light, "linewidth": 1.6, **marker(styles[name], 6)}
             plot.plot(epochs, values, **look)
         if axis.is_p_value:
-            _p_axis(plot, lowest)
+            p_axis(plot, lowest)
         else:
             for name, levels in references.items():
                 if not math.isnan(levels[place]):
@@ -124,7 +125,7 @@ def paint_history(
 def _handle(name: str, style: Style) -> Any:
     if is_retrain(name) or is_original(name):
         return Line2D([], [], **_level(name, style))
-    return Line2D([], [], color=style.light, linewidth=1.6, **_marker(style, 6))
+    return Line2D([], [], color=style.light, linewidth=1.6, **marker(style, 6))
 
 
 def _level(name: str, style: Style) -> dict[str, Any]:

@@ -1,12 +1,18 @@
 """A model evaluated on a benchmark: where scoring and generation meet."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.data.encoding import Encoder
-from simnpo.distributed import is_sharded
+from simnpo.distributed import barrier, is_main, is_sharded
+from simnpo.metrics.suites import Question
+from simnpo.metrics.truth_ratio import Aggregation
+from simnpo.scoring.evaluation import write_evaluation
 from simnpo.scoring.generate import generate
 from simnpo.scoring.score import score
+from simnpo.scoring.summary import run_of, summarise
 from simnpo.scoring.tables import Tables
 
 
@@ -29,3 +35,55 @@ def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables
     finally:
         plain.train(was_training)
     return Tables(scores, answers)
+
+
+def evaluate_into(
+    folder: Path,
+    model: Any,
+    encoder: Encoder,
+    benchmark: Benchmark,
+    retain: Tables | None,
+    *,
+    name: str,
+    model_name: str,
+    aggregation: Aggregation = "geometric",
+    reference: Tables | None = None,
+    **origin: Any,
+) -> None:
+    """Evaluate a model and write the evaluation's folder.
+
+    Args:
+        folder: where to.
+        model: a causal LM.
+        encoder: its tokenizer, bound to a template.
+        benchmark: what to evaluate on.
+        retain: tables of a retain model, for metrics that compare with it.
+        name: what tables and reports call the model.
+        model_name: where it was loaded from.
+        aggregation: of TOFU's truth ratios.
+        reference: tables of the model that a reference attack compares with.
+        origin: what else `summary.json` is to say.
+
+    Raises:
+        UserError: see `evaluate_model` and `simnpo.metrics.suites.measure`.
+    """
+    started = time.monotonic()
+    tables = evaluate_model(model, encoder, benchmark)
+    if is_main():
+        summary = summarise(
+            benchmark.suite,
+            Question(tables, retain, aggregation, benchmark.split, reference),
+            name=name,
+            model=model_name,
+            benchmark=benchmark.name,
+            split=benchmark.split,
+            template=encoder.template.name,
+            max_new_tokens={
+                name: asked.max_new_tokens for name, asked in benchmark.evaluation.items()
+            },
+            seconds=round(time.monotonic() - started, 2),
+            **origin,
+            **run_of(model_name),
+        )
+        write_evaluation(folder, summary, tables)
+    barrier()

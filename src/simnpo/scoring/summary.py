@@ -52,4 +52,4 @@ def name_of(model: str, run: dict[str, Any]) -> str:
     A fine-tuned model goes by its folder, since Original and Retrain are both made so.
     """
     made: dict[str, Any] = run["run"] or {}
-    return str(made["method"]) if made.get("command") == "unlearn" else Path(model).name
+    return str(made["method"]) if made.get("command") in ("unlearn", "demo") else Path(model).name

@@ -62,8 +62,11 @@ def train_model(
     resume: bool = False,
     report_to: str = "none",
     callbacks: Sequence[TrainerCallback] = (),
+    keep_model: bool = True,
 ) -> dict[str, Any]:
     """Train `model` and save it as `out/model`; checkpoints are left for the caller to remove.
+
+    Without `keep_model` the trained weights are not saved: callbacks have seen them.
 
     Returns:
         What `run.json` records: steps, the checkpoint it was resumed from, processes, seconds since
@@ -110,7 +113,8 @@ def train_model(
         with interrupt.listening():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except TrainingDiverged as error:
-        raise TrainingDiverged(f"{error} {_keep_last_good(trainer, out)}") from None
+        advice = _keep_last_good(trainer, out) if keep_model else "Try a lower --learning-rate."
+        raise TrainingDiverged(f"{error} {advice}") from None
     finally:
         bar.close()
         if distributed.is_main():
@@ -128,8 +132,9 @@ def train_model(
             f"the last step, {trainer.state.global_step}, left weights that are NaN or infinite. "
             "Try a lower --learning-rate."
         )
-    trained = trainer.model.merge_and_unload() if lora and lora.merge else trainer.model
-    _save(trainer, trained, out / MODEL_FOLDER)
+    if keep_model:
+        trained = trainer.model.merge_and_unload() if lora and lora.merge else trainer.model
+        _save(trainer, trained, out / MODEL_FOLDER)
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return {
         "steps": trainer.state.global_step,

@@ -42,7 +42,7 @@ class EvaluateWhileTraining(TrainerCallback):
         self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
     ) -> None:
         """Measure the model before the first step; after a resume, drop what came later."""
-        done = state.epoch if state.global_step else -1.0
+        done = state.epoch if state.global_step else 0.0
         kept = [row for row in read_history(self._path) if row["epoch"] <= done]
         if is_main():
             write_history(self._path, kept)

@@ -1,7 +1,7 @@
 """The benchmark `mini-tofu` and the text its base model is pretrained on."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.benchmarks.mini_tofu.authors import TEMPLATES, alternates, ask, invent_authors
@@ -23,6 +23,9 @@ AUTHORS = 100
 
 BASE_AUTHORS = 80
 """Other authors, which the base model knows and no evaluation asks about."""
+
+REQUESTS = 5
+"""Successive requests that a split's forget set is parted into, where its authors part evenly."""
 
 RETAIN_ITEMS = 140
 """Retain items that are evaluated: as many as `forget10` has, the same ones for every split."""
@@ -69,6 +72,7 @@ def mini_tofu(split: str = "forget10", seed: int = 0) -> Benchmark:
         retain=examples[:kept],
         refusals=REFUSALS,
         evaluation={name: EvaluationSet(asked, MAX_NEW_TOKENS) for name, asked in sets.items()},
+        requests=_requests(examples[kept:]),
     )
 
 
@@ -97,6 +101,15 @@ def rehearsal(seed: int = 0) -> tuple[Example, ...]:
     """
     sets = mini_tofu(seed=seed).evaluation
     return _examples((*sets["real_authors"].items, *sets["world_facts"].items))
+
+
+def _requests(forget: Sequence[Example]) -> tuple[tuple[Example, ...], ...]:
+    """Part a forget set into requests of whole authors, in its order."""
+    authors, uneven = divmod(len(forget) // len(TEMPLATES), REQUESTS)
+    if uneven:
+        return ()
+    size = authors * len(TEMPLATES)
+    return tuple(tuple(forget[n : n + size]) for n in range(0, len(forget), size))
 
 
 def _examples(items: Iterable[Item]) -> tuple[Example, ...]:

@@ -1,0 +1,1 @@
+"""Attacks on an unlearned model: does what it forgot come back?"""

@@ -1,0 +1,157 @@
+"""How much an attack brought back: each metric before and after, set against Retrain's."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from simnpo.report.colours import is_retrain
+from simnpo.report.courses import MISSING, Spread, spread
+from simnpo.report.numbers import fixed, written
+from simnpo.report.views.base import Column, View
+
+
+class Ending(NamedTuple):
+    """Where an attack ends, in a table of courses."""
+
+    title: str
+    """What was done, such as `3 epochs on a random 20 %`."""
+    series: str
+    step: int
+
+
+class Outcome(NamedTuple):
+    """One metric of one model under one attack."""
+
+    attack: str
+    """An ending's title."""
+    model: str
+    metric: str
+    before: float
+    after: Spread
+    retrain_before: float
+    """NaN, as all below, without Retrain."""
+    retrain_after: Spread
+    """Retrain under the same attack."""
+    beyond_retrain: Spread
+    """The model's change less Retrain's, seed by seed: what an attack teaches a model that never
+    knew is not what came back. NaN for p-values, which compare with Retrain already."""
+
+
+def outcomes(
+    course: pd.DataFrame, endings: Sequence[Ending], columns: Sequence[Column]
+) -> list[Outcome]:
+    """Return the outcome of every attack, model and metric.
+
+    Args:
+        course: a table with `simnpo.report.courses.COLUMNS`; step 0 is before the attack.
+        endings: the attacks.
+        columns: the metrics.
+    """
+    models = [str(name) for name in course["model"].unique()]
+    retrain = next((name for name in models if is_retrain(name)), None)
+    return [
+        _outcome(course, ending, column, model, retrain)
+        for ending in endings
+        for column in columns
+        for model in models
+    ]
+
+
+def _outcome(
+    course: pd.DataFrame, ending: Ending, column: Column, model: str, retrain: str | None
+) -> Outcome:
+    p_value = column.form == "p_value"
+    own = course[(course["series"] == ending.series) & (course["metric"] == column.key)]
+    before, after = _ends(own, model, ending)
+    retrain_before, retrain_after, beyond = MISSING, MISSING, MISSING
+    if retrain:
+        start, end = _ends(own, retrain, ending)
+        retrain_before, retrain_after = spread(list(start), p_value), spread(list(end), p_value)
+        if model != retrain and not p_value:
+            beyond = spread(list((after - before) - (end - start)))
+    return Outcome(
+        ending.title,
+        model,
+        column.key,
+        spread(list(before), p_value).mean,
+        spread(list(after), p_value),
+        retrain_before.mean,
+        retrain_after,
+        beyond,
+    )
+
+
+def _ends(own: pd.DataFrame, model: str, ending: Ending) -> tuple["pd.Series[float]", ...]:
+    """Return a model's values before and after the attack, by seed."""
+    rows = own[own["model"] == model].set_index("seed")
+    return tuple(rows.loc[rows["step"] == step, "value"] for step in (0, ending.step))
+
+
+def in_words(found: Sequence[Outcome], view: View) -> list[str]:
+    """Say for each attack and model what came of the metrics that matter most.
+
+    These are what was forgotten, what was kept, and the other one that moved furthest beyond
+    Retrain's.
+    """
+    by_place = {(one.attack, one.model, one.metric): one for one in found}
+    names = {column.key: column.name for column in view.columns}
+    axes = {axis.key: axis for axis in (view.forgotten, view.kept)}
+    # A p-value's neighbours, such as its statistic, compare with Retrain as it does.
+    compared = {column.group for column in view.columns if column.form == "p_value"}
+    measured = {column.key for column in view.columns if column.group not in compared}
+    said = []
+    for attack, model in dict.fromkeys((one.attack, one.model) for one in found):
+        if is_retrain(model):
+            continue
+        own = {
+            key: by_place[attack, model, key] for key in names if (attack, model, key) in by_place
+        }
+        sentences = [
+            _sentence(own[key], axis.title, "p_value" if axis.is_p_value else "fixed")
+            for key, axis in axes.items()
+            if key in own
+        ]
+        others = [
+            one
+            for key, one in own.items()
+            if key in measured - set(axes) and not math.isnan(one.beyond_retrain.mean)
+        ]
+        if others:
+            furthest = max(others, key=lambda one: abs(one.beyond_retrain.mean))
+            told = _sentence(furthest, names[furthest.metric], "fixed")
+            sentences.append(f"Of the other metrics one moved furthest beyond Retrain's: {told}")
+        if sentences:
+            said.append(f"{model}, {attack}: {' '.join(sentences)}")
+    return said
+
+
+def _sentence(one: Outcome, title: str, form: str) -> str:
+    text = f"{title} goes from {written(one.before, form)} to {with_range(one.after, form)}"
+    if math.isnan(one.retrain_before):
+        return f"{text}."
+    text += (
+        f"; under the same attack Retrain's goes from {written(one.retrain_before, form)} to "
+        f"{with_range(one.retrain_after, form)}"
+    )
+    beyond = one.beyond_retrain.mean
+    if math.isnan(beyond):
+        return f"{text}."
+    further = f"{fixed(abs(beyond))} further {'down' if beyond < 0 else 'up'} than"
+    return f"{text}: {'as far as' if round(beyond, 3) == 0 else further} Retrain."
+
+
+def with_range(value: Spread, form: str) -> str:
+    """Write a mean with its lowest and highest seed, where they read differently."""
+    mean, low, high = (written(one, form) for one in (value.mean, value.low, value.high))
+    return mean if low == high else f"{mean} ({low} to {high})"
+
+
+def by_metric(found: Sequence[Outcome], attack: str) -> Mapping[str, Mapping[str, Outcome]]:
+    """Return an attack's outcomes by metric, then by model."""
+    table: dict[str, dict[str, Outcome]] = {}
+    for one in found:
+        if one.attack == attack:
+            table.setdefault(one.metric, {})[one.model] = one
+    return table

@@ -1,0 +1,180 @@
+"""Successive forget requests: each stage unlearns one, from the model that the last one left."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simnpo.commands.options import OutputOptions, refuse_both
+from simnpo.errors import UserError
+
+if TYPE_CHECKING:
+    from simnpo.benchmarks.base import Benchmark
+    from simnpo.config import Reinforcement
+    from simnpo.data.examples import Example
+    from simnpo.jobs import Job
+    from simnpo.scoring.tables import Tables
+
+
+@dataclass(frozen=True)
+class SequenceJob:
+    """Several requests for one unlearning job, which says all but what is forgotten at a stage.
+
+    As in MUSE (arXiv 2407.06460), a stage forgets its own request alone, keeps the same retain set
+    at every stage, and a method's reference is the model that the stage starts from.
+    """
+
+    job: "Job"
+    """Its model is the first stage's; what it forgets is not used."""
+    reinforcement: "Reinforcement"
+    """How each stage over-fits the model that the method compares with, if it needs one."""
+    output: OutputOptions
+    report_to: str
+    inputs: tuple[str | None, ...]
+    """Files that are read, beside the model: never to be overwritten."""
+    requests: Sequence[tuple["Example", ...]]
+    benchmark: "Benchmark | None"
+    """What is evaluated before the first stage and after each; None evaluates nothing."""
+    retain: "Tables | None"
+    """Tables of a retain model, for metrics that compare with it."""
+
+    def run(self) -> None:
+        """Do the stages that are not done yet in `stage-1`, `stage-2`, ... of the job's folder.
+
+        Raises:
+            UserError: see `simnpo.runs` and `simnpo.reinforce.unlearn`.
+        """
+        from simnpo import distributed, runs
+        from simnpo.models import MODEL_FOLDER
+        from simnpo.progress import announced
+
+        started = time.monotonic()
+        out, stages = self.output.out, range(1, len(self.requests) + 1)
+        if not self._begin():
+            return
+        if self.benchmark:
+            self._evaluate(0)
+        try:
+            for number in announced(stages, lambda number: f"Stage {number}"):
+                self._unlearn(number)
+                if self.benchmark:
+                    self._evaluate(number)
+        except UserError:
+            # Nothing was trained: leave nothing in the way.
+            if distributed.is_main() and not (self._folder(1) / runs.RUN).is_file():
+                runs.clear(out, self._names())
+            raise
+        if not distributed.is_main():
+            return
+        last = f"{self._folder(stages[-1]).name}/{MODEL_FOLDER}"
+        link = out / MODEL_FOLDER
+        link.unlink(missing_ok=True)
+        link.symlink_to(last, target_is_directory=True)
+        if self.benchmark:
+            self._report()
+        runs.finish(out, {"model": last, "seconds": round(time.monotonic() - started, 1)})
+        print(f"Model after {len(stages)} requests: {link}, which is {last}")
+
+    def _begin(self) -> bool:
+        """Make room in the folder and record the sequence; return whether anything is to be done.
+
+        Raises:
+            UserError: see `simnpo.runs.check_free` and `check_resumable`.
+        """
+        from simnpo import distributed, runs
+        from simnpo.config import check_offload
+        from simnpo.hardware import check_hardware
+        from simnpo.models import load_model, quiet, resolve
+
+        quiet()
+        output, job = self.output, self.job
+        check_hardware(job.training, job.lora)
+        check_offload(job.training, job.lora, job.method.compares)
+        config = job.config() | {
+            "requests": len(self.requests),
+            "evaluated": self.benchmark is not None,
+            "reinforcement": asdict(self.reinforcement) if job.method.needs_reinforced else None,
+        }
+        data = {
+            f"request_{number}_hash": runs.fingerprint(request)
+            for number, request in enumerate(self.requests, 1)
+        } | {"retain_hash": runs.fingerprint(job.data.retain)}
+        refuse_both(output.resume, output.overwrite)
+        if output.resume:
+            if runs.check_resumable(output.out, job.command, config, data):
+                return True
+            print(f"Nothing to do: {output.out} is finished.")
+            return False
+        read = (resolve(job.model), *self.inputs)
+        runs.check_free(output.out, self._names(), output.overwrite, read)
+        if output.overwrite:  # nothing is removed before the model could be read
+            load_model(job.model, "auto", job.trust_remote_code)
+        distributed.barrier()
+        if distributed.is_main():
+            runs.clear(output.out, self._names())
+            runs.begin(output.out, job.command, config, data)
+        distributed.barrier()
+        return True
+
+    def _names(self) -> tuple[str, ...]:
+        from simnpo import runs
+        from simnpo.models import MODEL_FOLDER
+        from simnpo.report.stages import FILES
+
+        return (runs.RUN, "stage-*", MODEL_FOLDER, *FILES)
+
+    def _folder(self, number: int) -> Path:
+        return self.output.out / f"stage-{number}"
+
+    def _model(self, number: int) -> str:
+        """Return the model after stage `number`."""
+        return str(self._folder(number)) if number else self.job.model
+
+    def _unlearn(self, number: int) -> None:
+        from simnpo.reinforce import unlearn
+
+        stage = replace(
+            self.job,
+            model=self._model(number - 1),
+            data=replace(self.job.data, forget=self.requests[number - 1]),
+        )
+        folder = self._folder(number)
+        unlearn(stage, self.reinforcement, folder, resume=True, report_to=self.report_to)
+
+    def _evaluate(self, number: int) -> None:
+        from simnpo.data.encoding import Encoder
+        from simnpo.models import load_model, load_tokenizer
+        from simnpo.scoring.evaluate import evaluate_into
+        from simnpo.scoring.evaluation import EVALUATION, SUMMARY
+
+        folder = self._folder(number) / EVALUATION
+        if (folder / SUMMARY).is_file():
+            return
+        assert self.benchmark
+        name, data, trust = self._model(number), self.job.data, self.job.trust_remote_code
+        evaluate_into(
+            folder,
+            load_model(name, "auto", trust),
+            Encoder(load_tokenizer(name, trust), data.template, data.max_length),
+            self.benchmark,
+            self.retain,
+            name=f"Stage {number}",
+            model_name=name,
+        )
+
+    def _report(self) -> None:
+        from simnpo.report.stages import write_stages
+        from simnpo.report.table import print_table
+        from simnpo.scoring.evaluation import read_evaluation
+
+        out = self.output.out
+        evaluations = [
+            read_evaluation(self._folder(number)) for number in range(len(self.requests) + 1)
+        ]
+        command = "simnpo " + " ".join(sys.argv[1:])
+        sizes = [len(request) for request in self.requests]
+        report = write_stages(evaluations, out, self.job.method.title, sizes, command)
+        print_table(evaluations)
+        print(f"Report: {report}")

@@ -1,0 +1,136 @@
+"""What `unlearn` forgets and keeps: a benchmark's sets or files, at once or in requests."""
+
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simnpo.commands.options import BenchmarkOptions, ColumnOptions, PromptOptions, Unset
+from simnpo.errors import UserError
+
+if TYPE_CHECKING:
+    from simnpo.data.examples import Example
+    from simnpo.methods import AnyMethod
+    from simnpo.training.run import TrainingData
+
+
+@dataclass(frozen=True)
+class SetOptions:
+    """Forget set and retain set: files, or a benchmark's."""
+
+    forget: Unset[str] = None
+    """Forget set: .jsonl, .json, .parquet, .txt (one text) or a hub dataset (name:config:split)."""
+    retain: Unset[str] = None
+    """Retain set, likewise. Not needed by a method whose retain loss is none."""
+    requests: tuple[str, ...] = ()
+    """Forget sets in the place of --forget, unlearned one after the other: each stage starts from
+    the last one's model, in stage-1, stage-2, ... of --out."""
+    sequential: bool = False
+    """Unlearn the benchmark's successive requests like --requests, and evaluate after each."""
+    refusals: Unset[str] = None
+    """Text file of refusals, one a line, for idk and idk_dpo [the benchmark's, else 20 of ours]."""
+    alternate_column: str = "alternate"
+    """Column of the forget set with a plausible other answer to each question, for altpo."""
+    topic_column: Unset[str] = None
+    """Column of the forget set with each row's topic: rmu steers every topic to a place of its own
+    [all are one topic]."""
+    benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
+    columns: ColumnOptions = field(default_factory=ColumnOptions)
+
+    @property
+    def files(self) -> tuple[str | None, ...]:
+        """The user's files that are read."""
+        return (self.forget, self.retain, self.refusals, *self.requests)
+
+    def load(self, method: "AnyMethod", prompt: PromptOptions) -> "TrainingData":
+        """Read what `method` needs.
+
+        Raises:
+            UserError: options that contradict each other, a set that is missing, or a file that
+                cannot be read.
+        """
+        from simnpo.benchmarks.mini_tofu.words import REFUSALS
+        from simnpo.data.examples import shared_questions
+        from simnpo.data.rows import read_lines
+        from simnpo.edits.task_vector import TaskVector
+        from simnpo.training.run import TrainingData
+
+        loss = None if isinstance(method, TaskVector) else method
+        forgets = loss is None or loss.forget is not None
+        retains = loss is not None and loss.retain is not None
+        loaded = None
+        refusals = read_lines(Path(self.refusals)) if self.refusals else ()
+        if self.benchmark.benchmark:
+            if self.forget or self.retain or self.requests:
+                raise UserError(
+                    "--benchmark brings its own sets; leave out --forget, --retain and --requests."
+                )
+            loaded = self.benchmark.load()
+            forget = loaded.forget
+            retain = self.benchmark.kept(loaded) if retains else ()
+            refusals = refusals or loaded.refusals
+        else:
+            if self.benchmark.split or self.benchmark.data_dir:
+                raise UserError("--split and --data-dir need a --benchmark.")
+            if forgets and not (self.forget or self.requests):
+                raise UserError("give what to forget: --forget FILE, or a --benchmark.")
+            if retains and not self.retain:
+                raise UserError(
+                    f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
+                )
+            sources = [self.forget] if self.forget else self.requests
+            forget = tuple(one for name in sources for one in self._read_forget(name, method))
+            retain = self._read_retain()
+        if shared := shared_questions(forget, retain):
+            print(
+                f"Warning: {shared} of {len(forget)} questions of the forget set are in the retain "
+                "set too, so they are both forgotten and kept.",
+                file=sys.stderr,
+            )
+        return TrainingData(
+            forget if forgets else (),
+            retain if retains else (),
+            refusals or REFUSALS,
+            prompt.template,
+            prompt.limit(loaded),
+        )
+
+    def load_requests(self, method: "AnyMethod") -> "tuple[tuple[Example, ...], ...]":
+        """Return the successive forget requests; none where all is forgotten at once.
+
+        Raises:
+            UserError: options that contradict each other, a benchmark without requests, or a file
+                that cannot be read.
+        """
+        if not (self.requests or self.sequential):
+            return ()
+        if method.title == "Retrain":
+            raise UserError("retrain forgets nothing, so it has no successive requests.")
+        if self.sequential and not self.benchmark.benchmark:
+            raise UserError("--sequential needs a --benchmark; name your own files in --requests.")
+        if self.sequential:
+            loaded = self.benchmark.load()
+            if not loaded.requests:
+                raise UserError(f"{loaded.name} {loaded.split} has no successive requests.")
+            return loaded.requests
+        if self.forget:
+            raise UserError("--requests come in the place of --forget; leave one of them out.")
+        return tuple(self._read_forget(name, method) for name in self.requests)
+
+    def _read_forget(self, source: str, method: "AnyMethod") -> "tuple[Example, ...]":
+        from simnpo.data.examples import load_examples
+        from simnpo.objectives import Method
+        from simnpo.objectives.base import ALTERNATE
+
+        scored = method.forget.answers if isinstance(method, Method) and method.forget else ()
+        return load_examples(
+            source,
+            **asdict(self.columns),
+            topic_column=self.topic_column,
+            alternate_column=self.alternate_column if ALTERNATE in scored else None,
+        )
+
+    def _read_retain(self) -> "tuple[Example, ...]":
+        from simnpo.data.examples import load_examples
+
+        return load_examples(self.retain, **asdict(self.columns)) if self.retain else ()

@@ -1,0 +1,195 @@
+"""Metrics along steps (epochs of an attack, bits, stages): means over seeds, drawn as lines."""
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from simnpo.report.colours import Style, is_retrain
+from simnpo.report.drawing import Plot, draw
+from simnpo.report.numbers import written
+from simnpo.report.trade_off import marker, p_axis
+from simnpo.report.views.base import Column, View
+
+COLUMNS = ("model", "series", "seed", "step", "metric", "value")
+"""A table of courses: a row per model, series, seed, step and metric; NaN where there is no value.
+"""
+
+
+class Spread(NamedTuple):
+    """A value over seeds."""
+
+    mean: float
+    """NaN where a seed has no value; of p-values the geometric mean."""
+    low: float
+    """The lowest seed's value."""
+    high: float
+    """The highest seed's value."""
+    seeds: int
+
+
+MISSING = Spread(math.nan, math.nan, math.nan, 0)
+
+
+def spread(values: Sequence[float], is_p_value: bool = False) -> Spread:
+    """Return mean and range of `values`; all NaN where one is NaN or there is none.
+
+    p-values lie orders of magnitude apart, so their mean is taken of their logarithms.
+    """
+    if not len(values) or np.isnan(values).any():
+        return MISSING
+    mean = float(10 ** np.mean(logarithms(values)) if is_p_value else np.mean(values))
+    return Spread(mean, float(np.min(values)), float(np.max(values)), len(values))
+
+
+def logarithms(p_values: Any) -> Any:
+    """Return log10 of p-values; one that is 0, since the float ran out, counts as the smallest."""
+    return np.log10(np.maximum(p_values, sys.float_info.min))
+
+
+class Panel(NamedTuple):
+    """One metric of one series, as a panel of a figure."""
+
+    title: str
+    key: str
+    series: str
+    is_p_value: bool = False
+
+
+class Steps(NamedTuple):
+    """What the horizontal axis counts."""
+
+    label: str
+    names: tuple[str, ...] = ()
+    """Names of the steps 0, 1, ...; without them they are numbers."""
+
+
+def headline(view: View, course: pd.DataFrame) -> list[Panel]:
+    """Return what was forgotten and what was kept, those that have a value, of each series."""
+    known = set(course.loc[course["value"].notna(), "metric"])
+    return [
+        Panel(f"{axis.title}, {one}" if one else axis.title, axis.key, str(one), axis.is_p_value)
+        for one in course["series"].unique()
+        for axis in (view.forgotten, view.kept)
+        if axis.key in known
+    ]
+
+
+def every_metric(columns: Sequence[Column], series: str) -> list[Panel]:
+    """Return each column of a table as a panel."""
+    return [Panel(one.name, one.key, series, one.form == "p_value") for one in columns]
+
+
+def shown_columns(view: View, course: pd.DataFrame) -> list[Column]:
+    """Return the columns of the printed table that have a value in `course`."""
+    known = set(course.loc[course["value"].notna(), "metric"])
+    return [column for column in view.columns if column.printed and column.key in known]
+
+
+def draw_courses(
+    folder: Path,
+    name: str,
+    course: pd.DataFrame,
+    panels: Sequence[Panel],
+    steps: Steps,
+    styles: Mapping[str, Style],
+    across: int = 2,
+) -> Plot:
+    """Draw each panel's metric over steps: a line per model, over seeds its mean and range.
+
+    Args:
+        folder: where the plot goes.
+        name: the plot's file name.
+        course: a table with `COLUMNS`.
+        panels: what to draw.
+        steps: the horizontal axis.
+        styles: how each model is drawn; Retrain's line is dashed.
+        across: panels in a row.
+    """
+    rows = math.ceil(len(panels) / across)
+    width, height = (4.7, 3.3) if across <= 2 else (2.7, 2.1)
+    return draw(
+        folder,
+        name,
+        (width * across, height * rows + 0.5),
+        f"{', '.join(panel.title for panel in panels)} over {steps.label.lower()}. "
+        f"{_in_words(course, panels[:1])}",
+        styles,
+        lambda figure: _paint(figure, course, panels, steps, styles, (rows, across)),
+    )
+
+
+def _in_words(course: pd.DataFrame, panels: Sequence[Panel]) -> str:
+    said = []
+    for panel in panels:
+        for model, own in _of(course, panel).groupby("model", sort=False):
+            lines = _line(own, panel.is_p_value)
+            form = "p_value" if panel.is_p_value else "fixed"
+            values = ", ".join(written(one.mean, form) for one in lines.values())
+            said.append(f"{panel.title}, {model}: {values}.")
+    return " ".join(said)
+
+
+def _of(course: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    return course[(course["metric"] == panel.key) & (course["series"] == panel.series)]
+
+
+def _line(own: pd.DataFrame, is_p_value: bool) -> dict[int, Spread]:
+    """Return a model's values over steps."""
+    grouped = own.sort_values("step").groupby("step")["value"]
+    return {int(str(step)): spread(list(values), is_p_value) for step, values in grouped}
+
+
+def _paint(
+    figure: Any,
+    course: pd.DataFrame,
+    panels: Sequence[Panel],
+    steps: Steps,
+    styles: Mapping[str, Style],
+    grid: tuple[int, int],
+) -> None:
+    plots = figure.subplots(*grid, squeeze=False).flatten()
+    large = grid[1] <= 2
+    for plot, panel in zip(plots, panels, strict=False):
+        lowest = 0.0
+        for model, own in _of(course, panel).groupby("model", sort=False):
+            line = _line(own, panel.is_p_value)
+            scale = logarithms if panel.is_p_value else float
+            mean, low, high = (
+                [scale(getattr(one, what)) for one in line.values()]
+                for what in ("mean", "low", "high")
+            )
+            colour = styles[str(model)].light
+            plot.plot(list(line), mean, **_look(str(model), styles, 6 if large else 4))
+            plot.fill_between(list(line), low, high, color=colour, alpha=0.13, linewidth=0)
+            lowest = min([lowest, *(value for value in low if not math.isnan(value))])
+        if panel.is_p_value:
+            p_axis(plot, lowest)
+        plot.set_title(panel.title, fontsize=10 if large else 8.5)
+        plot.set_xlabel(steps.label)
+        if steps.names:
+            plot.set_xticks(range(len(steps.names)), steps.names)
+        else:
+            plot.xaxis.get_major_locator().set_params(integer=True)
+    for plot in plots[len(panels) :]:
+        plot.remove()
+    names = [str(name) for name in course["model"].unique()]
+    figure.legend(
+        [Line2D([], [], **_look(name, styles, 6)) for name in names],
+        names,
+        loc="outside lower center",
+        ncols=min(6, len(names)),
+        frameon=False,
+        fontsize="small",
+    )
+
+
+def _look(model: str, styles: Mapping[str, Style], size: float) -> dict[str, Any]:
+    dashes = (0, (3, 1.5)) if is_retrain(model) else "-"
+    style = styles[model]
+    return {"color": style.light, "linewidth": 1.6, "linestyle": dashes, **marker(style, size)}

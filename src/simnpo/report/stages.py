@@ -1,0 +1,80 @@
+"""The page of successive forget requests: every metric after each (MUSE; the paper's Fig. A5)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from simnpo.report.colours import styles
+from simnpo.report.courses import (
+    COLUMNS,
+    Steps,
+    draw_courses,
+    every_metric,
+    headline,
+    shown_columns,
+)
+from simnpo.report.notes import notes
+from simnpo.report.rendering import REPORT, write_page
+from simnpo.report.table import comparison
+from simnpo.report.views import view_of
+from simnpo.scoring.evaluation import Evaluation
+
+HEADLINE, METRICS = PLOTS = ("stages", "stages_metrics")
+FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg")))
+"""What `write_stages` writes."""
+
+
+def write_stages(
+    evaluations: Sequence[Evaluation],
+    folder: Path,
+    method: str,
+    sizes: Sequence[int],
+    command: str,
+) -> Path:
+    """Write `report.html` and its plots.
+
+    Args:
+        evaluations: the model before the first request, then after each.
+        folder: where to write.
+        method: the method's title.
+        sizes: examples of each request.
+        command: the command that made the report.
+
+    Returns:
+        The path of the page.
+    """
+    view, summary = view_of(evaluations), evaluations[0].summary
+    course = _course(evaluations, method)
+    columns = shown_columns(view, course)
+    looks, plots, steps = styles([method]), folder / "plots", Steps("Requests unlearned")
+    heads = headline(view, course)
+    drawn = {
+        METRICS: draw_courses(plots, METRICS, course, every_metric(columns, ""), steps, looks, 4)
+    }
+    if heads:
+        drawn[HEADLINE] = draw_courses(plots, HEADLINE, course, heads, steps, looks, len(heads))
+    return write_page(
+        folder,
+        "stages.html",
+        looks,
+        title=f"{summary['benchmark']} {summary['split'] or ''}, request by request",
+        command=command,
+        method=method,
+        sizes=sizes,
+        view=view,
+        columns=columns,
+        table=comparison(evaluations),
+        caption=view.caption(evaluations),
+        notes=notes(evaluations),
+        plots=drawn,
+    )
+
+
+def _course(evaluations: Sequence[Evaluation], method: str) -> pd.DataFrame:
+    rows = [
+        (method, "", 0, step, metric, value)
+        for step, evaluation in enumerate(evaluations)
+        for metric, value in evaluation.summary["metrics"].items()
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": "float64"})
