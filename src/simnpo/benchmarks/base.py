@@ -18,6 +18,8 @@ class Item(NamedTuple):
     """The true answer said otherwise; None where the benchmark has none."""
     perturbed: tuple[str, ...] = ()
     """Wrong answers."""
+    place: int | None = None
+    """Where the true answer stands among all of them, from 0; None where they have no order."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,5 @@ class Benchmark:
     """Evaluation sets by name: for TOFU `forget`, `retain`, `real_authors`, `world_facts`."""
     suite: str = "tofu"
     """What it is measured by, a key of `simnpo.metrics.suites.SUITES`."""
+    controls: tuple[str, ...] = ()
+    """Evaluation sets that ask for what must be kept, where the suite measures all sets alike."""

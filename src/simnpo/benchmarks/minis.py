@@ -35,6 +35,8 @@ class Mini:
     finetune: TrainingConfig
     max_length: int = MAX_LENGTH
     """Tokens of a sequence at most, and of the pieces that plain texts are cut into."""
+    template: str = "auto"
+    """How the questions of its training data are put, see `simnpo.data.templates`."""
 
 
 class MiniModels(NamedTuple):
@@ -80,7 +82,8 @@ class _Recipe:
     def key(self, mini: Mini) -> str:
         """Return the hash of all that this model depends on."""
         parent = self.parent.key(mini) if self.parent else mini.architecture.to_dict()
-        described = (asdict(self.training), mini.max_length, self.seed, versions())
+        limits = (mini.template, mini.max_length)
+        described = (asdict(self.training), *limits, self.seed, versions())
         return fingerprint([parent, self.examples, *described])
 
 
@@ -101,7 +104,7 @@ def _model(mini: Mini, recipe: _Recipe, cache: Path) -> Path:
         model,
         tokenizer,
         replace(METHODS["retrain"], title=f"Training {recipe.name}"),
-        TrainingData(retain=recipe.examples, max_length=mini.max_length),
+        TrainingData(retain=recipe.examples, template=mini.template, max_length=mini.max_length),
         replace(recipe.training, seed=recipe.seed),
         folder,
     )

@@ -4,11 +4,21 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simnpo.commands.options import Unset, refuse_both
 from simnpo.errors import UserError
 
+if TYPE_CHECKING:
+    from simnpo.benchmarks.base import Benchmark
+
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "simnpo")
+
+
+def methods_for(benchmark: "Benchmark") -> tuple[str, ...]:
+    """Return the methods that can unlearn a forget set: refusals need questions to refuse."""
+    plain = any(example.question is None for example in benchmark.forget)
+    return tuple(name for name in METHODS if not (plain and name.startswith("idk")))
 
 
 @dataclass(frozen=True)
@@ -22,11 +32,12 @@ class Demo:
     out: Path = Path("simnpo-demo")
     """Folder for the runs and the report; it is made if it is not there."""
     benchmark: str = "mini-tofu"
-    """An embedded benchmark: mini-tofu."""
+    """An embedded benchmark: mini-tofu or mini-wmdp."""
     split: Unset[str] = None
-    """What to forget: forget01, forget05 or forget10 [mini-tofu forget10]."""
-    methods: tuple[str, ...] = METHODS
-    """Methods to run: ga, grad_diff, weighted_grad_diff, idk, idk_dpo, npo, simnpo."""
+    """What to forget: forget01, forget05 or forget10 of mini-tofu [forget10]."""
+    methods: tuple[str, ...] = ()
+    """Methods to run: ga, grad_diff, weighted_grad_diff, idk, idk_dpo, npo, simnpo [all; of
+    mini-wmdp, which forgets plain text, all but idk and idk_dpo]."""
     evaluate_epochs: int = 0
     """Evaluate every so many epochs while unlearning, for curves in the report; 0 does not."""
     seed: int = 42
@@ -53,8 +64,9 @@ class Demo:
         mini = load_mini(self.benchmark, self.split)
         split = mini.benchmark.split
         presets = []
-        for name in self.methods:
-            if name == "retrain" or self.methods.count(name) > 1:
+        methods = self.methods or methods_for(mini.benchmark)
+        for name in methods:
+            if name == "retrain" or methods.count(name) > 1:
                 raise UserError(f"--methods: {name} is always there, or named twice.")
             preset = unlearning_preset(self.benchmark, split, name)
             presets.append(Preset(preset.method, replace(preset.training, seed=self.seed)))

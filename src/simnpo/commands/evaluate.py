@@ -13,6 +13,36 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ChoiceOptions:
+    """Multiple-choice questions in the place of a benchmark."""
+
+    choices: tuple[Path, ...] = ()
+    """Files with the columns question, choices and answer (a place from 0, or a letter), and
+    perhaps subject; each is a set, named by its file."""
+    lm_eval: tuple[str, ...] = ()
+    """Multiple-choice tasks of lm-eval, such as wmdp_bio mmlu; needs the extra lm-eval."""
+    lm_eval_include: Unset[Path] = None
+    """Folder with task files of your own for lm-eval."""
+    controls: tuple[str, ...] = ()
+    """Names of the sets that ask for what must be kept."""
+
+    def check(self, benchmark: str | None) -> None:
+        """Make sure that there is one thing to evaluate on.
+
+        Raises:
+            UserError: there are several, or an option is there for nothing.
+        """
+        given = {"--benchmark": benchmark, "--choices": self.choices, "--lm-eval": self.lm_eval}
+        named = [name for name, value in given.items() if value]
+        if len(named) > 1:
+            raise UserError(f"{' and '.join(named)}: an evaluation is on one of them.")
+        if self.controls and not (self.choices or self.lm_eval):
+            raise UserError("--controls names sets of --choices or --lm-eval; give one of these.")
+        if self.lm_eval_include and not self.lm_eval:
+            raise UserError("--lm-eval-include does nothing without --lm-eval.")
+
+
+@dataclass(frozen=True)
 class Evaluate:
     """Measure what a model has forgotten and what it has kept.
 
@@ -34,6 +64,7 @@ class Evaluate:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """fp32, bf16, or auto: bf16 on a GPU, else fp32."""
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
+    questions: ChoiceOptions = field(default_factory=ChoiceOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
 
     def run(self) -> None:
@@ -62,9 +93,21 @@ class Evaluate:
             "retain_scores": self.retain_scores,
             "max_items": self.max_items,
         }
-        wanted = origin | {"truth_ratio_aggregation": self.aggregation}
+        files, tasks = self.questions.choices, self.questions.lm_eval
+        if files:
+            origin["choices"] = [str(path) for path in files]
+        if tasks:
+            from simnpo.scoring.lm_eval_tasks import lm_eval_tables, lm_eval_version
+
+            origin["lm_eval"] = lm_eval_version()
+        wanted = {**origin, "suite": benchmark.suite}
+        if benchmark.suite == "tofu":
+            wanted["truth_ratio_aggregation"] = self.aggregation
+        if benchmark.suite == "multiple_choice":
+            wanted["controls"] = list(benchmark.controls)
         scores = Path(self.retain_scores) if self.retain_scores is not None else None
-        if not check_evaluation(self.output, wanted, resolve(self.model), *score_files(scores)):
+        read = (*files, *score_files(scores))
+        if not check_evaluation(self.output, wanted, resolve(self.model), *read):
             return
         retain = read_scores(scores) if scores else None
         started = time.monotonic()
@@ -72,10 +115,15 @@ class Evaluate:
         encoder = Encoder(tokenizer, self.prompt.template, self.prompt.max_length)
         run = run_of(self.model)
         model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
-        tables = evaluate_model(model, encoder, benchmark)
+        if tasks:
+            tables = lm_eval_tables(model, tokenizer, tasks, self.questions.lm_eval_include)
+        else:
+            tables = evaluate_model(model, encoder, benchmark)
         summary = summarise(
             benchmark.suite,
-            Question(tables, retain, self.aggregation, benchmark.split),
+            Question(
+                tables, retain, self.aggregation, benchmark.split, controls=benchmark.controls
+            ),
             name=self.name or name_of(self.model, run),
             template=encoder.template.name,
             max_new_tokens={
@@ -91,13 +139,31 @@ class Evaluate:
             show(self.output.out)
 
     def _benchmark(self) -> "Benchmark":
-        benchmark = self.benchmark.load()
+        benchmark = self._loaded()
+        if self.retain_scores is not None and benchmark.suite == "multiple_choice":
+            raise UserError("--retain-scores does nothing here: accuracies need no retain model.")
         if self.max_items is None:
             return benchmark
         if self.max_items < 1:
             raise UserError(f"--max-items {self.max_items}: must be at least 1.")
+        if self.questions.lm_eval:
+            raise UserError("--max-items does not reach lm-eval's tasks; leave it out.")
         cut = {
             name: replace(asked, items=asked.items[: self.max_items])
             for name, asked in benchmark.evaluation.items()
         }
         return replace(benchmark, evaluation=cut)
+
+    def _loaded(self) -> "Benchmark":
+        from simnpo.benchmarks.base import Benchmark
+        from simnpo.benchmarks.multiple_choice import SUITE, choice_files
+
+        asked = self.questions
+        asked.check(self.benchmark.benchmark)
+        if asked.choices:
+            return choice_files(asked.choices, asked.controls)
+        if asked.lm_eval:
+            # lm-eval makes its sets itself.
+            tasks = ", ".join(asked.lm_eval)
+            return Benchmark("lm-eval", tasks, (), (), (), {}, SUITE, asked.controls)
+        return self.benchmark.load("evaluation")

@@ -80,5 +80,5 @@ class Finetune:
             raise UserError("--benchmark brings its own data; leave out --data.")
         if not self.part:
             raise UserError("say which part of the benchmark: --part full, or --part retain.")
-        loaded = self.benchmark.load()
+        loaded = self.benchmark.load("training")
         return loaded.retain if self.part == "retain" else (*loaded.forget, *loaded.retain)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
@@ -45,7 +45,8 @@ class PromptOptions:
     r"""auto (the tokenizer's chat template, else plain), chat, plain, llama2 (TOFU's for Llama-2),
     or a text such as "Q: {question}\nA: {answer}"."""
     max_length: int = MAX_LENGTH
-    """Tokens of a question with its answer at most; longer answers are shortened and counted."""
+    """Tokens of a question with its answer at most; longer answers are shortened and counted.
+    Multiple-choice questions may be as long as the model takes."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for models whose code you have read."""
 
@@ -67,14 +68,15 @@ class BenchmarkOptions:
     """A benchmark in the place of your files."""
 
     benchmark: Unset[str] = None
-    """tofu or mini-tofu: fills in the data and the paper's settings."""
+    """tofu, wmdp, mini-tofu or mini-wmdp: fills in the data and the paper's settings."""
     split: Unset[str] = None
-    """What to forget: forget01, forget05 or forget10 [tofu forget05, mini-tofu forget10]."""
+    """What to forget: forget01, forget05 or forget10; of wmdp bio, cyber, bio-cyber or chem [tofu
+    forget05, mini-tofu forget10, wmdp bio]."""
     data_dir: Unset[str] = None
     """Folder with the benchmark's files; without it they come from the hub."""
 
-    def load(self) -> "Benchmark":
-        """Load the benchmark.
+    def load(self, part: Literal["training", "evaluation"] | None = None) -> "Benchmark":
+        """Load the benchmark, or what is needed of it.
 
         Raises:
             UserError: none is named, or see `simnpo.benchmarks.load_benchmark`.
@@ -82,8 +84,8 @@ class BenchmarkOptions:
         from simnpo.benchmarks import load_benchmark
 
         if self.benchmark is None:
-            raise UserError("name a benchmark: --benchmark tofu, or mini-tofu.")
-        return load_benchmark(self.benchmark, self.split, self.data_dir)
+            raise UserError("name a benchmark: --benchmark tofu, wmdp, mini-tofu or mini-wmdp.")
+        return load_benchmark(self.benchmark, self.split, self.data_dir, part)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class TrainingOptions:
 
     epochs: Unset[float] = None
     """Passes over the forget set (over the data, in finetune) [10; finetune 5]."""
+    steps: Unset[int] = None
+    """Optimizer steps, in the place of --epochs [wmdp 125]."""
     learning_rate: Unset[float] = None
     """Peak learning rate of AdamW [1e-5]."""
     batch_size: Unset[int] = None
@@ -101,7 +105,8 @@ class TrainingOptions:
     weight_decay: Unset[float] = None
     """AdamW's weight decay [0.01]."""
     warmup_epochs: Unset[float] = None
-    """Epochs over which the learning rate rises from 0 [1]."""
+    """Epochs over which the learning rate rises from 0; with --steps an epoch counts as a tenth of
+    them at most [1]."""
     schedule: Unset[Schedule] = None
     """What follows the warm-up: a linear decay to 0, or a constant rate [linear]."""
     max_grad_norm: Unset[float] = None
@@ -125,9 +130,16 @@ class TrainingOptions:
         """Return `preset` with what was given in its place.
 
         Raises:
-            UserError: a value out of its range.
+            UserError: a value out of its range, or both --epochs and --steps.
         """
-        return replace(preset, **given(self))
+        settings = given(self)
+        if self.epochs is not None and self.steps is not None:
+            raise UserError("--epochs and --steps both say how long to train; give one.")
+        if self.steps is not None:
+            settings["epochs"] = None
+        if self.epochs is not None:
+            settings["steps"] = None
+        return replace(preset, **settings)
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Unlearn:
         if self.benchmark.benchmark:
             if self.forget or self.retain:
                 raise UserError("--benchmark brings its own sets; leave out --forget and --retain.")
-            loaded = self.benchmark.load()
+            loaded = self.benchmark.load("training")
             forget, retain = loaded.forget, loaded.retain
             refusals = refusals or loaded.refusals
         else:
@@ -151,7 +151,7 @@ class Unlearn:
         retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
         return [
             EvaluateWhileTraining(
-                self.benchmark.load(),
+                self.benchmark.load("evaluation"),
                 Encoder(tokenizer, self.prompt.template, self.prompt.max_length),
                 self.output.out,
                 self.evaluate_epochs,

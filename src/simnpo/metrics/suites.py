@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from simnpo.metrics.multiple_choice import multiple_choice_metrics
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.metrics.truth_ratio import Aggregation
 from simnpo.scoring.tables import Tables
@@ -33,6 +34,8 @@ class Question(NamedTuple):
     """Of TOFU's truth ratios."""
     split: str | None = None
     """The benchmark's split, where it is known."""
+    controls: tuple[str, ...] = ()
+    """Sets that ask for what must be kept, see `Benchmark.controls`."""
 
 
 Suite = Callable[[Question], Measured]
@@ -54,7 +57,17 @@ def tofu_suite(question: Question) -> Measured:
     return Measured(chosen.metrics, chosen.items, chosen.notes, details)
 
 
-SUITES: Mapping[str, Suite] = {"tofu": tofu_suite}
+def multiple_choice_suite(question: Question) -> Measured:
+    """Measure accuracies, of as many sets as there are.
+
+    Raises:
+        UserError: see `simnpo.metrics.multiple_choice.multiple_choice_metrics`.
+    """
+    found = multiple_choice_metrics(question.tables, question.controls)
+    return Measured(found.metrics, found.items, found.notes, {"controls": list(question.controls)})
+
+
+SUITES: Mapping[str, Suite] = {"tofu": tofu_suite, "multiple_choice": multiple_choice_suite}
 
 
 def measure(suite: str, question: Question) -> Measured:

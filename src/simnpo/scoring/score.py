@@ -1,6 +1,6 @@
 """One pass over every question and answer variant: all that any metric needs of the model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,6 +12,7 @@ from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.distributed import compute_rows
 from simnpo.logprobs import answer_logprobs, check_ids
+from simnpo.models import longest_sequence
 from simnpo.scoring.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS
 
 TOKENS_PER_BATCH = 8192
@@ -40,6 +41,7 @@ def score(
         encoder: the tokenizer bound to a template.
         evaluation: what is asked, by name; sets that are not `scored` are left out.
         tokens_per_batch: rows x longest row of a forward pass at most; it does not change results.
+            Rows that share all but their last token are one row of it.
 
     Returns:
         A table with `SCORE_COLUMNS`, in the order of sets, items and variants.
@@ -47,15 +49,27 @@ def score(
     Raises:
         UserError: an answer is empty or cut away wholly by the length limit.
     """
-    rows = list(_rows(encoder, evaluation))
+    # A prompt that is to be asked as it stands is cut by what the model takes, as lm-eval does.
+    limit = max(encoder.max_length, longest_sequence(model))
+    rows = list(_rows(encoder, evaluation, limit))
     check_ids(model, [row.encoded for row in rows])
     where = next(model.parameters()).device
 
     def compute(numbers: list[int]) -> list[tuple[float, ...]]:
-        batch: Any = pad([rows[number].encoded for number in numbers])
-        return _statistics(model, {key: value.to(where) for key, value in batch.items()})
+        encoded = [rows[number].encoded for number in numbers]
+        batch: Any = pad(encoded)
+        shared = torch.tensor(first_alike(encoded), device=where)
+        return _statistics(model, {key: value.to(where) for key, value in batch.items()}, shared)
 
-    batches = token_budget_batches([len(row.encoded.ids) for row in rows], tokens_per_batch)
+    alike: dict[int, list[int]] = {}  # each row that the model reads, with all it stands for
+    for number, first in enumerate(first_alike([row.encoded for row in rows])):
+        alike.setdefault(first, []).append(number)
+    read = list(alike.values())
+    lengths = [len(rows[numbers[0]].encoded.ids) for numbers in read]
+    batches = [
+        [number for index in batch for number in read[index]]
+        for batch in token_budget_batches(lengths, tokens_per_batch)
+    ]
     statistics = compute_rows("Scoring", model, batches, compute)
     table = pd.DataFrame(
         [(*row[:4], *values) for row, values in zip(rows, statistics, strict=True)],
@@ -64,30 +78,49 @@ def score(
     return table.astype(SCORE_COLUMNS)
 
 
-def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator[_Row]:
+def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet], limit: int) -> Iterator[_Row]:
     for name, asked in evaluation.items():
         for number, item in enumerate(asked.items if asked.scored else ()):
             variants = [(ANSWER, 0, item.answer)]
             if item.paraphrase is not None:
                 variants.append((PARAPHRASE, 0, item.paraphrase))
             variants += [(PERTURBED, index, text) for index, text in enumerate(item.perturbed)]
+            if (place := item.place) is not None:
+                variants = [
+                    (variant, place if variant == ANSWER else index + (index >= place), text)
+                    for variant, index, text in variants
+                ]
             for variant, index, text in variants:
-                encoded = _encode(encoder, asked, item.question, text)
+                encoded = _encode(encoder, asked, item.question, text, limit)
                 yield _Row(name, number, variant, index, encoded)
 
 
-def _encode(encoder: Encoder, asked: EvaluationSet, question: str | None, answer: str) -> Encoded:
+def _encode(
+    encoder: Encoder, asked: EvaluationSet, question: str | None, answer: str, limit: int
+) -> Encoded:
     if question is None:
         return encoder.encode_beginning(answer)
     if asked.verbatim:
-        return encoder.encode_verbatim(question, answer)
+        return encoder.encode_verbatim(question, answer, limit)
     return encoder.encode(question, answer)
 
 
+def first_alike(encoded: Sequence[Encoded]) -> list[int]:
+    """Return for each sequence the first one that has all its tokens but the last.
+
+    The last token is predicted, never read: such sequences are one and the same to the model.
+    The letters A to D after a question are.
+    """
+    first: dict[tuple[tuple[int, ...], int], int] = {}
+    return [
+        first.setdefault((one.ids[:-1], one.start), number) for number, one in enumerate(encoded)
+    ]
+
+
 @torch.no_grad()
-def _statistics(model: nn.Module, batch: Any) -> list[tuple[float, ...]]:
+def _statistics(model: nn.Module, batch: Any, shared: Tensor) -> list[tuple[float, ...]]:
     """Return logprob, tokens, matches, tail_matches and min40_logprob of each row."""
-    scored = answer_logprobs(model, batch)
+    scored = answer_logprobs(model, batch, shared=shared)
     hits, grid = scored.first_choice.long(), scored.logprobs.double()
     tokens = scored.mask.sum(-1)
     columns = (
