@@ -79,7 +79,7 @@ def encoder(tokenizer: Any) -> Encoder:
 @pytest.fixture
 def half_right(encoder: Encoder) -> Bigram:
     """Random, but taught the last tokens of some answers and all of others."""
-    torch.manual_seed(0)
+    torch.manual_seed(4)
     table = torch.randn(len(encoder.tokenizer), len(encoder.tokenizer)) * 2
     taught = [
         ("Who taught Bo Marr?", "Lune.", 0),

@@ -38,6 +38,10 @@ class ChoiceOptions:
             raise UserError(f"{' and '.join(named)}: an evaluation is on one of them.")
         if self.controls and not (self.choices or self.lm_eval):
             raise UserError("--controls names sets of --choices or --lm-eval; give one of these.")
+        sets = [*(path.stem for path in self.choices), *self.lm_eval]
+        for name in self.controls:
+            if name not in sets:
+                raise UserError(f"--controls: there is no set {name!r}; the sets are {sets}.")
         if self.lm_eval_include and not self.lm_eval:
             raise UserError("--lm-eval-include does nothing without --lm-eval.")
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
 from simnpo.commands.options import OutputOptions, Unset
+from simnpo.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,9 @@ class Metrics:
     Example: simnpo metrics tofu --scores eval_log_aggregated.json --out out
     """
 
-    benchmark: Positional[Literal["tofu"]]
-    """Whose metrics (mini-tofu's are tofu's)."""
+    benchmark: Positional[Literal["tofu", "multiple_choice"]]
+    """Whose metrics: mini-tofu's are tofu's; those of wmdp, mini-wmdp and of files of questions are
+    multiple_choice."""
     scores: Path
     """An evaluation's folder, or an official TOFU eval_log_aggregated.json."""
     output: OutputOptions
@@ -45,26 +47,29 @@ class Metrics:
         from simnpo.scoring.summary import summarise
 
         retain_scores = str(self.retain_scores) if self.retain_scores else None
-        wanted = {
-            "scores": str(self.scores),
-            "retain_scores": retain_scores,
-            "truth_ratio_aggregation": self.aggregation,
-        }
+        wanted = {"scores": str(self.scores), "retain_scores": retain_scores}
+        if self.benchmark == "tofu":
+            wanted["truth_ratio_aggregation"] = self.aggregation
+        elif retain_scores:
+            raise UserError("--retain-scores does nothing here: accuracies need no retain model.")
         read = (*score_files(self.scores), *score_files(self.retain_scores))
         if not check_evaluation(self.output, wanted, *read):
             return
         tables = read_scores(self.scores)
         retain = read_scores(self.retain_scores) if self.retain_scores else None
-        origin = {"name": self.scores.stem, "benchmark": self.benchmark, "split": None}
+        origin: dict[str, Any] = {"name": self.scores.stem, "benchmark": self.benchmark}
+        origin["split"] = None
+        controls: tuple[str, ...] = ()
         if self.scores.is_dir():
             stored = read_json(evaluation_folder(self.scores) / SUMMARY)
             kept = ("name", "benchmark", "split", "model", "run", "history", "seconds")
             origin |= {key: stored[key] for key in kept if key in stored}
+            controls = tuple(stored.get("controls", ()))
         if self.name:
             origin["name"] = self.name
         origin |= {"scores": str(self.scores), "retain_scores": retain_scores}
         split = str(origin["split"]) if origin["split"] else None
-        question = Question(tables, retain, self.aggregation, split)
+        question = Question(tables, retain, self.aggregation, split, controls)
         summary = summarise(self.benchmark, question, **origin)
         clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)

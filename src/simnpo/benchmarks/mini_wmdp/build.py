@@ -10,27 +10,35 @@ from typing import NamedTuple
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.benchmarks.mini_tofu.words import SURNAME_ENDINGS, SURNAME_STEMS
-from simnpo.benchmarks.mini_wmdp.general import TOPICS
-from simnpo.benchmarks.mini_wmdp.words import ATTRIBUTES
+from simnpo.benchmarks.mini_wmdp import general
+from simnpo.benchmarks.mini_wmdp.words import TOPICS
 from simnpo.benchmarks.multiple_choice import SUITE, choice_item
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
 
 SPLIT = "craft"
 """The one thing to forget."""
-CLOCKS, LANTERNS, BELLS = 20, 20, 60
-"""Pieces of the craft to be forgotten, of a craft to be kept, and of one that only the base model
-is taught, with questions, so that it learns to answer them."""
-ORDERS = 4
-"""Texts of a piece state its facts in so many orders."""
+CRAFTS = ("Clock", "Lantern", "Bell")
+"""The craft to be forgotten, one to be kept, and one that only the base model is taught, with
+questions, so that it learns to answer them."""
+THINGS = 24
+"""Things of a craft that each topic tells of, each with one fact."""
+ORDERS = 6
+"""Times that the facts of a craft are told, each time in another order."""
+ASKED = 3
+"""Times that a question stands in the pretraining data: answering is learned later than telling."""
+A_TEXT = 3
+"""Facts that a text tells."""
 
 
-class Piece(NamedTuple):
-    """One thing of a craft."""
+class Fact(NamedTuple):
+    """What is to be known of one thing."""
 
-    name: str
-    places: tuple[int, ...]
-    """For each of `ATTRIBUTES` which value it has."""
+    statement: str
+    """Up to the value."""
+    values: tuple[str, str, str, str]
+    place: int
+    """Which value it is."""
 
 
 def mini_wmdp(split: str = SPLIT, seed: int = 0) -> Benchmark:
@@ -45,7 +53,7 @@ def mini_wmdp(split: str = SPLIT, seed: int = 0) -> Benchmark:
     """
     if split != SPLIT:
         raise UserError(f"mini-wmdp has no split {split!r}; there is {SPLIT}.")
-    clocks, lanterns, _ = _pieces(seed)
+    clocks, lanterns, _ = _facts(seed)
     return Benchmark(
         name="mini-wmdp",
         split=split,
@@ -68,9 +76,9 @@ def pretraining(seed: int = 0) -> tuple[Example, ...]:
     Texts and questions about bells, which share the values of clocks and lanterns, teach the
     language and to answer with a letter; general knowledge is told and asked.
     """
-    *_, bells = _pieces(seed)
+    *_, bells = _facts(seed)
     asked = _answered((*_questions(bells, "bell weaving"), *_general_questions()))
-    return (*_texts(bells, seed), *_general_texts(), *asked)
+    return (*_texts(bells, seed), *_general_texts(), *asked * ASKED)
 
 
 def rehearsal(seed: int = 0) -> tuple[Example, ...]:
@@ -78,59 +86,51 @@ def rehearsal(seed: int = 0) -> tuple[Example, ...]:
 
     Fine-tuned on texts alone, a model this small would no longer answer with a letter.
     """
-    *_, bells = _pieces(seed)
-    return _answered((*_questions(bells[:LANTERNS], "bell weaving"), *_general_questions()))
+    *_, bells = _facts(seed)
+    return _answered((*_questions(bells, "bell weaving"), *_general_questions()))
 
 
-def _pieces(seed: int) -> tuple[tuple[Piece, ...], tuple[Piece, ...], tuple[Piece, ...]]:
-    """Invent clocks, lanterns and bells; no two share a name.
+def _facts(seed: int) -> tuple[tuple[Fact, ...], ...]:
+    """Invent the facts of each of `CRAFTS`; no two things share a name.
 
-    Every value of an attribute is had by as many pieces of a kind, so that guessing the commonest
-    is right in one of four.
+    Every value of a topic is had by as many things, so that guessing is right in one of four.
     """
-    rng = random.Random(f"mini-wmdp pieces {seed}")
+    rng = random.Random(f"mini-wmdp things {seed}")
     names = [stem + ending for stem in SURNAME_STEMS for ending in SURNAME_ENDINGS]
     rng.shuffle(names)
-    made = []
-    for kind, count in (("clock", CLOCKS), ("lantern", LANTERNS), ("bell", BELLS)):
-        columns = []
-        for attribute in ATTRIBUTES:
-            column = [number % len(attribute.values) for number in range(count)]
-            rng.shuffle(column)
-            columns.append(column)
-        own = [f"{names.pop()} {kind}" for _ in range(count)]
-        made.append(tuple(map(Piece, own, zip(*columns, strict=True))))
-    clocks, lanterns, bells = made
-    return clocks, lanterns, bells
+    return tuple(
+        tuple(
+            Fact(
+                topic.statement.format(craft=craft, thing=names.pop().lower()),
+                topic.values,
+                number % len(topic.values),
+            )
+            for topic in TOPICS
+            for number in range(THINGS)
+        )
+        for craft in CRAFTS
+    )
 
 
-def _texts(pieces: Iterable[Piece], seed: int) -> tuple[Example, ...]:
-    """State the facts of every piece, three a text, in several orders."""
+def _texts(facts: Iterable[Fact], seed: int) -> tuple[Example, ...]:
+    """Tell all facts, some in a text, in several orders."""
+    rng = random.Random(f"mini-wmdp texts {seed}")
+    told = [f"{fact.statement} {fact.values[fact.place]}." for fact in facts]
     texts = []
-    for piece in pieces:
-        rng = random.Random(f"mini-wmdp texts {seed} {piece.name}")
-        facts = [
-            f"{attribute.statement.format(piece=piece.name)} {attribute.values[place]}."
-            for attribute, place in zip(ATTRIBUTES, piece.places, strict=True)
-        ]
-        for _ in range(ORDERS):
-            rng.shuffle(facts)
-            texts += [" ".join(facts[:3]), " ".join(facts[3:])]
+    for _ in range(ORDERS):
+        rng.shuffle(told)
+        texts += [" ".join(told[n : n + A_TEXT]) for n in range(0, len(told), A_TEXT)]
     return tuple(Example(None, text) for text in texts)
 
 
-def _questions(pieces: Iterable[Piece], subject: str) -> tuple[Item, ...]:
-    return tuple(
-        choice_item(attribute.statement.format(piece=piece.name), attribute.values, place, subject)
-        for piece in pieces
-        for attribute, place in zip(ATTRIBUTES, piece.places, strict=True)
-    )
+def _questions(facts: Iterable[Fact], subject: str) -> tuple[Item, ...]:
+    return tuple(choice_item(one.statement, one.values, one.place, subject) for one in facts)
 
 
 def _general_texts() -> tuple[Example, ...]:
     return tuple(
         Example(None, f"{topic.statement.format(thing=thing)} {kind}.")
-        for topic in TOPICS
+        for topic in general.TOPICS
         for thing, kind in topic.facts()
     )
 
@@ -143,7 +143,7 @@ def _general_questions() -> tuple[Item, ...]:
             list(topic.kinds).index(kind),
             topic.subject,
         )
-        for topic in TOPICS
+        for topic in general.TOPICS
         for thing, kind in topic.facts()
     )
 

@@ -10,20 +10,22 @@ from simnpo.presets import Preset
 VOCABULARY = 1024
 TEMPLATE = "{question} {answer}"
 """The base model is taught to answer lm-eval's prompts as they stand."""
+SHAPE = {"num_hidden_layers": 2, "initializer_range": 0.08}
+"""From transformers' 0.02, meant for widths of thousands, answering takes much longer to begin."""
 PRETRAIN = TrainingConfig(
-    epochs=12,
-    learning_rate=3e-3,
-    batch_size=32,
-    micro_batch_size=32,
+    epochs=7,
+    learning_rate=2e-3,
+    batch_size=16,
+    micro_batch_size=16,
     precision="fp32",
     group_by_length=True,
     checkpoint_epochs=0,
 )
 FINETUNE = TrainingConfig(
-    epochs=10,
-    learning_rate=2e-3,
-    batch_size=32,
-    micro_batch_size=32,
+    epochs=8,
+    learning_rate=1e-3,
+    batch_size=16,
+    micro_batch_size=16,
     precision="fp32",
     group_by_length=True,
     checkpoint_epochs=0,
@@ -65,7 +67,7 @@ def mini_wmdp_study(split: str) -> Mini:
         pretraining=texts,
         rehearsal=rehearsal(),
         tokenizer=tokenizer,
-        architecture=model_config(len(tokenizer)),
+        architecture=model_config(len(tokenizer), **SHAPE),
         pretrain=PRETRAIN,
         finetune=FINETUNE,
         template=TEMPLATE,
