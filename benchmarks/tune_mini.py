@@ -40,11 +40,12 @@ KEEP = 0.9
 Setting = dict[str, float]
 Metrics = dict[str, float | None]
 
-KEPT = {"mini-tofu": "model_utility", "mini-muse": "knowmem_retain"}
+KEPT = {"mini-tofu": "model_utility", "mini-muse": "knowmem_retain", "mini-wmdp": "kept"}
 """The metric that says what is left of everything else."""
 CLOSENESS: dict[str, Callable[[Metrics, Metrics], float]] = {
     "mini-tofu": lambda own, retrain: _value(own, "forget_quality"),
     "mini-muse": lambda own, retrain: -_gap(own, retrain, "verbmem", "knowmem_forget", "privleak"),
+    "mini-wmdp": lambda own, retrain: -_gap(own, retrain, "forgotten"),
 }
 """From a model's metrics and Retrain's to how close the two are on the forget set."""
 
@@ -105,8 +106,9 @@ class Bench:
 
     def metrics(self, tables: Tables) -> Metrics:
         """Measure by the benchmark's suite, against Retrain."""
-        question = Question(tables, self.retrain, split=self.mini.benchmark.split)
-        return measure(self.mini.benchmark.suite, question).metrics
+        mini = self.mini.benchmark
+        question = Question(tables, self.retrain, split=mini.split, controls=mini.controls)
+        return measure(mini.suite, question).metrics
 
     def row(self, method: str, setting: Setting, metrics: Metrics) -> dict[str, Any]:
         """Return a row of the file."""

@@ -50,8 +50,10 @@ class LoraConfig:
 class TrainingConfig:
     """Optimisation settings; the defaults are the paper's for TOFU (app. I.2)."""
 
-    epochs: float = 10
-    """Passes over the forget set (over the data, for fine-tuning)."""
+    epochs: float | None = 10
+    """Passes over the forget set (over the data, for fine-tuning); None where `steps` is given."""
+    steps: int | None = None
+    """Optimizer steps, in the place of `epochs`."""
     learning_rate: float = 1e-5
     """Peak learning rate of AdamW."""
     batch_size: int = 32
@@ -61,7 +63,8 @@ class TrainingConfig:
     weight_decay: float = 0.01
     """AdamW's weight decay."""
     warmup_epochs: float = 1
-    """Epochs over which the learning rate rises from 0."""
+    """Epochs over which the learning rate rises from 0; with `steps` an epoch counts as a tenth of
+    them at most, since a corpus may be larger than what is trained on."""
     schedule: Schedule = "linear"
     """What follows the warm-up: a linear decay to 0, or a constant rate."""
     max_grad_norm: float = 1
@@ -85,7 +88,10 @@ class TrainingConfig:
     """Seed of every random choice."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "learning_rate", "batch_size", "micro_batch_size"):
+        if (self.epochs is None) == (self.steps is None):
+            raise UserError("--epochs and --steps both say how long to train; give one.")
+        length = "steps" if self.epochs is None else "epochs"
+        for name in (length, "learning_rate", "batch_size", "micro_batch_size"):
             if not 0 < getattr(self, name) < LARGEST:
                 raise UserError(f"{_option(name)} must be above 0, got {getattr(self, name)}.")
         for name in ("weight_decay", "warmup_epochs", "max_grad_norm", "checkpoint_epochs"):
@@ -130,7 +136,7 @@ class Reinforcement:
 
     def over(self, training: TrainingConfig) -> TrainingConfig:
         """Return these settings, with `training`'s for all else."""
-        return replace(training, epochs=self.epochs, learning_rate=self.learning_rate)
+        return replace(training, epochs=self.epochs, steps=None, learning_rate=self.learning_rate)
 
 
 def resolve_precision(precision: Precision, lora: bool, gpu: bool) -> Precision:

@@ -128,7 +128,10 @@ def _evaluate(
         "seconds": round(time.monotonic() - started, 2),
         **run_of(model),
     }
-    question = Question(tables, retain or tables, split=mini.benchmark.split)
+    benchmark = mini.benchmark
+    question = Question(
+        tables, retain or tables, split=benchmark.split, controls=benchmark.controls
+    )
     write_evaluation(target, summarise(mini.benchmark.suite, question, **origin), tables)
     print(f"{name}: evaluated in {origin['seconds']:.1f} s", file=sys.stderr)
     return read_evaluation(target)

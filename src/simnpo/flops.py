@@ -37,7 +37,11 @@ def per_run(plan: Plan) -> int:
     terms = (plan.method.forget, plan.method.retain)
     once = sum(len(term.answers) for term in terms if term and term.needs_reference_logps)
     reference = 2 * products(plan) * once * plan.examples * plan.length
-    return _on(plan, plan.training.epochs * plan.examples) + reference
+    training = plan.training
+    if training.epochs is None:
+        assert training.steps is not None
+        return _on(plan, training.steps * training.batch_size) + reference
+    return _on(plan, training.epochs * plan.examples) + reference
 
 
 def _on(plan: Plan, examples: float) -> int:

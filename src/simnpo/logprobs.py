@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from simnpo.data.batching import Batch, groups_of_like_length, whole
+from simnpo.data.batching import Batch, groups_of_like_length, rows_of, whole
 from simnpo.data.encoding import Encoded
 from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
@@ -54,7 +54,10 @@ class AnswerMoments(NamedTuple):
 
 
 def answer_logprobs(
-    model: nn.Module, batch: Batch, head: nn.Module | None = None
+    model: nn.Module,
+    batch: Batch,
+    head: nn.Module | None = None,
+    shared: Int[Tensor, " rows"] | None = None,
 ) -> AnswerLogprobs:
     """Return the log-probs of a batch's answer tokens.
 
@@ -62,11 +65,21 @@ def answer_logprobs(
         model: a transformers causal LM, possibly wrapped (PEFT, DDP, FSDP).
         batch: right-padded ids and masks on the model's device.
         head: the LM head inside `model`; found by itself where `model` is not wrapped.
+        shared: for each row, a row of the batch that has all its tokens but the last, and goes
+            through the model in its place.
 
     Raises:
         UserError: the model has no output embeddings, so is no causal LM.
     """
     head = head if head is not None else output_head(model)
+    if shared is not None:
+        firsts: Tensor = torch.unique(shared)
+        if len(firsts) < len(shared):
+            mask = batch["answer_mask"][:, 1:]
+            sources = torch.searchsorted(firsts, shared)
+            known = _shared_logprobs(model, batch, head, firsts, sources)
+            grids = (spread(known.logprobs, mask), spread(known.first_choice, mask))
+            return AnswerLogprobs(*grids, mask)
     logprobs, first_choice = _in_groups(
         model, batch, lambda group: _token_logprobs(model, group, head)
     )
@@ -140,6 +153,35 @@ def _at_linear_head(
         batch,
         head,
         lambda linear, hidden: work(hidden, linear.weight, linear.bias, targets, after),
+    )
+
+
+def _shared_logprobs(
+    model: nn.Module,
+    batch: Batch,
+    head: nn.Module,
+    firsts: Int[Tensor, " read"],
+    sources: Int[Tensor, " rows"],
+) -> TokenLogprobs:
+    """Return the log-probs of all rows' answer tokens from a forward pass of the rows `firsts`.
+
+    Row n is predicted by what the model made of row `firsts[sources[n]]`.
+    """
+    read, mask = rows_of(batch, firsts), batch["answer_mask"][:, 1:]
+    numbers = read["answer_mask"][:, 1:].flatten().cumsum(0).view(len(firsts), -1) - 1
+    taken = numbers[sources][mask]  # which position of the forward pass predicts each token
+    targets = batch["input_ids"][:, 1:][mask]
+    after = read_head(model, head, read["input_ids"]).after
+    if after is None:
+        logits = answer_logits(model, read, head).logits[taken]
+        return AnswerLogits(logits, targets, mask).token_logprobs()
+    return at_head(
+        model,
+        read,
+        head,
+        lambda linear, hidden: linear_logprobs(
+            hidden[taken], linear.weight, linear.bias, targets, after
+        ),
     )
 
 

@@ -147,6 +147,13 @@ def _four_bits(precision: Precision) -> Any:
     )
 
 
+def longest_sequence(model: Any) -> int:
+    """Return how many positions a model was made for; 0 where its configuration does not say."""
+    config = getattr(model, "config", None)
+    text = config.get_text_config() if config is not None else None
+    return int(getattr(text, "max_position_embeddings", None) or 0)
+
+
 def is_adapter(model: str) -> bool:
     """Tell whether `model` is a folder with a LoRA adapter and not whole weights."""
     return (Path(resolve(model)) / ADAPTER).is_file()

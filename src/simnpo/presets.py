@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from simnpo.config import Reinforcement, TrainingConfig
+from simnpo.errors import UserError
 from simnpo.methods import build
 
 if TYPE_CHECKING:
@@ -30,6 +31,21 @@ _MUSE = TrainingConfig(
     warmup_epochs=0,
     schedule="constant",
 )
+
+# WMDP for Zephyr-7B-beta: the paper's steps, the learning rate and beta of its code, whose weight
+# decay is 0 and whose rate rises over a tenth of the steps. The paper's learning rates, 2.5e-6 to
+# 5e-6, and its lambda of 5 (app. I.2) go with betas that it does not name; the code has both
+# weights at 1 and 500 steps.
+_WMDP = TrainingConfig(
+    epochs=None,
+    steps=125,
+    learning_rate=5e-6,
+    batch_size=4,
+    micro_batch_size=4,
+    weight_decay=0,
+)
+_WMDP_BETAS = {"simnpo": 0.1, "npo": 0.0225}
+_WMDP_RATES = {"simnpo": 9.5e-6}
 
 
 @dataclass(frozen=True)
@@ -95,6 +111,10 @@ def mini_presets(benchmark: str | None) -> MiniPresets | None:
         from simnpo.benchmarks.mini_muse.settings import PRESETS as MINI_MUSE
 
         return MINI_MUSE
+    if benchmark == "mini-wmdp":
+        from simnpo.benchmarks.mini_wmdp.settings import PRESETS as MINI_WMDP
+
+        return MINI_WMDP
     return None
 
 
@@ -108,6 +128,8 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
         return mini.of(method)
     if benchmark == "muse" and method != "retrain":
         return Preset(_muse_method(split, method), _MUSE)
+    if benchmark == "wmdp":
+        return _wmdp_preset(method)
     if method == "simnpo":
         settings, forget_weight = _TOFU_SIMNPO.get(split or "", _TOFU_SIMNPO["forget05"])
         built = build(method, **settings, forget_weight=forget_weight)
@@ -136,6 +158,7 @@ def relearning_preset(benchmark: str | None, split: str | None) -> TrainingConfi
     return replace(
         unlearning,
         epochs=3,
+        steps=None,
         batch_size=4,
         micro_batch_size=4,
         schedule="constant",
@@ -149,3 +172,11 @@ def finetuning_preset(benchmark: str | None) -> TrainingConfig:
     if mini := mini_presets(benchmark):
         return mini.finetune
     return replace(TrainingConfig(), epochs=5)
+
+
+def _wmdp_preset(method: str) -> Preset:
+    if method == "retrain":
+        raise UserError("WMDP has no Retrain: what its model was trained on is not known.")
+    settings = {"beta": _WMDP_BETAS[method]} if method in _WMDP_BETAS else {}
+    rate = _WMDP_RATES.get(method, _WMDP.learning_rate)
+    return Preset(build(method, **settings), replace(_WMDP, learning_rate=rate))

@@ -9,7 +9,7 @@ from simnpo.attacks.outcomes import Ending, by_metric, in_words, outcomes, with_
 from simnpo.report.courses import COLUMNS, Spread, shown_columns, spread
 from simnpo.report.views import VIEWS
 
-VIEW = VIEWS["tofu"]
+VIEW = VIEWS["tofu"]([])
 ENDING = Ending("two epochs", "random", 2)
 
 

@@ -12,6 +12,7 @@ from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.muse import knowmem_prompt, muse
 from simnpo.commands.finetune import Finetune
 from simnpo.commands.options import BenchmarkOptions, OutputOptions, PromptOptions
+from simnpo.commands.sets import SetOptions
 from simnpo.commands.unlearn import Unlearn
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
@@ -125,7 +126,7 @@ def test_training_without_a_retain_set_says_what_is_missing(folder: Path, tmp_pa
     chosen = BenchmarkOptions("muse", None, str(folder))
     output = OutputOptions(tmp_path / "out")
     with pytest.raises(UserError, match=r"no retain set \(raw/retain1.json or .txt\)"):
-        Unlearn("nowhere", output, benchmark=chosen).run()
+        Unlearn("nowhere", output, sets=SetOptions(benchmark=chosen)).run()
     with pytest.raises(UserError, match=r"no retain set \(raw/retain1.json or .txt\)"):
         Finetune("nowhere", output, part="full", benchmark=chosen).run()
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from simnpo.benchmarks.base import EvaluationSet, Item
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.errors import UserError
+from simnpo.lm_head import Reading
 from simnpo.scoring.score import score
 from simnpo.scoring.tables import SCORE_COLUMNS
 
@@ -263,3 +264,52 @@ def test_min_k_plus_plus_and_compressed_size_of_texts(llama: Any, encoder: Encod
         assert scores["min40_plus_plus"][number] == pytest.approx(float(least.mean()), abs=1e-5)
         assert scores["zlib_bytes"][number] == len(zlib.compress(text.encode()))
     assert math.isfinite(scores["min40_plus_plus"][2]), "a pass over texts has it for all rows"
+
+
+LETTERS = EvaluationSet(
+    tuple(
+        Item(f"Question {n}?\nA. x\nB. y\nAnswer:" + n * "!", " B", None, (" C", " the", " was"), n)
+        for n in range(4)
+    ),
+    verbatim=True,
+)
+
+
+@pytest.mark.parametrize("make", ["llama", "gpt2", "gemma2"])
+@pytest.mark.parametrize("fused", [True, False])
+def test_rows_that_share_all_but_their_last_token_are_read_once(
+    make: str, fused: bool, make_llama: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Encoder(tokenizer, "plain")
+    model = make_llama() if make == "llama" else getattr(tiny_models, make)()
+    if not fused:
+        monkeypatch.setattr("simnpo.logprobs.read_head", lambda *_: Reading(None))
+    score(model, encoder, {"choices": LETTERS})  # finds out what comes after the head
+    rows = count_rows(model)
+    shared = score(model, encoder, {"choices": LETTERS})
+    assert sum(rows) == 8, "B and C are two tokens each, ' the' and ' was' one: two rows an item"
+    monkeypatch.setattr("simnpo.scoring.score.first_alike", lambda each: list(range(len(each))))
+    rows.clear()
+    plain = score(model, encoder, {"choices": LETTERS})
+    assert sum(rows) == 16
+    pd.testing.assert_frame_equal(shared, plain, rtol=1e-5, atol=1e-5)
+    assert plain["logprob"].nunique() == 16
+
+
+def test_the_place_of_each_choice_is_in_the_table(llama: Any, encoder: Encoder) -> None:
+    table = score(llama, encoder, {"choices": LETTERS})
+    places = {
+        number: dict(zip(rows["variant"] + rows["index"].astype(str), rows["index"], strict=True))
+        for number, rows in table.groupby("item")
+    }
+    assert places[0] == {"answer0": 0, "perturbed1": 1, "perturbed2": 2, "perturbed3": 3}
+    assert places[2] == {"answer2": 2, "perturbed0": 0, "perturbed1": 1, "perturbed3": 3}
+    assert places[3] == {"answer3": 3, "perturbed0": 0, "perturbed1": 1, "perturbed2": 2}
+
+
+def count_rows(model: Any) -> list[int]:
+    """Note the rows of every forward pass."""
+    rows: list[int] = []
+    embedding = model.get_input_embeddings()
+    embedding.register_forward_hook(lambda module, inputs, output: rows.append(len(inputs[0])))
+    return rows

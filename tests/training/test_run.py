@@ -255,3 +255,26 @@ def test_tensorboard_log_is_written(
 ) -> None:
     run(tmp_path, llama, tokenizer, examples, report_to="tensorboard")
     assert list(tmp_path.glob("runs/*/events.out.*"))
+
+
+def test_steps_in_the_place_of_epochs(
+    tmp_path: Path, llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    """An epoch of one step is shorter than a tenth of the run; one of eight steps is longer."""
+    config = replace(CONFIG, epochs=None, steps=30, batch_size=8, micro_batch_size=8)
+    assert run(tmp_path / "small", llama, tokenizer, examples, config)["steps"] == 30
+    config = replace(config, batch_size=1, micro_batch_size=1)
+    assert run(tmp_path / "large", llama, tokenizer, examples, config)["steps"] == 30
+    for name, pace in (("small", 1), ("large", 3)):
+        lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
+        logged = [row for row in map(json.loads, lines) if "loss" in row]
+        assert [row["step"] for row in logged] == list(range(pace, 31, pace))
+        assert logged[0]["learning_rate"] == pytest.approx(CONFIG.learning_rate * (pace - 1) / pace)
+
+
+@pytest.mark.parametrize("options", [{"steps": 5}, {"epochs": None}])
+def test_a_run_has_epochs_or_steps(options: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="--epochs and --steps"):
+        TrainingConfig(**options)
+    with pytest.raises(UserError, match="--steps must be above 0, got -1"):
+        TrainingConfig(epochs=None, steps=-1)

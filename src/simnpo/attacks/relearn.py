@@ -70,10 +70,15 @@ class Relearning:
             raise UserError(f"--fraction {self.fraction}: must be above 0 and at most 1.")
         if not self.selects:
             raise UserError("--select: name random, shortest or both.")
-        if self.training.epochs % 1:
-            raise UserError(
-                f"--epochs {self.training.epochs}: an attack is measured after whole epochs."
-            )
+        epochs = self.training.epochs
+        if epochs is None or epochs % 1:
+            given = f"--steps {self.training.steps}" if epochs is None else f"--epochs {epochs}"
+            raise UserError(f"{given}: an attack is measured after whole epochs; give --epochs.")
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the part that is relearned."""
+        return int(self.training.epochs or 0)
 
     def runs(self) -> list["Run"]:
         """List all runs, those of a model together."""
@@ -133,7 +138,7 @@ def run_relearning(attack: Relearning, folder: Path, retain: Tables | None) -> p
 
 
 def _done(attack: Relearning, run: Run, folder: Path) -> bool:
-    return len(read_history(run.folder(folder) / HISTORY)) == attack.training.epochs + 1
+    return len(read_history(run.folder(folder) / HISTORY)) == attack.epochs + 1
 
 
 def _relearn(attack: Relearning, run: Run, folder: Path, retain: Tables | None) -> None:

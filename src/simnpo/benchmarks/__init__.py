@@ -1,6 +1,6 @@
 """The benchmarks: the only list of them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.errors import UserError
@@ -11,16 +11,30 @@ if TYPE_CHECKING:
 BENCHMARKS = {
     "tofu": "forget05",
     "muse": "news",
+    "wmdp": "bio",
     "mini-tofu": "forget10",
     "mini-muse": "gazette",
+    "mini-wmdp": "craft",
 }
 """Names on the command line, with the split that stands where none is given."""
 MINIS = tuple(name for name in BENCHMARKS if name.startswith("mini-"))
 """The embedded ones, whose data and models are made on the spot."""
 
 
-def load_benchmark(name: str, split: str | None = None, data_dir: str | None = None) -> Benchmark:
+def load_benchmark(
+    name: str,
+    split: str | None = None,
+    data_dir: str | None = None,
+    part: Literal["training", "evaluation"] | None = None,
+) -> Benchmark:
     """Return benchmark `name` at `split`.
+
+    Args:
+        name: a key of `BENCHMARKS`.
+        split: what to forget; None takes the benchmark's usual one.
+        data_dir: a folder with its files; None takes them from the hub.
+        part: what is needed of a benchmark whose parts come from different places, some of them
+            gated; the others are loaded whole.
 
     Raises:
         UserError: an unknown benchmark or split, or missing data.
@@ -36,12 +50,20 @@ def load_benchmark(name: str, split: str | None = None, data_dir: str | None = N
         from simnpo.benchmarks.muse import muse
 
         return muse(split, data_dir)
+    if name == "wmdp":
+        from simnpo.benchmarks.wmdp import wmdp
+
+        return wmdp(split, data_dir, part)
     if data_dir is not None:
         raise UserError(f"{name} is built in, so --data-dir {data_dir} does nothing.")
     if name == "mini-muse":
         from simnpo.benchmarks.mini_muse import mini_muse
 
         return mini_muse(split)
+    if name == "mini-wmdp":
+        from simnpo.benchmarks.mini_wmdp import mini_wmdp
+
+        return mini_wmdp(split)
     from simnpo.benchmarks.mini_tofu import mini_tofu
 
     return mini_tofu(split)
@@ -61,4 +83,8 @@ def load_mini(name: str, split: str | None = None) -> "Mini":
         from simnpo.benchmarks.mini_muse.settings import mini_muse_study
 
         return mini_muse_study(split or BENCHMARKS[name])
+    if name == "mini-wmdp":
+        from simnpo.benchmarks.mini_wmdp.settings import mini_wmdp_study
+
+        return mini_wmdp_study(split or BENCHMARKS[name])
     raise UserError(f"{name!r} is no embedded benchmark; there are {', '.join(MINIS)}.")

@@ -19,6 +19,8 @@ class Item(NamedTuple):
     """The true answer said otherwise; None where the benchmark has none."""
     perturbed: tuple[str, ...] = ()
     """Wrong answers."""
+    place: int | None = None
+    """Where the true answer stands among all of them, from 0; None where they have no order."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,5 @@ class Benchmark:
     """Successive forget requests, each to a model that has unlearned those before it."""
     max_length: int = MAX_LENGTH
     """Tokens of a sequence at most, and of the pieces that plain texts are cut into."""
+    controls: tuple[str, ...] = ()
+    """Evaluation sets that ask for what must be kept, where the suite measures all sets alike."""

@@ -1,6 +1,7 @@
 """The tokenizer and the architecture of the embedded benchmarks' models."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, PreTrainedTokenizerFast
@@ -31,9 +32,12 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     )
 
 
-def model_config(vocab_size: int) -> LlamaConfig:
-    """Return the architecture: a Llama of width 128 with 3 layers, about 0.8 million weights."""
-    return LlamaConfig(
+def model_config(vocab_size: int, **changes: Any) -> LlamaConfig:
+    """Return the architecture: a Llama of width 128 with 3 layers, about 0.8 million weights.
+
+    `changes` stand in the place of its settings.
+    """
+    settings = dict(
         vocab_size=vocab_size,
         hidden_size=128,
         intermediate_size=384,
@@ -45,3 +49,4 @@ def model_config(vocab_size: int) -> LlamaConfig:
         eos_token_id=1,
         pad_token_id=2,
     )
+    return LlamaConfig(**(settings | changes))

@@ -33,6 +33,8 @@ class Mini:
     architecture: PreTrainedConfig
     pretrain: TrainingConfig
     finetune: TrainingConfig
+    template: str = "auto"
+    """How the questions of its training data are put, see `simnpo.data.templates`."""
 
 
 class MiniModels(NamedTuple):
@@ -78,7 +80,8 @@ class _Recipe:
     def key(self, mini: Mini) -> str:
         """Return the hash of all that this model depends on."""
         parent = self.parent.key(mini) if self.parent else mini.architecture.to_dict()
-        described = (asdict(self.training), mini.benchmark.max_length, self.seed, versions())
+        how = (mini.template, mini.benchmark.max_length)
+        described = (asdict(self.training), *how, self.seed, versions())
         return fingerprint([parent, self.examples, *described])
 
 
@@ -99,7 +102,11 @@ def _model(mini: Mini, recipe: _Recipe, cache: Path) -> Path:
         model,
         tokenizer,
         replace(METHODS["retrain"], title=f"Training {recipe.name}"),
-        TrainingData(retain=recipe.examples, max_length=mini.benchmark.max_length),
+        TrainingData(
+            retain=recipe.examples,
+            template=mini.template,
+            max_length=mini.benchmark.max_length,
+        ),
         replace(recipe.training, seed=recipe.seed),
         folder,
     )

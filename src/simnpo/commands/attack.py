@@ -85,7 +85,7 @@ class Relearn(AttackOptions):
         from simnpo.report.courses import Steps
         from simnpo.report.views import VIEWS
 
-        training, epochs = attack.training, int(attack.training.epochs)
+        training, epochs = attack.training, attack.epochs
         share = f"{100 * attack.fraction:g} %"
         benchmark = f"{attack.benchmark.name} {attack.benchmark.split}"
         what = {"random": f"a random {share}", "shortest": f"the {share} of shortest answers"}
@@ -113,7 +113,7 @@ class Relearn(AttackOptions):
                 for select in attack.selects
             ),
             steps=Steps("Epoch"),
-            view=VIEWS[attack.benchmark.suite],
+            view=VIEWS[attack.benchmark.suite](list(attack.benchmark.evaluation)),
         )
 
 
@@ -178,7 +178,7 @@ class Quantize(AttackOptions):
             course=course,
             endings=tuple(Ending(name, "", step) for step, name in enumerate(steps) if step),
             steps=Steps("Weights", steps),
-            view=VIEWS[attack.benchmark.suite],
+            view=VIEWS[attack.benchmark.suite](list(attack.benchmark.evaluation)),
         )
 
 

@@ -24,10 +24,10 @@ class Demo:
     out: Path = Path("simnpo-demo")
     """Folder for the runs and the report; it is made if it is not there."""
     benchmark: str = "mini-tofu"
-    """An embedded benchmark: mini-tofu or mini-muse."""
+    """An embedded benchmark: mini-tofu, mini-muse or mini-wmdp."""
     split: Unset[str] = None
     """What to forget. mini-tofu: forget01, forget05 or forget10 [forget10]; mini-muse: gazette or
-    gazette-scal1 to 4 [gazette]."""
+    gazette-scal1 to 4 [gazette]; mini-wmdp: craft."""
     methods: Unset[tuple[str, ...]] = None
     """Methods to run, of those that `simnpo unlearn` has [ga, grad_diff, weighted_grad_diff, idk,
     idk_dpo, npo, simnpo; where there are no questions, all of these but idk and idk_dpo]."""

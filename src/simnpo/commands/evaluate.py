@@ -12,6 +12,40 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ChoiceOptions:
+    """Multiple-choice questions in the place of a benchmark."""
+
+    choices: tuple[Path, ...] = ()
+    """Files with the columns question, choices and answer (a place from 0, or a letter), and
+    perhaps subject; each is a set, named by its file."""
+    lm_eval: tuple[str, ...] = ()
+    """Multiple-choice tasks of lm-eval, such as wmdp_bio mmlu; needs the extra lm-eval."""
+    lm_eval_include: Unset[Path] = None
+    """Folder with task files of your own for lm-eval."""
+    controls: tuple[str, ...] = ()
+    """Names of the sets that ask for what must be kept."""
+
+    def check(self, benchmark: str | None) -> None:
+        """Make sure that there is one thing to evaluate on.
+
+        Raises:
+            UserError: there are several, or an option is there for nothing.
+        """
+        given = {"--benchmark": benchmark, "--choices": self.choices, "--lm-eval": self.lm_eval}
+        named = [name for name, value in given.items() if value]
+        if len(named) > 1:
+            raise UserError(f"{' and '.join(named)}: an evaluation is on one of them.")
+        if self.controls and not (self.choices or self.lm_eval):
+            raise UserError("--controls names sets of --choices or --lm-eval; give one of these.")
+        sets = [*(path.stem for path in self.choices), *self.lm_eval]
+        for name in self.controls:
+            if name not in sets:
+                raise UserError(f"--controls: there is no set {name!r}; the sets are {sets}.")
+        if self.lm_eval_include and not self.lm_eval:
+            raise UserError("--lm-eval-include does nothing without --lm-eval.")
+
+
+@dataclass(frozen=True)
 class Evaluate:
     """Measure what a model has forgotten and what it has kept.
 
@@ -35,6 +69,7 @@ class Evaluate:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """fp32, bf16, or auto: bf16 on a GPU, else fp32."""
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
+    questions: ChoiceOptions = field(default_factory=ChoiceOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
 
     def run(self) -> None:
@@ -49,27 +84,38 @@ class Evaluate:
 
         quiet()
         benchmark = self._benchmark()
+        files, tasks = self.questions.choices, self.questions.lm_eval
         origin: dict[str, Any] = {
             "retain_scores": self.retain_scores,
             "reference_scores": self.reference_scores,
             "max_items": self.max_items,
         }
+        if files:
+            origin["choices"] = [str(path) for path in files]
+        if tasks:
+            from simnpo.scoring.lm_eval_tasks import lm_eval_tables, lm_eval_version
+
+            origin["lm_eval"] = lm_eval_version()
         wanted = origin | {
             "model": self.model,
             "benchmark": benchmark.name,
             "split": benchmark.split,
+            "suite": benchmark.suite,
         }
         if benchmark.suite == "tofu":
-            wanted |= {"truth_ratio_aggregation": self.aggregation}
+            wanted["truth_ratio_aggregation"] = self.aggregation
+        if benchmark.suite == "multiple_choice":
+            wanted["controls"] = list(benchmark.controls)
         given = [Path(one) if one else None for one in (self.retain_scores, self.reference_scores)]
-        files = [path for one in given for path in score_files(one)]
-        if not check_evaluation(self.output, wanted, resolve(self.model), *files):
+        read = [*files, *(path for one in given for path in score_files(one))]
+        if not check_evaluation(self.output, wanted, resolve(self.model), *read):
             return
         retain, reference = (read_scores(one) if one else None for one in given)
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
+        model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
         evaluate_into(
             self.output.out,
-            load_model(self.model, self.precision, self.prompt.trust_remote_code),
+            model,
             Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark)),
             benchmark,
             retain,
@@ -77,19 +123,40 @@ class Evaluate:
             model_name=self.model,
             aggregation=self.aggregation,
             reference=reference,
+            ask=(lambda: lm_eval_tables(model, tokenizer, tasks, self.questions.lm_eval_include))
+            if tasks
+            else None,
             **origin,
         )
         if is_main():
             show(self.output.out)
 
     def _benchmark(self) -> "Benchmark":
-        benchmark = self.benchmark.load()
+        benchmark = self._loaded()
+        if self.retain_scores is not None and benchmark.suite == "multiple_choice":
+            raise UserError("--retain-scores does nothing here: accuracies need no retain model.")
         if self.max_items is None:
             return benchmark
         if self.max_items < 1:
             raise UserError(f"--max-items {self.max_items}: must be at least 1.")
+        if self.questions.lm_eval:
+            raise UserError("--max-items does not reach lm-eval's tasks; leave it out.")
         cut = {
             name: replace(asked, items=asked.items[: self.max_items])
             for name, asked in benchmark.evaluation.items()
         }
         return replace(benchmark, evaluation=cut)
+
+    def _loaded(self) -> "Benchmark":
+        from simnpo.benchmarks.base import Benchmark
+        from simnpo.benchmarks.multiple_choice import SUITE, choice_files
+
+        asked = self.questions
+        asked.check(self.benchmark.benchmark)
+        if asked.choices:
+            return choice_files(asked.choices, asked.controls)
+        if asked.lm_eval:
+            # lm-eval makes its sets itself.
+            tasks = ", ".join(asked.lm_eval)
+            return Benchmark("lm-eval", tasks, (), (), (), {}, SUITE, controls=asked.controls)
+        return self.benchmark.load("evaluation")

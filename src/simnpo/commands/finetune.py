@@ -80,7 +80,7 @@ class Finetune:
             raise UserError("--benchmark brings its own data; leave out --data.")
         if not self.part:
             raise UserError("say which part of the benchmark: --part full, or --part retain.")
-        return self.benchmark.load()
+        return self.benchmark.load("training")
 
     def _examples(self, benchmark: "Benchmark | None") -> "tuple[Example, ...]":
         from simnpo.data.examples import load_examples

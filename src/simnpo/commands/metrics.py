@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
 from simnpo.commands.options import OutputOptions, Unset
+from simnpo.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,9 @@ class Metrics:
     Example: simnpo metrics tofu --scores eval_log_aggregated.json --out out
     """
 
-    benchmark: Positional[Literal["tofu", "muse"]]
-    """Whose metrics (mini-tofu's are tofu's, mini-muse's are muse's)."""
+    benchmark: Positional[Literal["tofu", "muse", "multiple_choice"]]
+    """Whose metrics: mini-tofu's are tofu's, mini-muse's are muse's; those of wmdp, mini-wmdp and
+    files of questions are multiple_choice."""
     scores: Path
     """An evaluation's folder, or an official TOFU eval_log_aggregated.json."""
     output: OutputOptions
@@ -51,21 +53,29 @@ class Metrics:
         wanted = {"scores": str(self.scores), **given}
         if self.benchmark == "tofu":
             wanted["truth_ratio_aggregation"] = self.aggregation
+        elif self.benchmark == "multiple_choice" and any(given.values()):
+            raise UserError(
+                "--retain-scores and --reference-scores do nothing here: accuracies need no other "
+                "model's."
+            )
         read = [path for one in (self.scores, *others.values()) for path in score_files(one)]
         if not check_evaluation(self.output, wanted, *read):
             return
         tables = read_scores(self.scores)
         retain, reference = (read_scores(path) if path else None for path in others.values())
-        origin = {"name": self.scores.stem, "benchmark": self.benchmark, "split": None}
+        origin: dict[str, Any] = {"name": self.scores.stem, "benchmark": self.benchmark}
+        origin["split"] = None
+        controls: tuple[str, ...] = ()
         if self.scores.is_dir():
             stored = read_json(evaluation_folder(self.scores) / SUMMARY)
             kept = ("name", "benchmark", "split", "model", "run", "history", "seconds")
             origin |= {key: stored[key] for key in kept if key in stored}
+            controls = tuple(stored.get("controls", ()))
         if self.name:
             origin["name"] = self.name
         origin |= {"scores": str(self.scores), **given}
         split = str(origin["split"]) if origin["split"] else None
-        question = Question(tables, retain, self.aggregation, split, reference)
+        question = Question(tables, retain, self.aggregation, split, reference, controls)
         summary = summarise(self.benchmark, question, **origin)
         clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
@@ -50,7 +50,8 @@ class PromptOptions:
     or a text such as "Q: {question}\nA: {answer}"."""
     max_length: Unset[int] = None
     """Tokens of a question with its answer at most, longer answers are shortened and counted; also
-    of the pieces that plain texts are cut into [512, muse 2048, mini-muse 256]."""
+    of the pieces that plain texts are cut into [512, muse 2048, mini-muse 256]. Multiple-choice
+    questions may be as long as the model takes."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for models whose code you have read."""
 
@@ -78,16 +79,17 @@ class BenchmarkOptions:
     """A benchmark in the place of your files."""
 
     benchmark: Unset[str] = None
-    """tofu, muse, mini-tofu or mini-muse: fills in the data and the paper's settings."""
+    """tofu, muse, wmdp, mini-tofu, mini-muse or mini-wmdp: fills in the data and the paper's
+    settings."""
     split: Unset[str] = None
     """What to forget. tofu and mini-tofu: forget01, forget05 or forget10 [tofu forget05, mini-tofu
-    forget10]; muse: news, books, news-scal1 to 4 [news]; mini-muse: gazette, gazette-scal1 to 4
-    [gazette]."""
+    forget10]; muse: news, books, news-scal1 to 4 [news]; wmdp: bio, cyber, bio-cyber or chem [bio];
+    mini-muse: gazette, gazette-scal1 to 4 [gazette]; mini-wmdp: craft."""
     data_dir: Unset[str] = None
     """Folder with the benchmark's files; without it they come from the hub."""
 
-    def load(self) -> "Benchmark":
-        """Load the benchmark.
+    def load(self, part: Literal["training", "evaluation"] | None = None) -> "Benchmark":
+        """Load the benchmark, or what is needed of it.
 
         Raises:
             UserError: none is named, or see `simnpo.benchmarks.load_benchmark`.
@@ -96,7 +98,7 @@ class BenchmarkOptions:
 
         if self.benchmark is None:
             raise UserError(f"name a benchmark: --benchmark {', '.join(BENCHMARKS)}.")
-        return load_benchmark(self.benchmark, self.split, self.data_dir)
+        return load_benchmark(self.benchmark, self.split, self.data_dir, part)
 
     def kept(self, benchmark: "Benchmark") -> "tuple[Example, ...]":
         """Return the benchmark's retain set.
@@ -119,6 +121,8 @@ class TrainingOptions:
     epochs: Unset[float] = None
     """Passes over the forget set (over the data, in finetune and attack relearn) [10; finetune 5;
     attack relearn 3]."""
+    steps: Unset[int] = None
+    """Optimizer steps, in the place of --epochs [wmdp 125]."""
     learning_rate: Unset[float] = None
     """Peak learning rate of AdamW [1e-5]."""
     batch_size: Unset[int] = None
@@ -128,7 +132,8 @@ class TrainingOptions:
     weight_decay: Unset[float] = None
     """AdamW's weight decay [0.01]."""
     warmup_epochs: Unset[float] = None
-    """Epochs over which the learning rate rises from 0 [1]."""
+    """Epochs over which the learning rate rises from 0; with --steps an epoch counts as a tenth of
+    them at most [1]."""
     schedule: Unset[Schedule] = None
     """What follows the warm-up: a linear decay to 0, or a constant rate [linear]."""
     max_grad_norm: Unset[float] = None
@@ -155,9 +160,16 @@ class TrainingOptions:
         """Return `preset` with what was given in its place.
 
         Raises:
-            UserError: a value out of its range.
+            UserError: a value out of its range, or both --epochs and --steps.
         """
-        return replace(preset, **given(self))
+        settings = given(self)
+        if self.epochs is not None and self.steps is not None:
+            raise UserError("--epochs and --steps both say how long to train; give one.")
+        if self.steps is not None:
+            settings["epochs"] = None
+        if self.epochs is not None:
+            settings["steps"] = None
+        return replace(preset, **settings)
 
 
 @dataclass(frozen=True)

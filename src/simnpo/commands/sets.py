@@ -65,7 +65,7 @@ class SetOptions:
                 raise UserError(
                     "--benchmark brings its own sets; leave out --forget, --retain and --requests."
                 )
-            loaded = self.benchmark.load()
+            loaded = self.benchmark.load("training")
             forget = loaded.forget
             retain = self.benchmark.kept(loaded) if retains else ()
             refusals = refusals or loaded.refusals

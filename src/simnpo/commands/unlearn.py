@@ -149,7 +149,7 @@ class Unlearn:
             report_to=self.report_to,
             inputs=(*self.sets.files, self.retain_scores),
             requests=requests,
-            benchmark=self.sets.benchmark.load() if self.sets.sequential else None,
+            benchmark=self.sets.benchmark.load("evaluation") if self.sets.sequential else None,
             retain=read_scores(Path(self.retain_scores)) if self.retain_scores else None,
         ).run()
 
@@ -189,7 +189,7 @@ class Unlearn:
         if not self.evaluate_epochs:
             return []
         retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
-        benchmark = self.sets.benchmark.load()
+        benchmark = self.sets.benchmark.load("evaluation")
         return [
             EvaluateWhileTraining(
                 benchmark,

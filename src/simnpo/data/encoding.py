@@ -113,27 +113,35 @@ class Encoder:
         ids = self.verbatim(text)[:tokens]
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
-    def encode_verbatim(self, prompt: str, continuation: str) -> Encoded:
+    def encode_verbatim(
+        self, prompt: str, continuation: str, max_length: int | None = None
+    ) -> Encoded:
         """Encode a prompt as it stands and what follows it, without an end token.
 
         The continuation keeps its own leading space. A prompt that does not fit loses its
         beginning, since what is asked stands at its end.
 
+        Args:
+            prompt: not changed.
+            continuation: what is scored.
+            max_length: tokens of both at most; None takes the encoder's limit.
+
         Raises:
             UserError: the continuation is empty or alone exceeds the length limit, or nothing
                 stands before it.
         """
+        limit = max_length or self.max_length
         begun, ids = self.verbatim(prompt), self.verbatim(prompt + continuation)
         start = next(
             (n for n, (a, b) in enumerate(zip(begun, ids, strict=False)) if a != b),
             min(len(begun), len(ids)),
         )
-        if start == 0 or start == len(ids) or len(ids) - start >= self.max_length:
+        if start == 0 or start == len(ids) or len(ids) - start >= limit:
             raise UserError(
                 f"{continuation!r:.80} after {prompt!r:.80} leaves nothing to score, or nothing to "
-                f"score it from, within --max-length {self.max_length}."
+                f"score it from, within {limit} tokens."
             )
-        dropped = max(0, len(ids) - self.max_length)
+        dropped = max(0, len(ids) - limit)
         return Encoded(ids[dropped:], start - dropped, dropped > 0)
 
     def encode_all(self, examples: Iterable[Example]) -> list[Encoded]:

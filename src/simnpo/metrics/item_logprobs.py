@@ -36,7 +36,7 @@ def item_logprobs(scores: pd.DataFrame, name: str) -> ItemLogprobs:
     rows = scores[scores["set"] == name]
     if rows.empty:
         raise UserError(f"The scores have no set {name!r}; they have {sorted(set(scores['set']))}.")
-    _check_rows(rows)
+    check_rows(rows)
     average = rows.assign(average=(rows["logprob"] / rows["tokens"]).clip(upper=0.0))
     by_variant = {
         variant: average[average["variant"] == variant].pivot(
@@ -56,7 +56,7 @@ def item_logprobs(scores: pd.DataFrame, name: str) -> ItemLogprobs:
     return ItemLogprobs(items, answer, paraphrase, perturbed)
 
 
-def _check_rows(rows: pd.DataFrame) -> None:
+def check_rows(rows: pd.DataFrame) -> None:
     """Refuse repeated rows and rows that are no log-probability of at least one token."""
     tokens, logprob = rows["tokens"], rows["logprob"]
     faults = {

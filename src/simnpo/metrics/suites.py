@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from simnpo.metrics.multiple_choice import multiple_choice_metrics
 from simnpo.metrics.muse import muse_metrics
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.metrics.truth_ratio import Aggregation
@@ -36,6 +37,8 @@ class Question(NamedTuple):
     """The benchmark's split, where it is known."""
     reference: Tables | None = None
     """The tables of the reference attack's model; the retain model's where it is None."""
+    controls: tuple[str, ...] = ()
+    """Sets that ask for what must be kept, see `Benchmark.controls`."""
 
 
 Suite = Callable[[Question], Measured]
@@ -67,7 +70,21 @@ def muse_suite(question: Question) -> Measured:
     return Measured(found.metrics, found.items, found.notes, {"retrain_auc": found.retrain_auc})
 
 
-SUITES: Mapping[str, Suite] = {"tofu": tofu_suite, "muse": muse_suite}
+def multiple_choice_suite(question: Question) -> Measured:
+    """Measure accuracies, of as many sets as there are.
+
+    Raises:
+        UserError: see `simnpo.metrics.multiple_choice.multiple_choice_metrics`.
+    """
+    found = multiple_choice_metrics(question.tables, question.controls)
+    return Measured(found.metrics, found.items, found.notes, {"controls": list(question.controls)})
+
+
+SUITES: Mapping[str, Suite] = {
+    "tofu": tofu_suite,
+    "muse": muse_suite,
+    "multiple_choice": multiple_choice_suite,
+}
 
 
 def measure(suite: str, question: Question) -> Measured:

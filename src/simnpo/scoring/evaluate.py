@@ -1,6 +1,7 @@
 """A model evaluated on a benchmark: where scoring and generation meet."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def evaluate_into(
     model_name: str,
     aggregation: Aggregation = "geometric",
     reference: Tables | None = None,
+    ask: Callable[[], Tables] | None = None,
     **origin: Any,
 ) -> None:
     """Evaluate a model and write the evaluation's folder.
@@ -62,17 +64,18 @@ def evaluate_into(
         model_name: where it was loaded from.
         aggregation: of TOFU's truth ratios.
         reference: tables of the model that a reference attack compares with.
+        ask: makes the tables, where it is not `evaluate_model` that does.
         origin: what else `summary.json` is to say.
 
     Raises:
         UserError: see `evaluate_model` and `simnpo.metrics.suites.measure`.
     """
     started = time.monotonic()
-    tables = evaluate_model(model, encoder, benchmark)
+    tables = ask() if ask else evaluate_model(model, encoder, benchmark)
     if is_main():
         summary = summarise(
             benchmark.suite,
-            Question(tables, retain, aggregation, benchmark.split, reference),
+            Question(tables, retain, aggregation, benchmark.split, reference, benchmark.controls),
             name=name,
             model=model_name,
             benchmark=benchmark.name,

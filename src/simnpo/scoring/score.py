@@ -1,7 +1,7 @@
 """One pass over every question and answer variant: all that any metric needs of the model."""
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,7 +12,14 @@ from simnpo.benchmarks.base import EvaluationSet
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.distributed import compute_rows
-from simnpo.logprobs import AnswerMoments, answer_logprobs, answer_moments, check_ids
+from simnpo.logprobs import (
+    AnswerLogprobs,
+    AnswerMoments,
+    answer_logprobs,
+    answer_moments,
+    check_ids,
+)
+from simnpo.models import longest_sequence
 from simnpo.scoring.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS
 
 TOKENS_PER_BATCH = 8192
@@ -44,6 +51,7 @@ def score(
         encoder: the tokenizer bound to a template.
         evaluation: what is asked, by name; sets that are not `scored` are left out.
         tokens_per_batch: rows x longest row of a forward pass at most; it does not change results.
+            Rows that share all but their last token are one row of it.
 
     Returns:
         A table with `SCORE_COLUMNS`, in the order of sets, items and variants.
@@ -51,18 +59,30 @@ def score(
     Raises:
         UserError: an answer is empty or cut away wholly by the length limit.
     """
-    rows = list(_rows(encoder, evaluation))
+    # A prompt that is to be asked as it stands is cut by what the model takes, as lm-eval does.
+    limit = max(encoder.max_length, longest_sequence(model))
+    rows = list(_rows(encoder, evaluation, limit))
     # Min-K++ looks at the whole vocabulary at each token, and only attacks on texts ask for it.
     has_texts = any(item.question is None for one in evaluation.values() for item in one.items)
     check_ids(model, [row.encoded for row in rows])
     where = next(model.parameters()).device
 
     def compute(numbers: list[int]) -> list[tuple[float, ...]]:
-        batch: Any = pad([rows[number].encoded for number in numbers])
+        encoded = [rows[number].encoded for number in numbers]
+        batch: Any = pad(encoded)
         batch = {key: value.to(where) for key, value in batch.items()}
-        return _statistics(model, batch, plus_plus=has_texts)
+        shared = torch.tensor(first_alike(encoded), device=where)
+        return _statistics(model, batch, shared, plus_plus=has_texts)
 
-    batches = token_budget_batches([len(row.encoded.ids) for row in rows], tokens_per_batch)
+    alike: dict[int, list[int]] = {}  # each row that the model reads, with all it stands for
+    for number, first in enumerate(first_alike([row.encoded for row in rows])):
+        alike.setdefault(first, []).append(number)
+    read = list(alike.values())
+    lengths = [len(rows[numbers[0]].encoded.ids) for numbers in read]
+    batches = [
+        [number for index in batch for number in read[index]]
+        for batch in token_budget_batches(lengths, tokens_per_batch)
+    ]
     statistics = compute_rows("Scoring", model, batches, compute)
     table = pd.DataFrame(
         [(*row[:4], *values, row.zlib) for row, values in zip(rows, statistics, strict=True)],
@@ -71,31 +91,54 @@ def score(
     return table.astype(SCORE_COLUMNS)
 
 
-def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator[_Row]:
+def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet], limit: int) -> Iterator[_Row]:
     for name, asked in evaluation.items():
         for number, item in enumerate(asked.items if asked.scored else ()):
             variants = [(ANSWER, 0, item.answer)]
             if item.paraphrase is not None:
                 variants.append((PARAPHRASE, 0, item.paraphrase))
             variants += [(PERTURBED, index, text) for index, text in enumerate(item.perturbed)]
+            if (place := item.place) is not None:
+                variants = [
+                    (variant, place if variant == ANSWER else index + (index >= place), text)
+                    for variant, index, text in variants
+                ]
             for variant, index, text in variants:
-                encoded = _encode(encoder, asked, item.question, text)
+                encoded = _encode(encoder, asked, item.question, text, limit)
                 compressed = len(zlib.compress(text.encode()))
                 yield _Row(name, number, variant, index, encoded, compressed)
 
 
-def _encode(encoder: Encoder, asked: EvaluationSet, question: str | None, answer: str) -> Encoded:
+def _encode(
+    encoder: Encoder, asked: EvaluationSet, question: str | None, answer: str, limit: int
+) -> Encoded:
     if question is None:
         return encoder.encode_beginning(answer)
     if asked.verbatim:
-        return encoder.encode_verbatim(question, answer)
+        return encoder.encode_verbatim(question, answer, limit)
     return encoder.encode(question, answer)
 
 
+def first_alike(encoded: Sequence[Encoded]) -> list[int]:
+    """Return for each sequence the first one that has all its tokens but the last.
+
+    The last token is predicted, never read: such sequences are one and the same to the model.
+    The letters A to D after a question are.
+    """
+    first: dict[tuple[tuple[int, ...], int], int] = {}
+    return [
+        first.setdefault((one.ids[:-1], one.start), number) for number, one in enumerate(encoded)
+    ]
+
+
 @torch.no_grad()
-def _statistics(model: nn.Module, batch: Any, plus_plus: bool) -> list[tuple[float, ...]]:
+def _statistics(
+    model: nn.Module, batch: Any, shared: Tensor, plus_plus: bool
+) -> list[tuple[float, ...]]:
     """Return logprob, tokens, matches, tail_matches, min40_logprob, min40_plus_plus of each row."""
-    scored = answer_moments(model, batch) if plus_plus else answer_logprobs(model, batch)
+    scored: AnswerLogprobs | AnswerMoments = (
+        answer_moments(model, batch) if plus_plus else answer_logprobs(model, batch, shared=shared)
+    )
     hits, grid = scored.first_choice.long(), scored.logprobs.double()
     tokens = scored.mask.sum(-1)
     min_k_plus_plus = torch.full(tokens.shape, torch.nan)

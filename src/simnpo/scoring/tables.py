@@ -18,7 +18,9 @@ SCORE_COLUMNS = {
     "set": "str",  # evaluation set, e.g. "forget"
     "item": "int64",  # index of the item within its set, from 0
     "variant": "str",  # ANSWER, PARAPHRASE or PERTURBED
-    "index": "int64",  # which one of several variants of this name, from 0
+    # Which one of several variants of this name, from 0; where the answers of an item have an
+    # order, its place in it: a right answer D has index 3, and the wrong ones 0, 1 and 2.
+    "index": "int64",
     "logprob": "float64",  # summed log-probability of the answer's tokens, nats
     "tokens": "int64",  # number of answer tokens, the end-of-sequence token among them
     "matches": "int64",  # answer tokens that are the model's first choice

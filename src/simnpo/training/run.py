@@ -161,7 +161,8 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
         get_reporting_integration_callbacks(loggers)
         made = TrainingArguments(
             str(out),
-            num_train_epochs=config.epochs,
+            num_train_epochs=config.epochs or 1,
+            max_steps=config.steps or -1,  # which stands above epochs
             learning_rate=config.learning_rate,
             per_device_train_batch_size=micro,
             gradient_accumulation_steps=accumulation,
@@ -187,9 +188,14 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
 
 
 def _pace(made: TrainingArguments, config: TrainingConfig, examples: int) -> None:
-    """Set what is counted in epochs: the warm-up, the log, the checkpoints."""
+    """Set what is counted in epochs: the warm-up, the log, the checkpoints.
+
+    A run of so many steps may end within its first epoch: a tenth of them stands for one then.
+    """
     passes = math.ceil(examples / (made.per_device_train_batch_size * made.world_size))
     steps = math.ceil(passes / made.gradient_accumulation_steps)
+    if config.steps is not None:
+        steps = min(steps, max(1, config.steps // 10))
     made.warmup_steps = round(config.warmup_epochs * steps)
     made.logging_steps = steps
     made.save_steps = max(1, config.checkpoint_epochs * steps)

@@ -66,7 +66,10 @@ class EvaluateWhileTraining(TrainerCallback):
         tables = evaluate_model(model, self._encoder, self._benchmark)
         if not is_main():
             return
-        question = Question(tables, self._retain, split=self._benchmark.split)
+        benchmark = self._benchmark
+        question = Question(
+            tables, self._retain, split=benchmark.split, controls=benchmark.controls
+        )
         metrics = measure(self._benchmark.suite, question).metrics
         seconds = round(time.monotonic() - started, 2)
         row = {"epoch": epoch, **metrics, "seconds": seconds}

@@ -1,19 +1,25 @@
 """One view per suite of metrics: the only list of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from simnpo.report.views.base import View
+from simnpo.report.views.multiple_choice import multiple_choice_view
 from simnpo.report.views.muse import VIEW as MUSE
 from simnpo.report.views.tofu import VIEW as TOFU
 from simnpo.scoring.evaluation import Evaluation
 
-VIEWS: Mapping[str, View] = {"tofu": TOFU, "muse": MUSE}
-"""By a key of `simnpo.metrics.suites.SUITES`."""
+VIEWS: Mapping[str, Callable[[Sequence[str]], View]] = {
+    "tofu": lambda _: TOFU,
+    "muse": lambda _: MUSE,
+    "multiple_choice": multiple_choice_view,
+}
+"""By a key of `simnpo.metrics.suites.SUITES`: given the evaluation sets, how they are shown."""
 
 
 def view_of(evaluations: Sequence[Evaluation]) -> View:
     """Return how these evaluations, all of one suite, are shown."""
-    return VIEWS[suite_of(evaluations[0])]
+    sets = [name for one in evaluations for name in one.summary.get("items") or {}]
+    return VIEWS[suite_of(evaluations[0])](list(dict.fromkeys(sets)))
 
 
 def suite_of(evaluation: Evaluation) -> str:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from simnpo.metrics.rouge import rouge_l_recall
 from simnpo.scoring.evaluation import Evaluation
 
 
@@ -36,7 +37,7 @@ class Axis(NamedTuple):
     is_p_value: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """How evaluations measured by one suite are shown together."""
 
@@ -49,14 +50,16 @@ class View:
     """Evaluation sets by their name in the tables, and as a reader sees them."""
     short_groups: Mapping[str, str]
     """Groups of columns by a name for narrow terminals."""
-    answers: tuple[str, ...]
+    answers: tuple[str, ...] = ()
     """Sets whose generated answers are shown."""
-    answer_score: Callable[[Iterable[tuple[str, str]]], Float64[np.ndarray, " pairs"]]
+    answer_score: Callable[[Iterable[tuple[str, str]]], Float64[np.ndarray, " pairs"]] = (
+        rouge_l_recall
+    )
     """From (reference, generated) texts to how much of one is in the other, in [0, 1]."""
-    answer_score_name: str
+    answer_score_name: str = "ROUGE-L recall"
     facts: Callable[[Sequence[Evaluation]], Mapping[str, str]]
     """What else stands at the page's head."""
-    notes: Callable[[Sequence[Evaluation]], list[str]]
+    notes: Callable[[Sequence[Evaluation]], list[str]] = lambda evaluations: []
     """Notes about how all these numbers were made."""
     asked: Callable[[str], str] = str
     """From a prompt in the tables to what a reader sees of it."""

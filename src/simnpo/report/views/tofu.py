@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from simnpo.metrics.rouge import rouge_l_recall
 from simnpo.report.views.base import Axis, Column, View
 from simnpo.scoring.evaluation import Evaluation
 
@@ -90,8 +89,6 @@ VIEW = View(
     sets=SETS,
     short_groups={"Overall": "", "Real authors": "author", "World facts": "facts"},
     answers=("forget", "retain"),
-    answer_score=rouge_l_recall,
-    answer_score_name="ROUGE-L recall",
     facts=lambda evaluations: {
         "Truth ratio": f"{aggregation(evaluations)} mean over wrong answers"
     },

@@ -1,0 +1,66 @@
+"""How the models of `mini-wmdp` are made, and the settings of each method on it."""
+
+from simnpo.benchmarks.mini_model import build_tokenizer, model_config
+from simnpo.benchmarks.mini_wmdp.build import mini_wmdp, pretraining, rehearsal
+from simnpo.benchmarks.minis import Mini
+from simnpo.config import Reinforcement, TrainingConfig
+from simnpo.presets import MiniPresets
+
+VOCABULARY = 1024
+TEMPLATE = "{question} {answer}"
+"""The base model is taught to answer lm-eval's prompts as they stand."""
+SHAPE = {"num_hidden_layers": 2, "initializer_range": 0.08}
+"""From transformers' 0.02, meant for widths of thousands, answering takes much longer to begin."""
+PRETRAIN = TrainingConfig(
+    epochs=7,
+    learning_rate=2e-3,
+    batch_size=16,
+    micro_batch_size=16,
+    precision="fp32",
+    group_by_length=True,
+    checkpoint_epochs=0,
+)
+FINETUNE = TrainingConfig(
+    epochs=8,
+    learning_rate=1e-3,
+    batch_size=16,
+    micro_batch_size=16,
+    precision="fp32",
+    group_by_length=True,
+    checkpoint_epochs=0,
+)
+UNLEARN = TrainingConfig(
+    epochs=5,
+    learning_rate=1e-3,
+    batch_size=32,
+    micro_batch_size=32,
+    precision="fp32",
+    checkpoint_epochs=0,
+)
+REINFORCE = Reinforcement(epochs=5, learning_rate=1e-3)
+TUNED: dict[str, dict[str, float]] = {"rmu": {"layer": 1}}
+PRESETS = MiniPresets(FINETUNE, UNLEARN, REINFORCE, TUNED)
+
+
+def mini_wmdp_study(split: str) -> Mini:
+    """Return `mini-wmdp` with all it takes to make its models.
+
+    Raises:
+        UserError: an unknown split.
+    """
+    benchmark, texts = mini_wmdp(split), pretraining()
+    known = (*texts, *benchmark.forget, *benchmark.retain)
+    tokenizer = build_tokenizer(
+        (one.answer if one.question is None else f"{one.question} {one.answer}" for one in known),
+        VOCABULARY,
+    )
+    return Mini(
+        benchmark=benchmark,
+        pretraining=texts,
+        rehearsal=rehearsal(),
+        tokenizer=tokenizer,
+        architecture=model_config(len(tokenizer), **SHAPE),
+        pretrain=PRETRAIN,
+        finetune=FINETUNE,
+        template=TEMPLATE,
+    )

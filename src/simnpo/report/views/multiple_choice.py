@@ -1,0 +1,65 @@
+"""Accuracies on multiple-choice questions as a reader sees them, whatever the sets."""
+
+from collections.abc import Sequence
+
+from simnpo.report.views.base import Axis, Column, View
+from simnpo.scoring.evaluation import Evaluation
+
+PARTS = {
+    "accuracy": ("Acc", "accuracy"),
+    "standard_error": ("±", "standard error of the accuracy"),
+    "probability": ("P", "probability of the right letter among the letters"),
+}
+
+
+def multiple_choice_view(names: Sequence[str]) -> View:
+    """Return how evaluation sets of these names are shown."""
+    sets = {name: name.replace("_", " ") for name in names}
+    return View(
+        columns=(
+            Column("forgotten", "Overall", "1−Acc", "1 − accuracy on what is to be forgotten"),
+            Column("kept", "Overall", "Kept", "Accuracy on the controls"),
+            *(
+                Column(f"{name}.{part}", title, short, f"{title}: {long}")
+                for name, title in sets.items()
+                for part, (short, long) in PARTS.items()
+            ),
+        ),
+        caption=caption,
+        forgotten=Axis(
+            "forgotten",
+            "1 − accuracy on what is to be forgotten",
+            "1 − accuracy on what is to be forgotten  (forgotten →)",
+        ),
+        kept=Axis("kept", "Accuracy on the controls", "Accuracy on the controls  (kept →)"),
+        sets=sets,
+        short_groups={"Overall": "", **{title: title for title in sets.values()}},
+        facts=lambda evaluations: {"Controls": ", ".join(controls(evaluations)) or "none named"},
+    )
+
+
+def controls(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Name the sets that ask for what must be kept, as a reader sees them."""
+    named = evaluations[0].summary.get("controls") or []
+    return [str(name).replace("_", " ") for name in named]
+
+
+def caption(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Say what each column is, one sentence group an entry."""
+    kept = " and ".join(controls(evaluations))
+    return [
+        *(
+            [
+                f"1−Acc: 1 − mean accuracy over the sets other than {kept}; higher means more was"
+                " forgotten, and guessing among four gives 0.75.",
+                f"Kept: mean accuracy on {kept}.",
+            ]
+            if kept
+            else []
+        ),
+        "Acc: share of items whose right letter is the likeliest one, without examples in the"
+        " prompt, as lm-eval's acc; of several likeliest letters the first counts.",
+        "±: standard error of that share, sqrt(p (1 − p) / (n − 1)).",
+        "P: mean over items of the right letter's share of the probability of all letters.",
+        "A dash marks a missing value.",
+    ]
