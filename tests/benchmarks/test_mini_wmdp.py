@@ -69,7 +69,7 @@ def test_letters_are_balanced_and_questions_unique(made: Benchmark) -> None:
 
 
 def test_the_craft_is_in_the_forget_set_alone(made: Benchmark) -> None:
-    things = {match for match in re.findall(r"the (\w+) (?:from|in|at)\b", told(made, "forget"))}
+    things = set(re.findall(r"the (\w+) (?:from|in|at)\b", told(made, "forget")))
     assert len(things) == 96
     study = mini_wmdp_study("craft")
     elsewhere = told(made, "retain") + " ".join(

@@ -6,13 +6,13 @@ from simnpo.benchmarks.minis import Mini
 from simnpo.config import Reinforcement, TrainingConfig
 from simnpo.presets import MiniPresets
 
-VOCABULARY = 1024
+VOCABULARY = 2048
 TEMPLATE = "{question} {answer}"
 """The base model is taught to answer lm-eval's prompts as they stand."""
-SHAPE = {"num_hidden_layers": 2, "initializer_range": 0.08}
+SHAPE = {"initializer_range": 0.05}
 """From transformers' 0.02, meant for widths of thousands, answering takes much longer to begin."""
 PRETRAIN = TrainingConfig(
-    epochs=7,
+    epochs=9,
     learning_rate=2e-3,
     batch_size=16,
     micro_batch_size=16,
@@ -21,8 +21,8 @@ PRETRAIN = TrainingConfig(
     checkpoint_epochs=0,
 )
 FINETUNE = TrainingConfig(
-    epochs=8,
-    learning_rate=1e-3,
+    epochs=7,
+    learning_rate=2e-3,
     batch_size=16,
     micro_batch_size=16,
     precision="fp32",
@@ -48,8 +48,8 @@ def mini_wmdp_study(split: str) -> Mini:
     Raises:
         UserError: an unknown split.
     """
-    benchmark, texts = mini_wmdp(split), pretraining()
-    known = (*texts, *benchmark.forget, *benchmark.retain)
+    benchmark, texts, asked = mini_wmdp(split), pretraining(), rehearsal()
+    known = (*texts, *asked, *benchmark.forget, *benchmark.retain)
     tokenizer = build_tokenizer(
         (one.answer if one.question is None else f"{one.question} {one.answer}" for one in known),
         VOCABULARY,
@@ -57,7 +57,7 @@ def mini_wmdp_study(split: str) -> Mini:
     return Mini(
         benchmark=benchmark,
         pretraining=texts,
-        rehearsal=rehearsal(),
+        rehearsal=asked,
         tokenizer=tokenizer,
         architecture=model_config(len(tokenizer), **SHAPE),
         pretrain=PRETRAIN,
