@@ -8,10 +8,12 @@ import pytest
 import tiny_models
 import torch
 from transformers import GenerationConfig
+from transformers.cache_utils import DynamicLayer
 
 from simnpo.benchmarks.base import EvaluationSet, Item
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
+from simnpo.scoring.cache import RoomyLayer
 from simnpo.scoring.generate import generate, greedy
 from simnpo.scoring.tables import GENERATION_COLUMNS
 
@@ -173,3 +175,25 @@ def test_a_reference_is_cut_where_the_answer_is(llama: Any, tokenizer: Any) -> N
     expected = tokenizer.decode(tokenizer(text)["input_ids"][1:4])
     assert cut["reference"][0] == expected and 0 < len(expected) < len(text)
     assert whole["reference"][0] == text
+
+
+def test_a_cache_with_room_grows_and_drops_rows_as_transformers_own() -> None:
+    draw = torch.Generator().manual_seed(0)
+    ours, theirs = RoomyLayer(), DynamicLayer()
+    kept = None
+    for tokens in (3, 1, 200, 1, 1):
+        keys, values = (torch.randn(4, 2, tokens, 8, generator=draw) for _ in range(2))
+        if kept is not None:
+            keys, values = keys[:2], values[:2]
+        for found, expected in zip(
+            ours.update(keys, values), theirs.update(keys, values), strict=True
+        ):
+            assert torch.equal(found, expected)
+        assert ours.get_seq_length() == theirs.get_seq_length()
+        if tokens == 200:
+            kept = torch.tensor([3, 1])
+            ours.batch_select_indices(kept)
+            theirs.batch_select_indices(kept)
+    before = ours.keys.data_ptr()
+    ours.update(keys, values)
+    assert ours.keys.data_ptr() == before, "there was room"

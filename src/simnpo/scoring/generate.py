@@ -17,13 +17,16 @@ from simnpo.errors import UserError
 from simnpo.scoring.tables import GENERATION_COLUMNS
 
 TOKENS_PER_BATCH = 16384
+LEAST_CACHE = 2**28
+"""Bytes of keys and values that a batch may take in any case: small models get larger batches, as a
+step costs them hardly more."""
 
 
 def generate(
     model: Any,
     encoder: Encoder,
     evaluation: Mapping[str, EvaluationSet],
-    tokens_per_batch: int = TOKENS_PER_BATCH,
+    tokens_per_batch: int | None = None,
 ) -> pd.DataFrame:
     """Answer every question greedily.
 
@@ -31,7 +34,8 @@ def generate(
         model: a causal LM in evaluation mode.
         encoder: the tokenizer bound to a template.
         evaluation: what is asked, by name; sets without `max_new_tokens` are left out.
-        tokens_per_batch: rows x (longest prompt + answer) of a batch at most.
+        tokens_per_batch: rows x (longest prompt + answer) of a batch at most; None chooses it by
+            the model.
 
     Returns:
         A table with `GENERATION_COLUMNS`, in the order of sets and items.
@@ -47,11 +51,12 @@ def generate(
         new = greedy(model, [rows[number].prompt for number in numbers], limit, stop_ids)
         return list(encoder.tokenizer.batch_decode(new, skip_special_tokens=True))
 
+    budget = tokens_per_batch or max(TOKENS_PER_BATCH, LEAST_CACHE // _bytes_per_token(model))
     batches: list[list[int]] = []
     for limit in dict.fromkeys(row.limit for row in rows):  # rows of a batch end at the same length
         alike = [number for number, row in enumerate(rows) if row.limit == limit]
         lengths = [len(rows[number].prompt) + limit for number in alike]
-        for batch in token_budget_batches(lengths, tokens_per_batch):
+        for batch in token_budget_batches(lengths, budget):
             batches.append([alike[place] for place in batch])
     answers = compute_rows("Generating", model, batches, compute)
     table = pd.DataFrame(
@@ -86,6 +91,12 @@ def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator
             yield _Row(name, number, item.question, reference, prompt, limit, asked.verbatim)
 
 
+def _bytes_per_token(model: Any) -> int:
+    """Return what a token takes in the cache, counted with as many key heads as query heads."""
+    config = model.config.get_text_config()
+    return int(2 * config.num_hidden_layers * config.hidden_size * model.dtype.itemsize)
+
+
 def _stop_ids(model: Any, encoder: Encoder) -> frozenset[int]:
     """Return the tokens that end an answer: the template's, and those the model's authors name."""
     own = getattr(model.generation_config, "eos_token_id", None)
@@ -106,10 +117,11 @@ def greedy(
 
     Rows leave the batch as they end, so the short answers do not wait for the long ones.
     """
-    from transformers import DynamicCache
     from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-    plain = {DynamicLayer, DynamicSlidingWindowLayer}
+    from simnpo.scoring.cache import RoomyLayer, roomy_cache
+
+    plain = {RoomyLayer, DynamicLayer, DynamicSlidingWindowLayer}
 
     where = next(model.parameters()).device
     ids, mask = _pad_left(prompts, pad_id)
@@ -118,7 +130,7 @@ def greedy(
     if not set(inspect.signature(own.forward).parameters) >= _STEPPED:
         return _generate(model, ids, mask, max_new_tokens, stop_ids, pad_id)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    cache = DynamicCache(config=model.config)
+    cache = roomy_cache(model.config)
     answers: list[list[int]] = [[] for _ in prompts]
     ended: set[int] = set()
     held = list(range(len(prompts)))  # the batch's rows, by the prompt they continue
