@@ -2,9 +2,9 @@
 
     python benchmarks/tune_mini.py mini-tofu docs/results/mini_tofu_grid.csv [METHOD ...]
 
-Each method gets as many runs, spent on the settings it has. They are made with seed 0, whose
-Original and Retrain the demo never uses. The rule is the same for all: of the settings that keep at
-least 90 % of what Original can, the one that comes closest to Retrain on the forget set
+Each method gets as many runs (`RUNS`), spent on the settings it has. They are made with seed 0,
+whose Original and Retrain the demo never uses. The rule is the same for all: of the settings that
+keep at least 90 % of what Original can, the one that comes closest to Retrain on the forget set
 (`CLOSENESS`); where none keeps as much, the one that keeps most. A run that diverges counts as a
 run. Runs that the file holds already are not made again.
 """
@@ -60,7 +60,16 @@ def _gap(own: Metrics, retrain: Metrics, *names: str) -> float:
     return sum(gaps) / len(gaps)
 
 
-def grid(method: str) -> list[Setting]:
+RUNS = {"mini-tofu": 12, "mini-muse": 6, "mini-wmdp": 6}
+
+
+def grid(name: str, method: str) -> list[Setting]:
+    """Return the settings of a method that are tried on a benchmark, evenly spaced over all."""
+    settings = every_setting(method)
+    return settings[:: len(settings) // RUNS[name]]
+
+
+def every_setting(method: str) -> list[Setting]:
     """Return 12 settings of a method."""
     rates = (3e-4, 1e-3, 2e-3)
     weights = (0.1, 0.3, 1.0, 2.0)
@@ -159,7 +168,10 @@ def rows(name: str, methods: list[str], known: pd.DataFrame) -> Iterator[dict[st
         yield bench.row("original", {}, original)
         yield bench.row("retrain", {}, bench.metrics(bench.retrain))
     waiting = [
-        (method, one) for method in methods for one in grid(method) if not _held(known, method, one)
+        (method, one)
+        for method in methods
+        for one in grid(name, method)
+        if not _held(known, method, one)
     ]
     workers = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(workers, initializer=_begin, initargs=(name,)) as pool:
@@ -200,9 +212,7 @@ def main(name: str, path: str, methods: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asking = ["idk", "idk_dpo", "altpo"] if sys.argv[1] == "mini-tofu" else []
-    everything = [
-        *("ga", "grad_diff", "weighted_grad_diff", "npo", "simnpo", "rkld", "task_vector", "rmu"),
-        *("undial", "ceu", "wga", "satimp", *asking),
-    ]
+    asking = ("idk", "idk_dpo") if sys.argv[1] == "mini-tofu" else ()
+    plain = ("ga", "grad_diff", "weighted_grad_diff", "npo", "simnpo", "rkld", "task_vector", "rmu")
+    everything = [*plain, *asking]  # the paper's
     main(sys.argv[1], sys.argv[2], sys.argv[3:] or everything)
