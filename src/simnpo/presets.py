@@ -45,7 +45,9 @@ _WMDP = TrainingConfig(
     weight_decay=0,
 )
 _WMDP_BETAS = {"simnpo": 0.1, "npo": 0.0225}
-_WMDP_RATES = {"simnpo": 9.5e-6}
+_WMDP_RATES = {"simnpo": 9.5e-6, "rmu": 5e-5}
+_RMU_STEPS = 150
+"""RMU's release's for Zephyr-7B-beta, as its learning rate, layer, coefficient and weight."""
 
 
 @dataclass(frozen=True)
@@ -179,4 +181,5 @@ def _wmdp_preset(method: str) -> Preset:
         raise UserError("WMDP has no Retrain: what its model was trained on is not known.")
     settings = {"beta": _WMDP_BETAS[method]} if method in _WMDP_BETAS else {}
     rate = _WMDP_RATES.get(method, _WMDP.learning_rate)
-    return Preset(build(method, **settings), replace(_WMDP, learning_rate=rate))
+    steps = _RMU_STEPS if method == "rmu" else _WMDP.steps
+    return Preset(build(method, **settings), replace(_WMDP, steps=steps, learning_rate=rate))
