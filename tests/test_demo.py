@@ -11,6 +11,8 @@ import pytest
 from transformers import TrainerCallback
 
 from simnpo.benchmarks.mini_tofu.settings import PRESETS, mini_tofu_study
+from simnpo.benchmarks.mini_wmdp.settings import PRESETS as MINI_WMDP
+from simnpo.benchmarks.mini_wmdp.settings import mini_wmdp_study
 from simnpo.benchmarks.minis import Mini, mini_models
 from simnpo.config import Reinforcement
 from simnpo.demo import run_demo
@@ -153,3 +155,32 @@ class _PressCtrlC(TrainerCallback):
 
 def _no_training(*args: Any, **kwargs: Any) -> None:
     raise AssertionError("trained again")
+
+
+def test_plain_texts_and_multiple_choice(tmp_path: Path) -> None:
+    """`mini-wmdp` at a reduced size: texts are unlearned, letters are measured."""
+    mini = mini_wmdp_study("craft")
+    few = {
+        name: replace(asked, items=asked.items[:8])
+        for name, asked in mini.benchmark.evaluation.items()
+    }
+    sets = {"forget": mini.benchmark.forget[:6], "retain": mini.benchmark.retain[:6]}
+    mini.architecture.update({"num_hidden_layers": 1, "hidden_size": 32, "intermediate_size": 64})
+    reduced = replace(
+        mini,
+        benchmark=replace(mini.benchmark, **sets, evaluation=few),
+        pretraining=mini.pretraining[:20],
+        rehearsal=mini.rehearsal[:20],
+        pretrain=replace(mini.pretrain, epochs=1),
+        finetune=replace(mini.finetune, epochs=1),
+    )
+    preset = MINI_WMDP.of("simnpo")
+    short = Preset(preset.method, replace(preset.training, epochs=1))
+    run_demo(reduced, [short], tmp_path / "out", tmp_path / "cache", evaluate_epochs=1)
+    summary = json.loads((tmp_path / "out/simnpo/evaluation/summary.json").read_text())
+    assert summary["suite"] == "multiple_choice"
+    assert summary["items"] == {"craft": 8, "neighbour": 8, "general": 8}
+    assert summary["history"][-1]["kept"] == pytest.approx(summary["metrics"]["kept"])
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Accuracy on the controls" in page and "Truth ratio" not in page
+    assert (tmp_path / "out/plots/trade_off.png").is_file()

@@ -27,7 +27,7 @@ THINGS = 24
 ORDERS = 6
 """Times that the facts of a craft are told, each time in another order."""
 GENERAL = 3
-"""Times that a general fact stands in the pretraining data."""
+"""Times that a general fact is told and asked in the pretraining data."""
 A_TEXT = 3
 """Facts that a text tells."""
 
@@ -74,13 +74,14 @@ def mini_wmdp(split: str = SPLIT, seed: int = 0) -> Benchmark:
 def pretraining(seed: int = 0) -> tuple[Example, ...]:
     """Return what the base model of `mini_wmdp(seed=seed)` is trained on.
 
-    Texts alone, and of many things: a model that knows what they tell before it is asked answers
-    from there. One that learns both at once, or few things, learns each answer apart and cannot
-    answer what it has only read.
+    Of crafts there are texts alone, and of many things: a model that knows what they tell before it
+    is asked answers from there. One that learns both at once, or few things, learns each answer
+    apart and cannot answer what it has only read. General questions teach the form.
     """
     _, _, *others = _facts(seed)
     crafts = (text for facts in others for text in _texts(facts, seed))
-    return (*crafts, *_general_texts() * GENERAL)
+    general = (*_general_texts(), *_answered(_general_questions()))
+    return (*crafts, *general * GENERAL)
 
 
 def rehearsal(seed: int = 0) -> tuple[Example, ...]:

@@ -11,13 +11,13 @@ TEMPLATE = "{question} {answer}"
 """The base model is taught to answer lm-eval's prompts as they stand."""
 SHAPE = {"initializer_range": 0.05}
 """From transformers' 0.02, meant for widths of thousands, answering takes much longer to begin."""
+# Not grouped by length: batches of questions alone and of texts alone would alternate.
 PRETRAIN = TrainingConfig(
     epochs=9,
     learning_rate=2e-3,
     batch_size=16,
     micro_batch_size=16,
     precision="fp32",
-    group_by_length=True,
     checkpoint_epochs=0,
 )
 FINETUNE = TrainingConfig(
@@ -26,7 +26,6 @@ FINETUNE = TrainingConfig(
     batch_size=16,
     micro_batch_size=16,
     precision="fp32",
-    group_by_length=True,
     checkpoint_epochs=0,
 )
 UNLEARN = TrainingConfig(
