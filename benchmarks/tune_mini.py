@@ -84,9 +84,9 @@ def every_setting(method: str) -> list[Setting]:
     if method == "satimp":
         return _product(beta1=(2.0, 5.0, 10.0), forget_weight=(0.03, 0.1, 0.3, 1.0))
     if method == "rkld":
-        return _product(alpha=(2.0, 4.0, 8.0), forget_weight=weights)
+        return _product(alpha=(4.0, 8.0, 16.0), forget_weight=weights)
     if method == "task_vector":
-        return _product(reinforce_epochs=(2.0, 5.0, 10.0), alpha=(0.3, 0.6, 1.0, 2.0))
+        return _product(reinforce_epochs=(2.0, 5.0, 10.0), alpha=(1.0, 2.0, 5.0, 10.0))
     if method == "rmu":
         chosen = _product(steering_coefficient=(2.0, 6.5, 20.0), retain_weight=(1, 10, 100, 1200))
         return [{"layer": 1, **one} for one in chosen]
