@@ -37,7 +37,16 @@ UNLEARN = TrainingConfig(
     checkpoint_epochs=0,
 )
 REINFORCE = Reinforcement(epochs=5, learning_rate=1e-3)
-TUNED: dict[str, dict[str, float]] = {"rmu": {"layer": 1}}
+# What benchmarks/tune_mini.py picked, the same budget and rule for every method:
+# docs/results/mini_wmdp_grid.csv.
+TUNED: dict[str, dict[str, float]] = {
+    "ga": {"learning_rate": 2.5629e-4},
+    "grad_diff": {"learning_rate": 1e-3, "forget_weight": 0.01},
+    "weighted_grad_diff": {"learning_rate": 1e-3, "forget_weight": 0.3},
+    "npo": {"beta": 0.1, "forget_weight": 1.0},
+    "simnpo": {"beta": 1.5, "forget_weight": 1.0},
+    "rmu": {"layer": 1, "steering_coefficient": 6.5, "retain_weight": 1},
+}
 PRESETS = MiniPresets(FINETUNE, UNLEARN, REINFORCE, TUNED)
 
 
