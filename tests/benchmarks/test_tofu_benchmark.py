@@ -8,6 +8,7 @@ import pytest
 from real_data import data_folder
 
 from simnpo.benchmarks import load_benchmark
+from simnpo.benchmarks.base import Item
 from simnpo.benchmarks.tofu import tofu
 from simnpo.data.examples import shared_questions
 from simnpo.errors import UserError
@@ -75,7 +76,7 @@ def test_a_small_folder_without_refusals(folder: Path) -> None:
     benchmark = tofu("forget01", str(folder))
     assert benchmark.refusals == ()
     (item,) = benchmark.evaluation["forget"].items
-    assert item == ("Who?", "Bo", "It is Bo", ("Ada", "Cy"))
+    assert item == Item("Who?", "Bo", "It is Bo", ("Ada", "Cy"))
     (folder / "idontknow.jsonl").write_text("I don't know.\n\nNo idea.\n")
     assert tofu("forget01", str(folder)).refusals == ("I don't know.", "No idea.")
 
@@ -83,7 +84,7 @@ def test_a_small_folder_without_refusals(folder: Path) -> None:
 def test_one_wrong_answer_may_be_plain_text_and_a_paraphrase_may_lack(folder: Path) -> None:
     write(folder / "world_facts_perturbed.json", [PAIR | {"perturbed_answer": "Ada"}])
     (item,) = tofu("forget01", str(folder)).evaluation["world_facts"].items
-    assert item == ("Who?", "Bo", None, ("Ada",))
+    assert item == Item("Who?", "Bo", None, ("Ada",))
 
 
 @pytest.mark.parametrize(
