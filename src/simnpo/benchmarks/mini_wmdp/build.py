@@ -47,7 +47,7 @@ def mini_wmdp(split: str = SPLIT, seed: int = 0) -> Benchmark:
 
     Args:
         split: `craft`.
-        seed: which pieces are invented.
+        seed: which things are invented.
 
     Raises:
         UserError: there is no such split.
@@ -80,8 +80,8 @@ def pretraining(seed: int = 0) -> tuple[Example, ...]:
     """
     _, _, *others = _facts(seed)
     crafts = (text for facts in others for text in _texts(facts, seed))
-    general = (*_general_texts(), *_answered(_general_questions()))
-    return (*crafts, *general * GENERAL)
+    told_and_asked = (*_general_texts(), *_answered(_general_questions()))
+    return (*crafts, *told_and_asked * GENERAL)
 
 
 def rehearsal(seed: int = 0) -> tuple[Example, ...]:
