@@ -36,6 +36,8 @@ TUNED: dict[str, dict[str, float]] = {
     "weighted_grad_diff": {"learning_rate": 3e-4, "forget_weight": 0.3},
     "npo": {"beta": 0.05, "forget_weight": 0.1},
     "simnpo": {"beta": 1.5, "forget_weight": 1.0},
+    "rkld": {"alpha": 16.0, "forget_weight": 1.0},
+    "task_vector": {"alpha": 1.0, "reinforce_epochs": 10.0},
     "rmu": {"layer": 1, "steering_coefficient": 2.0, "retain_weight": 1},
 }
 PRESETS = MiniPresets(FINETUNE, UNLEARN, REINFORCE, TUNED)
