@@ -45,6 +45,8 @@ TUNED: dict[str, dict[str, float]] = {
     "weighted_grad_diff": {"learning_rate": 1e-3, "forget_weight": 0.3},
     "npo": {"beta": 0.1, "forget_weight": 1.0},
     "simnpo": {"beta": 1.5, "forget_weight": 1.0},
+    "rkld": {"alpha": 16.0, "forget_weight": 0.1},
+    "task_vector": {"alpha": 5.0, "reinforce_epochs": 2.0},
     "rmu": {"layer": 1, "steering_coefficient": 6.5, "retain_weight": 1},
 }
 PRESETS = MiniPresets(FINETUNE, UNLEARN, REINFORCE, TUNED)
