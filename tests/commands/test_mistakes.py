@@ -66,6 +66,13 @@ def test_bad_forget_sets(unlearn: Any, tmp_path: Path, content: str, words: str)
     refused(unlearn(forget=bad), bad, words)
 
 
+def test_plain_text_has_no_other_answers(unlearn: Any, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("A plain text, of some words, that asks nothing at all.")
+    for method in ("idk", "altpo"):
+        refused(unlearn(method=method, forget=text), "plain text has no questions")
+
+
 def test_a_reference_that_is_not_held_is_not_offloaded(unlearn: Any) -> None:
     refused(unlearn(offload_reference=True), "--offload-reference does nothing here")
 
@@ -247,6 +254,11 @@ def test_overwrite_never_removes_what_is_read(
     refused(simnpo("metrics", "tofu", *scores), "would remove")
     again = simnpo("evaluate", "--model", run, *evaluation, "--max-items", 2, "--resume")
     refused(again, "is of another evaluation: max_items was None and is 2")
+    resumed = ["evaluate", "--model", run, *evaluation, "--resume"]
+    assert "Nothing to do" in simnpo(*resumed).out
+    refused(simnpo(*resumed, "--max-length", 64), "max_length was 512 and is 64")
+    refused(simnpo(*resumed, "--template", "llama2"), "template was", "is 'llama2'")
+    refused(simnpo(*resumed, "--precision", "bf16"), "precision was 'auto' and is 'bf16'")
     assert (run / "evaluation" / "summary.json").read_bytes() == summary
 
 
@@ -332,6 +344,7 @@ def test_a_demo_of_plain_text_refuses_methods_that_need_questions(
     simnpo: Any, tmp_path: Path
 ) -> None:
     out = tmp_path / "demo"
-    said = simnpo("demo", "--benchmark", "mini-muse", "--methods", "npo", "idk", "--out", out)
-    refused(said, "--methods", "idk", "mini-muse is plain text")
+    for method in ("idk", "altpo"):
+        said = simnpo("demo", "--benchmark", "mini-muse", "--methods", "npo", method, "--out", out)
+        refused(said, "--methods", method, "mini-muse is plain text")
     assert not out.exists()

@@ -9,7 +9,7 @@ from simnpo.commands.options import Unset, refuse_both
 from simnpo.errors import UserError
 
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "simnpo")
-NEED_QUESTIONS = ("idk", "idk_dpo")
+NEED_QUESTIONS = ("idk", "idk_dpo", "altpo")
 """Methods that answer a question otherwise, which plain text does not ask."""
 
 
@@ -66,8 +66,8 @@ class Demo:
                 raise UserError(f"--methods: {name} is always there, or named twice.")
             if name in NEED_QUESTIONS and not asks:
                 raise UserError(
-                    f"--methods: {name} answers questions with refusals, and {self.benchmark} is "
-                    "plain text; leave it out."
+                    f"--methods: {name} answers questions otherwise, and {self.benchmark} is plain "
+                    "text; leave it out."
                 )
             preset = unlearning_preset(self.benchmark, split, name)
             presets.append(replace(preset, training=replace(preset.training, seed=self.seed)))
