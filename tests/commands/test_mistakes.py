@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from simnpo.data.encoding import Encoder
+from simnpo.runs import begin
 
 
 @pytest.fixture
@@ -259,6 +260,8 @@ def test_overwrite_never_removes_what_is_read(
     refused(simnpo(*resumed, "--max-length", 64), "max_length was 512 and is 64")
     refused(simnpo(*resumed, "--template", "llama2"), "template was", "is 'llama2'")
     refused(simnpo(*resumed, "--precision", "bf16"), "precision was 'auto' and is 'bf16'")
+    assert unlearn(seed=7, overwrite=True).code == 0  # another model, in the same folder
+    refused(simnpo(*resumed), "run.settings.seed was 42 and is 7")
     assert (run / "evaluation" / "summary.json").read_bytes() == summary
 
 
@@ -281,6 +284,11 @@ def test_reports_leave_other_files_alone(
     (tmp_path / "other" / "original").mkdir(parents=True)
     refused(simnpo("demo", "--out", tmp_path / "other", "--overwrite"), "already holds")
     assert (tmp_path / "other" / "original").is_dir()
+
+
+def test_a_demo_goes_on_as_it_was_begun(simnpo: Any, tmp_path: Path) -> None:
+    begin(tmp_path, "demo", {"benchmark": "mini-tofu", "split": "forget10", "seed": 1}, {})
+    refused(simnpo("demo", "--out", tmp_path, "--resume"), "seed was 1 and is 42")
 
 
 def test_a_corrected_command_is_not_in_its_own_way(unlearn: Any, tmp_path: Path) -> None:

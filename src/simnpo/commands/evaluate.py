@@ -104,6 +104,7 @@ class Evaluate:
             origin["lm_eval_include"] = include and str(include)
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
         encoder = Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark))
+        run = run_of(self.model)
         wanted = origin | {
             "model": self.model,
             "benchmark": benchmark.name,
@@ -112,6 +113,7 @@ class Evaluate:
             "data": evaluation_hashes(benchmark),
             "template": encoder.template.name,
             "max_length": encoder.max_length,
+            "run": run["run"],
         }
         if benchmark.suite == "tofu":
             wanted["truth_ratio_aggregation"] = self.aggregation
@@ -129,7 +131,7 @@ class Evaluate:
             encoder,
             benchmark,
             retain,
-            name=self.name or name_of(self.model, run_of(self.model)),
+            name=self.name or name_of(self.model, run),
             model_name=self.model,
             aggregation=self.aggregation,
             reference=reference,
