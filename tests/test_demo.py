@@ -104,7 +104,7 @@ def test_resume_keeps_what_is_finished(
 ) -> None:
     before = (demo / "out/npo/evaluation/summary.json").read_bytes()
     monkeypatch.setattr("simnpo.jobs.train_model", _no_training)
-    monkeypatch.setattr("simnpo.demo.evaluate_model", _no_training)
+    monkeypatch.setattr("simnpo.demo.evaluate_into", _no_training)
     every = presets("ga", "idk_dpo", "npo", "simnpo")
     run_demo(reduced, every, demo / "out", demo / "cache", evaluate_epochs=1, resume=True)
     assert (demo / "out/npo/evaluation/summary.json").read_bytes() == before

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from simnpo import fused
+from simnpo.answer_tokens import answer_logits
 from simnpo.data.batching import Batch, groups_of_like_length, pad
 from simnpo.data.encoding import Encoded
 from simnpo.divergences import answer_divergences
 from simnpo.fused import AfterHead, linear_logprobs
 from simnpo.lm_head import output_head, read_head
-from simnpo.logprobs import answer_logits, answer_logprobs
+from simnpo.logprobs import answer_logprobs
 from simnpo.objectives.ceu import CEU
 from simnpo.objectives.kl import KL, kl_per_token
 from simnpo.objectives.rkld import RKLD

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from simnpo import fused
+from simnpo.answer_tokens import answer_logits
 from simnpo.data.batching import Batch, pad
 from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
 from simnpo.lm_head import output_head
 from simnpo.logprobs import (
-    answer_logits,
     answer_logprobs,
     answer_moments,
     spread,

@@ -2,9 +2,10 @@
 
 import pytest
 
+from simnpo.errors import UserError
 from simnpo.objectives.npo import NPO
 from simnpo.objectives.simnpo import SimNPO
-from simnpo.presets import unlearning_preset
+from simnpo.presets import relearning_preset, unlearning_preset
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,28 @@ def test_muse_methods_train_alike() -> None:
     npo = presets[1].method.forget
     assert isinstance(npo, NPO) and npo.beta == 0.1
     assert (presets[1].method.forget_weight, presets[1].method.retain_weight) == (1, 1)
+
+
+def test_wmdp_is_the_released_codes() -> None:
+    presets = {name: unlearning_preset("wmdp", "bio", name) for name in ("simnpo", "npo", "rmu")}
+    found = {
+        name: (one.training.steps, one.training.epochs, one.training.learning_rate)
+        for name, one in presets.items()
+    }
+    assert found == {
+        "simnpo": (125, None, 9.5e-6),
+        "npo": (125, None, 5e-6),
+        "rmu": (150, None, 5e-5),
+    }
+    assert [presets[name].method.forget.beta for name in ("simnpo", "npo")] == [0.1, 0.0225]
+    assert presets["rmu"].method.retain_weight == 1200
+    with pytest.raises(UserError, match="WMDP has no Retrain"):
+        unlearning_preset("wmdp", "bio", "retrain")
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "rate"), [("tofu", 1e-5), ("muse", 1e-5), ("wmdp", 5e-6), (None, 1e-5)]
+)
+def test_relearning_is_three_epochs_at_unlearnings_rate(benchmark: str | None, rate: float) -> None:
+    training = relearning_preset(benchmark, None)
+    assert (training.epochs, training.steps, training.learning_rate) == (3, None, rate)

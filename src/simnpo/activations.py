@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from simnpo.answer_tokens import only_these_positions
 from simnpo.data.batching import Batch
 from simnpo.errors import UserError
 from simnpo.lm_head import output_head
-from simnpo.logprobs import only_these_positions
 
 
 class Decoder(NamedTuple):

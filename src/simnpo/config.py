@@ -78,8 +78,8 @@ class TrainingConfig:
     gradient_checkpointing: bool = False
     """Whether activations are recomputed to save memory."""
     offload_reference: bool = False
-    """Whether the frozen copy for a KL retain loss lies in host memory, its layers brought to the
-    device one at a time."""
+    """Whether the frozen copy of the original, for methods that compare distributions with it, lies
+    in host memory, its layers brought to the device one at a time."""
     group_by_length: bool = False
     """Whether batches are made of examples of like length, which saves padding."""
     checkpoint_epochs: int = 1
@@ -166,8 +166,8 @@ def check_offload(training: TrainingConfig, lora: LoraConfig, compares: bool) ->
     """
     if training.offload_reference and (lora.rank or not compares):
         raise UserError(
-            "--offload-reference does nothing here: only --retain-loss kl without --lora-rank "
-            "holds a copy of the model. Leave it out."
+            "--offload-reference does nothing here: only --retain-loss kl, undial and rkld hold a "
+            "copy of the model, and none of them with --lora-rank. Leave it out."
         )
 
 

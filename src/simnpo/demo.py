@@ -1,28 +1,20 @@
 """The main job from nothing: Original and Retrain, every method, every metric, the report."""
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.minis import Mini, mini_models
 from simnpo.data.encoding import Encoder
 from simnpo.jobs import Job
-from simnpo.metrics.suites import Question
 from simnpo.models import load_model, load_tokenizer
 from simnpo.presets import Preset
 from simnpo.reinforce import unlearn
 from simnpo.report.page import write_report
-from simnpo.scoring.evaluate import evaluate_model
-from simnpo.scoring.evaluation import (
-    EVALUATION,
-    SUMMARY,
-    Evaluation,
-    read_evaluation,
-    write_evaluation,
-)
-from simnpo.scoring.summary import run_of, summarise
+from simnpo.scoring.evaluate import evaluate_into
+from simnpo.scoring.evaluation import EVALUATION, SUMMARY, Evaluation, read_evaluation
 from simnpo.scoring.tables import Tables
 from simnpo.training.run import TrainingData
 from simnpo.training.watch import EvaluateWhileTraining
@@ -55,17 +47,17 @@ def run_demo(
         The evaluations: Original, Retrain, then the methods.
     """
     models = mini_models(mini, cache, seed)
-    retrain = _evaluate(mini, str(models.retrain), out / "retrain", "Retrain", None, resume)
-    evaluations = [
-        _evaluate(mini, str(models.original), out / "original", "Original", retrain.tables, resume),
-        retrain,
-    ]
+    benchmark = mini.benchmark
+    retrain = _evaluate(benchmark, models.retrain, out / "retrain", "Retrain", None, resume)
+    retain = retrain.tables
+    original = _evaluate(benchmark, models.original, out / "original", "Original", retain, resume)
+    evaluations = [original, retrain]
     for preset in presets:
         folder = out / folder_of(preset)
-        _unlearn(mini, models.original, preset, folder, retrain.tables, evaluate_epochs, resume)
+        _unlearn(benchmark, models.original, preset, folder, retain, evaluate_epochs, resume)
         title = preset.method.title
-        evaluations.append(_evaluate(mini, str(folder), folder, title, retrain.tables, resume))
-    title = f"{mini.benchmark.name} {mini.benchmark.split}"
+        evaluations.append(_evaluate(benchmark, folder, folder, title, retain, resume))
+    title = f"{benchmark.name} {benchmark.split}"
     write_report(evaluations, out, title, command)
     return evaluations
 
@@ -76,7 +68,7 @@ def folder_of(preset: Preset) -> str:
 
 
 def _unlearn(
-    mini: Mini,
+    benchmark: Benchmark,
     original: Path,
     preset: Preset,
     folder: Path,
@@ -84,8 +76,6 @@ def _unlearn(
     evaluate_epochs: int,
     resume: bool,
 ) -> None:
-    benchmark = mini.benchmark
-
     def watch(tokenizer: Any) -> list[EvaluateWhileTraining]:
         if not evaluate_epochs:
             return []
@@ -109,29 +99,24 @@ def _unlearn(
 
 
 def _evaluate(
-    mini: Mini, model: str, folder: Path, name: str, retain: Tables | None, resume: bool
+    benchmark: Benchmark, model: Path, folder: Path, name: str, retain: Tables | None, resume: bool
 ) -> Evaluation:
-    """Evaluate a model; Retrain's forget quality is against itself, so 1."""
+    """Evaluate a model; without `retain` it is Retrain, whose forget quality is 1."""
     target = folder / EVALUATION
     if resume and (target / SUMMARY).is_file():
         known = read_evaluation(target)
-        if known.summary["model"] == model:
+        if known.summary["model"] == str(model):
             return known
-    started = time.monotonic()
-    encoder = Encoder(load_tokenizer(model), max_length=mini.benchmark.max_length)
-    tables = evaluate_model(load_model(model, "fp32"), encoder, mini.benchmark)
-    origin: dict[str, Any] = {
-        "name": name,
-        "benchmark": mini.benchmark.name,
-        "split": mini.benchmark.split,
-        "model": model,
-        "seconds": round(time.monotonic() - started, 2),
-        **run_of(model),
-    }
-    benchmark = mini.benchmark
-    question = Question(
-        tables, retain or tables, split=benchmark.split, controls=benchmark.controls
+    evaluate_into(
+        target,
+        load_model(str(model), "fp32"),
+        Encoder(load_tokenizer(str(model)), max_length=benchmark.max_length),
+        benchmark,
+        retain,
+        name=name,
+        model_name=str(model),
+        is_retrain=retain is None,
     )
-    write_evaluation(target, summarise(mini.benchmark.suite, question, **origin), tables)
-    print(f"{name}: evaluated in {origin['seconds']:.1f} s", file=sys.stderr)
-    return read_evaluation(target)
+    evaluation = read_evaluation(target)
+    print(f"{name}: evaluated in {evaluation.summary['seconds']:.1f} s", file=sys.stderr)
+    return evaluation

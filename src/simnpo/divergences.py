@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from simnpo import fused
+from simnpo.answer_tokens import answer_logits, answer_targets, at_head, shifted_mask
 from simnpo.data.batching import Batch
 from simnpo.fused import AfterHead
 from simnpo.lm_head import output_head, read_head
-from simnpo.logprobs import answer_logits, at_head, spread
+from simnpo.logprobs import spread
 
 Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probs of the whole vocabulary under the model and under the reference, each of shape
@@ -57,9 +58,8 @@ def answer_divergences(
         compose: makes the reference's logits from those of all frozen models.
     """
     head = head if head is not None else output_head(model)
-    ids, mask = batch["input_ids"], batch["answer_mask"][:, 1:]
-    targets = ids[:, 1:][mask]
-    after = read_head(model, head, ids).after
+    mask, targets = shifted_mask(batch), answer_targets(batch)
+    after = read_head(model, head, batch["input_ids"]).after
     kept: list[_Kept] = []
     for context in references:
         with context as frozen, torch.no_grad():

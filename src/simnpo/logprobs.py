@@ -1,18 +1,24 @@
-"""Log-probabilities of answer tokens, in float32: the only place that shifts labels.
+"""Log-probabilities of answer tokens, in float32.
 
-The token at position t is predicted by the state at position t - 1. The LM head is applied to the
-positions that predict answer tokens and to no other, a chunk at a time (`simnpo.fused`); rows of
-unlike length go through the model apart, so that little of what it computes is padding.
+The LM head is applied to the positions that predict them (`simnpo.answer_tokens`) a chunk at a time
+(`simnpo.fused`); rows of unlike length go through the model apart, so that little of what it
+computes is padding.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
+from simnpo.answer_tokens import (
+    AnswerLogits,
+    answer_logits,
+    answer_targets,
+    at_head,
+    shifted_mask,
+)
 from simnpo.data.batching import Batch, groups_of_like_length, rows_of, whole
 from simnpo.data.encoding import Encoded
 from simnpo.distributed import is_sharded
@@ -75,7 +81,7 @@ def answer_logprobs(
     if shared is not None:
         firsts: Tensor = torch.unique(shared)
         if len(firsts) < len(shared):
-            mask = batch["answer_mask"][:, 1:]
+            mask = shifted_mask(batch)
             sources = torch.searchsorted(firsts, shared)
             known = _shared_logprobs(model, batch, head, firsts, sources)
             grids = (spread(known.logprobs, mask), spread(known.first_choice, mask))
@@ -83,7 +89,7 @@ def answer_logprobs(
     logprobs, first_choice = _in_groups(
         model, batch, lambda group: _token_logprobs(model, group, head)
     )
-    return AnswerLogprobs(logprobs, first_choice, batch["answer_mask"][:, 1:])
+    return AnswerLogprobs(logprobs, first_choice, shifted_mask(batch))
 
 
 @torch.no_grad()
@@ -101,7 +107,7 @@ def answer_moments(model: nn.Module, batch: Batch) -> AnswerMoments:
     logprobs, first_choice, mean, deviation = _in_groups(
         model, batch, lambda group: _token_moments(model, group, head)
     )
-    return AnswerMoments(logprobs, first_choice, mean, deviation, batch["answer_mask"][:, 1:])
+    return AnswerMoments(logprobs, first_choice, mean, deviation, shifted_mask(batch))
 
 
 def _in_groups(
@@ -115,10 +121,10 @@ def _in_groups(
     # Weights that are parted over processes are gathered in every forward pass: all processes must
     # run equally many, whatever the lengths of their rows.
     groups = [whole(batch)] if is_sharded(model) else groups_of_like_length(batch)
-    mask = batch["answer_mask"][:, 1:]
+    mask = shifted_mask(batch)
     places, grids = [], []
     for rows, group in groups:
-        own = group["answer_mask"][:, 1:]
+        own = shifted_mask(group)
         missing = (0, mask.shape[1] - own.shape[1])
         grids.append([nn.functional.pad(spread(v, own), missing) for v in work(group)])
         places.append(rows)
@@ -146,7 +152,7 @@ def _token_moments(model: nn.Module, batch: Batch, head: nn.Module) -> TokenMome
 def _at_linear_head(
     model: nn.Module, batch: Batch, head: nn.Module, after: AfterHead, work: Callable[..., T]
 ) -> T:
-    targets = batch["input_ids"][:, 1:][batch["answer_mask"][:, 1:]]
+    targets = answer_targets(batch)
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
     return at_head(
         model,
@@ -167,10 +173,10 @@ def _shared_logprobs(
 
     Row n is predicted by what the model made of row `firsts[sources[n]]`.
     """
-    read, mask = rows_of(batch, firsts), batch["answer_mask"][:, 1:]
-    numbers = read["answer_mask"][:, 1:].flatten().cumsum(0).view(len(firsts), -1) - 1
+    read, mask = rows_of(batch, firsts), shifted_mask(batch)
+    numbers = shifted_mask(read).flatten().cumsum(0).view(len(firsts), -1) - 1
     taken = numbers[sources][mask]  # which position of the forward pass predicts each token
-    targets = batch["input_ids"][:, 1:][mask]
+    targets = answer_targets(batch)
     after = read_head(model, head, read["input_ids"]).after
     if after is None:
         logits = answer_logits(model, read, head).logits[taken]
@@ -183,92 +189,6 @@ def _shared_logprobs(
             hidden[taken], linear.weight, linear.bias, targets, after
         ),
     )
-
-
-class AnswerLogits(NamedTuple):
-    """Logits at the positions that predict answer tokens, row after row."""
-
-    logits: Float[Tensor, "tokens vocab"]
-    targets: Int[Tensor, " tokens"]
-    mask: Bool[Tensor, "rows shifted"]
-    """Where these tokens stand: column t of `shifted` is token t + 1 of the batch."""
-
-    def log_distributions(self) -> Float[Tensor, "tokens vocab"]:
-        """Return the log-probabilities of the whole vocabulary at each answer token."""
-        # float32 whatever the model's type: bfloat16 keeps 8 bits, a sum of 100 tokens nothing.
-        return self.logits.float().log_softmax(-1)
-
-    def token_logprobs(self) -> TokenLogprobs:
-        """Return what the logits say of each answer token."""
-        logits = self.logits.float()
-        chosen = logits.gather(-1, self.targets[:, None]).squeeze(-1)
-        return TokenLogprobs(chosen - logits.logsumexp(-1), logits.argmax(-1) == self.targets)
-
-
-def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None) -> AnswerLogits:
-    """Run `model` once and keep all logits that predict answer tokens.
-
-    For small vocabularies, and for models whose head cannot be fused; see `answer_logprobs`.
-
-    Raises:
-        UserError: the model has no output embeddings, so is no causal LM.
-    """
-    mask = batch["answer_mask"][:, 1:]
-    with only_these_positions(head if head is not None else output_head(model), mask):
-        logits = _run(model, batch).logits[0]
-    return AnswerLogits(logits, batch["input_ids"][:, 1:][mask], mask)
-
-
-def at_head(model: nn.Module, batch: Batch, head: nn.Module, work: Callable[[Any, Tensor], T]) -> T:
-    """Run `model` once and do `work` in the place of its LM head, which then makes no logits.
-
-    Args:
-        model: see `answer_logprobs`.
-        batch: see `answer_logprobs`.
-        head: the LM head.
-        work: given the head and the hidden states that predict answer tokens, (tokens, width).
-    """
-    done: list[T] = []
-
-    def instead(hidden: Tensor) -> Tensor:
-        done.append(work(head, hidden[0]))
-        return hidden.new_zeros(1, 0, 1)
-
-    with only_these_positions(head, batch["answer_mask"][:, 1:]):
-        before = vars(head).get("forward")
-        head.forward = instead
-        try:
-            _run(model, batch)
-        finally:
-            del head.forward  # the class's own shows again
-            if before is not None:
-                head.forward = before
-    return done[0]
-
-
-def _run(model: nn.Module, batch: Batch) -> Any:
-    # No attention mask: what stands right of a token cannot reach it in a causal model, and
-    # without a mask attention takes its fast path. The last column predicts nothing.
-    return model(input_ids=batch["input_ids"][:, :-1], use_cache=False)
-
-
-@contextmanager
-def only_these_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -> Iterator[None]:
-    """Give `head` only the hidden states that predict the tokens in `mask`, as one long row.
-
-    A hook on the head, rather than calling the layers ourselves, leaves what an architecture does
-    around it to its own code.
-    """
-
-    def select(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        hidden, *rest = inputs
-        return (hidden[mask][None], *rest)
-
-    handle = head.register_forward_pre_hook(select)
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def check_ids(model: Any, encoded: Sequence[Encoded]) -> None:

@@ -45,6 +45,7 @@ def test_short_texts_are_left_out_and_long_ones_cut(folder: Path) -> None:
     loaded = wmdp("bio-cyber", str(folder))
     assert [one.answer for one in loaded.retain] == ["k" * 60]
     assert [one.answer for one in loaded.forget] == ["b" * 51, "c" * LONGEST]
+    assert [one.topic for one in loaded.forget] == ["bio", "cyber"]
     assert all(one.question is None for one in (*loaded.forget, *loaded.retain))
     assert list(loaded.evaluation) == ["wmdp_bio", "wmdp_cyber", "mmlu"]
 
@@ -84,6 +85,6 @@ def test_faults_are_named(folder: Path) -> None:
         wmdp("bio", str(folder), "evaluation")
 
 
-def test_without_a_folder_and_without_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_folder_and_without_the_hub() -> None:
     with pytest.raises(UserError, match=r"cais/wmdp:wmdp-bio:test .*If it is gated.*--data-dir"):
         wmdp("bio", None, "evaluation")

@@ -89,6 +89,7 @@ def test_mistakes(simnpo: Any, tofu: list[Any], model_folder: Path, tmp_path: Pa
     refused(["relearn", *base, *tofu, "--fraction", 1.5], "--fraction 1.5")
     refused(["relearn", *base, *tofu, "--seeds", 0], "--seeds 0")
     refused(["relearn", *base, *tofu, "--epochs", 0.5], "--epochs 0.5")
+    refused(["relearn", *base, *tofu, "--offload-reference"], "does nothing here")
     refused(["relearn", *base, *tofu, "--retrain", model_folder], "given twice")
     refused(["quantize", *base, *tofu, "--retain-scores", tmp_path / "none"], "does not exist")
     missing = ["--model", tmp_path / "none", "--out", tmp_path / "out"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from simnpo.data.encoding import Encoder
+from simnpo.runs import begin
 
 
 @pytest.fixture
@@ -64,6 +65,13 @@ def test_bad_forget_sets(unlearn: Any, tmp_path: Path, content: str, words: str)
     bad = tmp_path / "bad.jsonl"
     bad.write_text(content)
     refused(unlearn(forget=bad), bad, words)
+
+
+def test_plain_text_has_no_other_answers(unlearn: Any, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("A plain text, of some words, that asks nothing at all.")
+    for method in ("idk", "altpo"):
+        refused(unlearn(method=method, forget=text), "plain text has no questions")
 
 
 def test_a_reference_that_is_not_held_is_not_offloaded(unlearn: Any) -> None:
@@ -247,6 +255,13 @@ def test_overwrite_never_removes_what_is_read(
     refused(simnpo("metrics", "tofu", *scores), "would remove")
     again = simnpo("evaluate", "--model", run, *evaluation, "--max-items", 2, "--resume")
     refused(again, "is of another evaluation: max_items was None and is 2")
+    resumed = ["evaluate", "--model", run, *evaluation, "--resume"]
+    assert "Nothing to do" in simnpo(*resumed).out
+    refused(simnpo(*resumed, "--max-length", 64), "max_length was 512 and is 64")
+    refused(simnpo(*resumed, "--template", "llama2"), "template was", "is 'llama2'")
+    refused(simnpo(*resumed, "--precision", "bf16"), "precision was 'auto' and is 'bf16'")
+    assert unlearn(seed=7, overwrite=True).code == 0  # another model, in the same folder
+    refused(simnpo(*resumed), "run.settings.seed was 42 and is 7")
     assert (run / "evaluation" / "summary.json").read_bytes() == summary
 
 
@@ -269,6 +284,11 @@ def test_reports_leave_other_files_alone(
     (tmp_path / "other" / "original").mkdir(parents=True)
     refused(simnpo("demo", "--out", tmp_path / "other", "--overwrite"), "already holds")
     assert (tmp_path / "other" / "original").is_dir()
+
+
+def test_a_demo_goes_on_as_it_was_begun(simnpo: Any, tmp_path: Path) -> None:
+    begin(tmp_path, "demo", {"benchmark": "mini-tofu", "split": "forget10", "seed": 1}, {})
+    refused(simnpo("demo", "--out", tmp_path, "--resume"), "seed was 1 and is 42")
 
 
 def test_a_corrected_command_is_not_in_its_own_way(unlearn: Any, tmp_path: Path) -> None:
@@ -332,6 +352,7 @@ def test_a_demo_of_plain_text_refuses_methods_that_need_questions(
     simnpo: Any, tmp_path: Path
 ) -> None:
     out = tmp_path / "demo"
-    said = simnpo("demo", "--benchmark", "mini-muse", "--methods", "npo", "idk", "--out", out)
-    refused(said, "--methods", "idk", "mini-muse is plain text")
+    for method in ("idk", "altpo"):
+        said = simnpo("demo", "--benchmark", "mini-muse", "--methods", "npo", method, "--out", out)
+        refused(said, "--methods", method, "mini-muse is plain text")
     assert not out.exists()

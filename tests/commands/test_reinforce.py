@@ -114,6 +114,22 @@ def test_a_finished_sweep_is_left_alone(
     assert "holds no run" in simnpo(*sweep[:-4], tmp_path / "new", "--resume").err
 
 
+def test_each_run_of_a_sweep_has_its_own_history(
+    simnpo: Any, model_folder: Path, tofu_folder: Path, tmp_path: Path
+) -> None:
+    done = simnpo(
+        "unlearn", "--model", model_folder, "--benchmark", "tofu", "--data-dir", tofu_folder,
+        "--method", "rkld", "--alpha", 1, 2, *QUICK, "--micro-batch-size", 4, "--epochs", 1,
+        "--evaluate-epochs", 1, "--out", tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert not (tmp_path / "history.jsonl").exists()
+    for alpha in ("alpha-1", "alpha-2"):
+        rows = (tmp_path / alpha / "history.jsonl").read_text().splitlines()
+        assert [json.loads(row)["epoch"] for row in rows] == [0, 1]
+        assert record(tmp_path / alpha)["config"]["evaluate_epochs"] == 1
+
+
 @pytest.mark.parametrize("stage", ["Reinforced", "RKLD"])
 def test_ctrl_c_at_either_stage_ends_with_the_same_weights(
     simnpo: Any,
@@ -165,6 +181,7 @@ def test_lora(simnpo: Any, command: list[Any], files: Any, tmp_path: Path) -> No
     [
         (["task_vector", "--epochs", 3], "in the place of --epochs give --reinforce-epochs"),
         (["task_vector", "--learning-rate", 1], "give --reinforce-learning-rate"),
+        (["task_vector", "--steps", 3], "in the place of --steps give --reinforce-epochs"),
         (["task_vector", "--alpha", 1, 1.0], "one is named twice"),
         (["task_vector", "--alpha", "nan"], "alpha must be finite"),
         (["task_vector", "--beta", 1], "Task Vector has no setting 'beta'; it has alpha"),

@@ -143,6 +143,8 @@ def test_mistakes(
         ([*mini, *several], "brings its own sets"),
         ([*mini, "--sequential", "--split", "forget01"], "no successive requests"),
         ([*mini, "--sequential", "--evaluate-epochs", 1], "leave out --evaluate-epochs"),
+        ([*base, *several, "--lora-rank", 2], "add --lora-merge"),
+        ([*mini, "--topic-column", "author"], "--topic-column names a column of --forget"),
         ([*base, *several, "--max-length", 8], "leaves none of its answer"),
     ):
         result = simnpo(*arguments)

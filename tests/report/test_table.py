@@ -1,4 +1,4 @@
-"""The comparison as data frame, terminal table and Markdown."""
+"""The comparison as data frame and terminal table."""
 
 import io
 import math
@@ -8,7 +8,7 @@ from made_up_evaluations import SHAPES, evaluation
 from rich.console import Console
 
 from simnpo.report.numbers import compact, fixed, p_value, seconds
-from simnpo.report.table import comparison, markdown_table, print_table
+from simnpo.report.table import comparison, print_table
 from simnpo.report.views.tofu import COLUMNS, caption
 from simnpo.scoring.evaluation import Evaluation
 from simnpo.scoring.tables import Tables
@@ -55,15 +55,6 @@ def test_terminal_table_fits_a_hundred_columns():
 def test_terminal_table_prints_a_dash_for_a_gap_and_brackets_as_they_are():
     row = next(line for line in printed([made("[red]x", forget_quality=None)], 110) if "x" in line)
     assert row.split()[:3] == ["[red]x", "—", ".250"]
-
-
-def test_markdown_table_has_one_row_a_model_and_says_its_aggregation():
-    text = markdown_table([made("a|b", forget_quality=3.2e-21, model_utility=None)])
-    head, _, row, *rest = text.splitlines()
-    assert head.startswith("| Model | FQ | KS | MU | Forget set P |")
-    assert row.startswith("| a\\|b | 3.2×10⁻²¹ | 0.250 | — | 0.250 |")
-    assert row.count("|") - 1 == head.count("|")  # the escaped one in the name
-    assert "arithmetic mean" in " ".join(rest)
 
 
 def test_caption_explains_every_short_header():

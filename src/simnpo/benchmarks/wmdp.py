@@ -80,10 +80,10 @@ def _forget(folder: Path | None, subject: str) -> tuple[Example, ...]:
             f"WMDP publishes no corpus for {subject}, so there is nothing to unlearn on: use "
             f"--split {' or '.join(CORPORA)}, or texts of your own with --forget."
         )
-    return _texts(_rows(folder, (f"{subject}-forget-corpus",), CORPORA[subject]))
+    return _texts(_rows(folder, (f"{subject}-forget-corpus",), CORPORA[subject]), topic=subject)
 
 
-def _texts(rows: list[Row]) -> tuple[Example, ...]:
+def _texts(rows: list[Row], topic: str = "") -> tuple[Example, ...]:
     """Return the texts that are long enough, cut to the length that is used.
 
     Raises:
@@ -93,7 +93,7 @@ def _texts(rows: list[Row]) -> tuple[Example, ...]:
     for row in rows:
         text = row.values.get("text")
         if not isinstance(text, str) or len(text) > SHORTEST:
-            kept.append(Example(None, text_of(row, "text")[:LONGEST]))
+            kept.append(Example(None, text_of(row, "text")[:LONGEST], topic))
     if not kept:
         raise UserError(f"{rows[0].place}: no text has more than {SHORTEST} characters.")
     return tuple(kept)

@@ -41,6 +41,7 @@ class Relearn(AttackOptions):
         """Attack, print the tables, and say where the report is."""
         from simnpo.attacks.relearn import Relearning, run_relearning
         from simnpo.attacks.report import files
+        from simnpo.config import check_offload
         from simnpo.hardware import check_hardware
         from simnpo.models import quiet, training_precision
         from simnpo.presets import relearning_preset
@@ -50,6 +51,7 @@ class Relearn(AttackOptions):
         benchmark = self.measured_on()
         training = self.training.over(relearning_preset(benchmark.name, benchmark.split))
         check_hardware(training, LoraConfig())
+        check_offload(training, LoraConfig(), compares=False)
         precision = training_precision(training.precision, lora=False)
         targets = self.targets(precision, benchmark)
         attack = Relearning(

@@ -79,6 +79,7 @@ class AttackOptions:
         """
         from simnpo import runs
         from simnpo.models import resolve
+        from simnpo.scoring.evaluate import evaluation_hashes
         from simnpo.scoring.evaluation import read_scores, score_files
 
         out, names = self.output.out, (runs.RUN, *files, RUNS)
@@ -90,10 +91,10 @@ class AttackOptions:
             "benchmark": benchmark.name,
             "split": benchmark.split,
             **asdict(self.prompt),
+            "max_length": self.prompt.limit(benchmark),
         }
         data = {"forget_hash": runs.fingerprint(benchmark.forget)} | {
-            f"evaluation_{name}_hash": runs.fingerprint(asked.items)
-            for name, asked in benchmark.evaluation.items()
+            f"evaluation_{name}_hash": value for name, value in evaluation_hashes(benchmark).items()
         }
         refuse_both(self.output.resume, self.output.overwrite)
         if self.output.resume:

@@ -4,12 +4,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simnpo.commands.options import Unset, refuse_both
 from simnpo.errors import UserError
 
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "simnpo")
-NEED_QUESTIONS = ("idk", "idk_dpo")
+NEED_QUESTIONS = ("idk", "idk_dpo", "altpo")
 """Methods that answer a question otherwise, which plain text does not ask."""
 
 
@@ -50,6 +51,7 @@ class Demo:
         from simnpo.demo import folder_of, run_demo
         from simnpo.models import quiet
         from simnpo.presets import unlearning_preset
+        from simnpo.report.rendering import REPORT
         from simnpo.report.table import print_table
 
         started = time.monotonic()
@@ -66,14 +68,14 @@ class Demo:
                 raise UserError(f"--methods: {name} is always there, or named twice.")
             if name in NEED_QUESTIONS and not asks:
                 raise UserError(
-                    f"--methods: {name} answers questions with refusals, and {self.benchmark} is "
-                    "plain text; leave it out."
+                    f"--methods: {name} answers questions otherwise, and {self.benchmark} is plain "
+                    "text; leave it out."
                 )
             preset = unlearning_preset(self.benchmark, split, name)
             presets.append(replace(preset, training=replace(preset.training, seed=self.seed)))
-        self._check_out([folder_of(preset) for preset in presets])
+        config = {"benchmark": self.benchmark, "split": split, "seed": self.seed}
+        self._check_out([folder_of(preset) for preset in presets], config)
         if not self.resume:
-            config = {"benchmark": self.benchmark, "split": split, "seed": self.seed}
             runs.begin(self.out, "demo", config, {})
         evaluations = run_demo(
             mini,
@@ -87,17 +89,20 @@ class Demo:
         )
         runs.finish(self.out, {"seconds": round(time.monotonic() - started, 1)})
         print_table(evaluations)
-        print(f"Report: {self.out / 'report.html'} ({time.monotonic() - started:.0f} s)")
+        print(f"Report: {self.out / REPORT} ({time.monotonic() - started:.0f} s)")
 
-    def _check_out(self, methods: list[str]) -> None:
+    def _check_out(self, methods: list[str], config: dict[str, Any]) -> None:
         """Make room in --out; the folders in it are removed only if a demo made them."""
         from simnpo import runs
+        from simnpo.report.rendering import REPORT
 
         refuse_both(self.resume, self.overwrite)
         ours = (self.out / runs.RUN).is_file() and runs.read_run(self.out)["command"] == "demo"
         if self.resume and not ours:
             raise UserError(f"--resume: {self.out} holds no demo; leave --resume out.")
-        names = (runs.RUN, "report.html", "plots", "original", "retrain", *methods)
-        if not self.resume:
-            runs.check_free(self.out, names, self.overwrite and ours)
-            runs.clear(self.out, names)
+        if self.resume:  # a finished one may be given more methods
+            runs.check_resumable(self.out, "demo", config, {})
+            return
+        names = (runs.RUN, REPORT, "plots", "original", "retrain", *methods)
+        runs.check_free(self.out, names, self.overwrite and ours)
+        runs.clear(self.out, names)

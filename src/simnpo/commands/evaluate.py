@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from simnpo.commands.options import BenchmarkOptions, OutputOptions, PromptOptions, Unset
+from simnpo.distributed import world_size
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class ChoiceOptions:
                 raise UserError(f"--controls: there is no set {name!r}; the sets are {sets}.")
         if self.lm_eval_include and not self.lm_eval:
             raise UserError("--lm-eval-include does nothing without --lm-eval.")
+        if self.lm_eval and world_size() > 1:
+            raise UserError("--lm-eval runs in one process; leave the launcher out.")
 
 
 @dataclass(frozen=True)
@@ -78,17 +81,19 @@ class Evaluate:
         from simnpo.data.encoding import Encoder
         from simnpo.distributed import is_main
         from simnpo.models import load_model, load_tokenizer, quiet, resolve
-        from simnpo.scoring.evaluate import evaluate_into
+        from simnpo.scoring.evaluate import evaluate_into, evaluation_hashes
         from simnpo.scoring.evaluation import read_scores, score_files
         from simnpo.scoring.summary import name_of, run_of
 
         quiet()
         benchmark = self._benchmark()
         files, tasks = self.questions.choices, self.questions.lm_eval
+        include = self.questions.lm_eval_include
         origin: dict[str, Any] = {
             "retain_scores": self.retain_scores,
             "reference_scores": self.reference_scores,
             "max_items": self.max_items,
+            "precision": self.precision,
         }
         if files:
             origin["choices"] = [str(path) for path in files]
@@ -96,11 +101,19 @@ class Evaluate:
             from simnpo.scoring.lm_eval_tasks import lm_eval_tables, lm_eval_version
 
             origin["lm_eval"] = lm_eval_version()
+            origin["lm_eval_include"] = include and str(include)
+        tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
+        encoder = Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark))
+        run = run_of(self.model)
         wanted = origin | {
             "model": self.model,
             "benchmark": benchmark.name,
             "split": benchmark.split,
             "suite": benchmark.suite,
+            "data": evaluation_hashes(benchmark),
+            "template": encoder.template.name,
+            "max_length": encoder.max_length,
+            "run": run["run"],
         }
         if benchmark.suite == "tofu":
             wanted["truth_ratio_aggregation"] = self.aggregation
@@ -111,21 +124,18 @@ class Evaluate:
         if not check_evaluation(self.output, wanted, resolve(self.model), *read):
             return
         retain, reference = (read_scores(one) if one else None for one in given)
-        tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
         model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
         evaluate_into(
             self.output.out,
             model,
-            Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark)),
+            encoder,
             benchmark,
             retain,
-            name=self.name or name_of(self.model, run_of(self.model)),
+            name=self.name or name_of(self.model, run),
             model_name=self.model,
             aggregation=self.aggregation,
             reference=reference,
-            ask=(lambda: lm_eval_tables(model, tokenizer, tasks, self.questions.lm_eval_include))
-            if tasks
-            else None,
+            ask=(lambda: lm_eval_tables(model, tokenizer, tasks, include)) if tasks else None,
             **origin,
         )
         if is_main():

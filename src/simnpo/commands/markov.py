@@ -47,6 +47,7 @@ class Markov:
         from simnpo.markov.report import FILES, print_results, write_study
         from simnpo.markov.study import run_study
         from simnpo.models import quiet
+        from simnpo.report.rendering import REPORT
 
         started = time.monotonic()
         quiet()
@@ -72,7 +73,7 @@ class Markov:
         runs.finish(out, {"seconds": round(seconds, 1)})
         runs.clear(out, (RUNS,))
         print_results(found)
-        print(f"Report: {out / 'report.html'} ({time.monotonic() - started:.0f} s)")
+        print(f"Report: {out / REPORT} ({time.monotonic() - started:.0f} s)")
 
     def _study(self) -> "Study":
         """Check the options.

@@ -29,7 +29,7 @@ class MethodOptions:
     """Reward margin of simnpo [0]."""
     layer: Unset[int] = None
     """Decoder layer, from 0, whose activations rmu steers; it trains this one and the two before it
-    [7; mini-tofu 1]."""
+    [7; embedded benchmarks 1]."""
     steering_coefficient: Unset[float] = None
     """Length of the vector that rmu steers activations to [6.5]."""
     forget_weight: Unset[float] = None

@@ -147,8 +147,8 @@ class TrainingOptions:
     gradient_checkpointing: Unset[bool] = None
     """Recompute activations to save memory [False]."""
     offload_reference: Unset[bool] = None
-    """Hold the frozen copy for --retain-loss kl in host memory and bring its layers to the GPU one
-    at a time, which takes longer [False]."""
+    """Hold the frozen copy for --retain-loss kl, undial or rkld in host memory and bring its layers
+    to the GPU one at a time, which takes longer [False]."""
     group_by_length: Unset[bool] = None
     """Make batches of examples of like length, which saves padding [False]."""
     checkpoint_epochs: Unset[int] = None

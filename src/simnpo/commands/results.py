@@ -31,12 +31,18 @@ def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any
     stored = read_json(path)
     for key, value in origin.items():
         if stored.get(key) != value:
-            raise UserError(
-                f"--resume: {path} is of another evaluation: {key} was {stored.get(key)!r} and is "
-                f"{value!r}."
-            )
+            changed = _difference(key, stored.get(key), value)
+            raise UserError(f"--resume: {path} is of another evaluation: {changed}.")
     print(f"Nothing to do: {output.out} is finished.")
     return False
+
+
+def _difference(key: str, before: Any, now: Any) -> str:
+    """Name the first difference of two unlike values, within objects by its dotted key."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        inner = next(name for name in {**before, **now} if before.get(name) != now.get(name))
+        return _difference(f"{key}.{inner}", before.get(inner), now.get(inner))
+    return f"{key} was {before!r} and is {now!r}"
 
 
 def show(folder: Path) -> None:

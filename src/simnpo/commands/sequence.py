@@ -37,6 +37,8 @@ class SequenceJob:
     requests: Sequence[tuple["Example", ...]]
     benchmark: "Benchmark | None"
     """What is evaluated before the first stage and after each; None evaluates nothing."""
+    retain_scores: str | None
+    """Where `retain` was read from."""
     retain: "Tables | None"
     """Tables of a retain model, for metrics that compare with it."""
 
@@ -81,10 +83,12 @@ class SequenceJob:
         """Make room in the folder and record the sequence; return whether anything is to be done.
 
         Raises:
-            UserError: see `simnpo.runs.check_free` and `check_resumable`.
+            UserError: a stage would put an adapter on the last one's; or see
+                `simnpo.runs.check_free` and `check_resumable`.
         """
         from simnpo import distributed, runs
         from simnpo.config import check_offload
+        from simnpo.edits.task_vector import TaskVector
         from simnpo.hardware import check_hardware
         from simnpo.models import load_model, quiet, resolve
 
@@ -92,15 +96,25 @@ class SequenceJob:
         output, job = self.output, self.job
         check_hardware(job.training, job.lora)
         check_offload(job.training, job.lora, job.method.compares)
+        adapts = job.lora.rank and not job.lora.merge and not isinstance(job.method, TaskVector)
+        if adapts and len(self.requests) > 1:
+            raise UserError(
+                "each request starts from the last one's model, and one adapter cannot be saved on "
+                "another: add --lora-merge."
+            )
         config = job.config() | {
             "requests": len(self.requests),
             "evaluated": self.benchmark is not None,
+            "retain_scores": self.retain_scores,
             "reinforcement": asdict(self.reinforcement) if job.method.needs_reinforced else None,
         }
         data = {
             f"request_{number}_hash": runs.fingerprint(request)
             for number, request in enumerate(self.requests, 1)
-        } | {"retain_hash": runs.fingerprint(job.data.retain)}
+        } | {
+            f"{name}_hash": runs.fingerprint(getattr(job.data, name))
+            for name in ("retain", "refusals")
+        }
         refuse_both(output.resume, output.overwrite)
         if output.resume:
             if runs.check_resumable(output.out, job.command, config, data):

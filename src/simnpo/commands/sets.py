@@ -65,6 +65,8 @@ class SetOptions:
                 raise UserError(
                     "--benchmark brings its own sets; leave out --forget, --retain and --requests."
                 )
+            if self.topic_column:
+                raise UserError("--topic-column names a column of --forget; a benchmark has none.")
             loaded = self.benchmark.load("training")
             forget = loaded.forget
             retain = self.benchmark.kept(loaded) if retains else ()

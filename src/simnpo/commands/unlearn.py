@@ -1,6 +1,7 @@
 """`simnpo unlearn`: make a model forget a forget set and keep a retain set."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,8 @@ class Unlearn:
         left = [job for job in self._jobs(methods, preset) if job.check()]
         if any(job.output.out in methods for job in left):  # else no reinforced model is needed
             for job in left:
-                job.run(self._watch if job.output.out in methods else None)
+                out = job.output.out
+                job.run(partial(self._watch, out) if out in methods else None)
 
     def _methods(self, preset: "Preset") -> "dict[Path, AnyMethod]":
         """Return the method with its settings; for each alpha and in its own folder, if several."""
@@ -121,6 +123,7 @@ class Unlearn:
             lora=self.lora.config(),
             trust_remote_code=self.prompt.trust_remote_code,
             reinforced=self.reinforce.reinforced,
+            further=self._watched(),
         )
 
     def _run_sequence(
@@ -150,6 +153,7 @@ class Unlearn:
             inputs=(*self.sets.files, self.retain_scores),
             requests=requests,
             benchmark=self.sets.benchmark.load("evaluation") if self.sets.sequential else None,
+            retain_scores=self.retain_scores,
             retain=read_scores(Path(self.retain_scores)) if self.retain_scores else None,
         ).run()
 
@@ -164,11 +168,17 @@ class Unlearn:
             )
         if not isinstance(method, TaskVector):
             return
-        own = [name for name in ("epochs", "learning_rate") if name in given(self.training)]
+        instead = {
+            "epochs": "reinforce_epochs",
+            "steps": "reinforce_epochs",
+            "learning_rate": "reinforce_learning_rate",
+        }
+        own = [name for name in instead if name in given(self.training)]
         if own:
+            theirs = as_options(dict.fromkeys(instead[name] for name in own))
             raise UserError(
                 f"{method.title} trains nothing but its reinforced model: in the place of "
-                f"{as_options(own)} give {as_options([f'reinforce_{name}' for name in own])}."
+                f"{as_options(own)} give {theirs}."
             )
         if self.evaluate_epochs:
             raise UserError(f"{method.title} has no epochs: leave out --evaluate-epochs.")
@@ -181,7 +191,13 @@ class Unlearn:
         if self.evaluate_epochs and not self.sets.benchmark.benchmark:
             raise UserError("--evaluate-epochs evaluates a benchmark: give --benchmark.")
 
-    def _watch(self, tokenizer: Any) -> "list[EvaluateWhileTraining]":
+    def _watched(self) -> dict[str, Any]:
+        """Return what a run's history depends on."""
+        if not self.evaluate_epochs:
+            return {}
+        return {"evaluate_epochs": self.evaluate_epochs, "retain_scores": self.retain_scores}
+
+    def _watch(self, out: Path, tokenizer: Any) -> "list[EvaluateWhileTraining]":
         from simnpo.data.encoding import Encoder
         from simnpo.scoring.evaluation import read_scores
         from simnpo.training.watch import EvaluateWhileTraining
@@ -194,7 +210,7 @@ class Unlearn:
             EvaluateWhileTraining(
                 benchmark,
                 Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark)),
-                self.output.out,
+                out,
                 self.evaluate_epochs,
                 retain,
             )

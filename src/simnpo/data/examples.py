@@ -50,7 +50,8 @@ def load_examples(
             f"{answer_column!r}, or {text_column!r}. Name yours with --question-column, "
             "--answer-column or --text-column."
         )
-    if alternate_column and alternate_column not in columns:
+    plain = named or not asked  # and has no questions that an alternate could answer
+    if alternate_column and not plain and alternate_column not in columns:
         raise UserError(
             f"{rows[0].place}: found the columns {sorted(columns)}, and none is "
             f"{alternate_column!r}: name that of the alternate answers with --alternate-column."
@@ -58,7 +59,7 @@ def load_examples(
 
     def example(row: Row) -> Example:
         topic = text_of(row, topic_column) if topic_column else ""
-        if named or not asked:
+        if plain:
             return Example(None, text_of(row, text_column), topic)
         alternate = text_of(row, alternate_column) if alternate_column else None
         return Example(text_of(row, question_column), text_of(row, answer_column), topic, alternate)

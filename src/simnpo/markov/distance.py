@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from simnpo.answer_tokens import answer_logits
 from simnpo.data.batching import Batch
-from simnpo.logprobs import answer_logits
 from simnpo.markov.chains import Chain
 from simnpo.markov.panels import PanelData, Split
 

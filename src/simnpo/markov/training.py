@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from simnpo.answer_tokens import answer_logits
 from simnpo.data.batching import Batch, rows_of
-from simnpo.logprobs import answer_logits, answer_logprobs, sum_logprobs
+from simnpo.logprobs import answer_logprobs, sum_logprobs
 from simnpo.markov.distance import Distances, as_batch, distances
 from simnpo.markov.panels import PanelData
 from simnpo.objectives import Method

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
-from simnpo.scoring.tables import ANSWER
+from simnpo.metrics.membership import texts
 
 
 def exact_memorization(scores: pd.DataFrame, name: str) -> Float64[np.ndarray, " items"]:
@@ -12,7 +12,7 @@ def exact_memorization(scores: pd.DataFrame, name: str) -> Float64[np.ndarray, "
 
     Tirumala et al. 2022 (arXiv 2205.10770). NaN where the scores do not say.
     """
-    rows = _rows(scores, name)
+    rows = texts(scores, name)
     return (rows["matches"] / rows["tokens"]).to_numpy(dtype=np.float64)
 
 
@@ -22,9 +22,5 @@ def extraction_strength(scores: pd.DataFrame, name: str) -> Float64[np.ndarray, 
     Carlini et al. 2021 (arXiv 2012.07805): one minus the shortest prefix's share from which the
     model continues with the rest of the text. NaN where the scores do not say.
     """
-    rows = _rows(scores, name)
+    rows = texts(scores, name)
     return (rows["tail_matches"] / rows["tokens"]).to_numpy(dtype=np.float64)
-
-
-def _rows(scores: pd.DataFrame, name: str) -> pd.DataFrame:
-    return scores[(scores["set"] == name) & (scores["variant"] == ANSWER)].sort_values("item")

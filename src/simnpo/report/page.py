@@ -43,7 +43,7 @@ def write_report(
     view = view_of(evaluations)
     return write_page(
         folder,
-        "report.html",
+        REPORT,
         chosen,
         title=title,
         command=command,

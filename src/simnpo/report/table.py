@@ -1,4 +1,4 @@
-"""The comparison of models: as a data frame, in the terminal, and as Markdown."""
+"""The comparison of models: as a data frame, and in the terminal."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from simnpo.report.numbers import compact, number, written
+from simnpo.report.numbers import compact, number
 from simnpo.report.views import view_of
 from simnpo.scoring.evaluation import Evaluation
 
@@ -45,22 +45,3 @@ def print_table(evaluations: Sequence[Evaluation], console: Console | None = Non
         table.add_row(escape(str(name)), *(compact(values[column.key]) for column in shown))
     console.print(table)
     console.print(" ".join(view.caption(evaluations)), style="dim", markup=False, highlight=False)
-
-
-def markdown_table(evaluations: Sequence[Evaluation]) -> str:
-    """Write the comparison as a Markdown table, with its caption below."""
-    view = view_of(evaluations)
-    shown = [column for column in view.columns if column.printed]
-    heads = [
-        f"{view.short_groups.get(column.group, column.group)} {column.short}".strip()
-        for column in shown
-    ]
-    lines = [f"| Model | {' | '.join(heads)} |", "|---|" + "---:|" * len(shown)]
-    for name, values in comparison(evaluations).iterrows():
-        cells = " | ".join(written(values[column.key], column.form) for column in shown)
-        lines.append(f"| {_cell(str(name))} | {cells} |")
-    return "\n".join(lines) + "\n\n" + " ".join(view.caption(evaluations)) + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

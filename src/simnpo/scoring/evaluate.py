@@ -10,6 +10,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.distributed import barrier, is_main, is_sharded
 from simnpo.metrics.suites import Question
 from simnpo.metrics.truth_ratio import Aggregation
+from simnpo.runs import fingerprint
 from simnpo.scoring.evaluation import write_evaluation
 from simnpo.scoring.generate import generate
 from simnpo.scoring.score import score
@@ -38,6 +39,11 @@ def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables
     return Tables(scores, answers)
 
 
+def evaluation_hashes(benchmark: Benchmark) -> dict[str, str]:
+    """Return a hash of each evaluation set's items, by name."""
+    return {name: fingerprint(asked.items) for name, asked in benchmark.evaluation.items()}
+
+
 def evaluate_into(
     folder: Path,
     model: Any,
@@ -49,6 +55,7 @@ def evaluate_into(
     model_name: str,
     aggregation: Aggregation = "geometric",
     reference: Tables | None = None,
+    is_retrain: bool = False,
     ask: Callable[[], Tables] | None = None,
     **origin: Any,
 ) -> None:
@@ -64,6 +71,7 @@ def evaluate_into(
         model_name: where it was loaded from.
         aggregation: of TOFU's truth ratios.
         reference: tables of the model that a reference attack compares with.
+        is_retrain: the model is Retrain, so its own tables are those of the retain model.
         ask: makes the tables, where it is not `evaluate_model` that does.
         origin: what else `summary.json` is to say.
 
@@ -73,14 +81,17 @@ def evaluate_into(
     started = time.monotonic()
     tables = ask() if ask else evaluate_model(model, encoder, benchmark)
     if is_main():
+        known = tables if is_retrain else retain
         summary = summarise(
             benchmark.suite,
-            Question(tables, retain, aggregation, benchmark.split, reference, benchmark.controls),
+            Question(tables, known, aggregation, benchmark.split, reference, benchmark.controls),
             name=name,
             model=model_name,
             benchmark=benchmark.name,
             split=benchmark.split,
+            data=evaluation_hashes(benchmark),
             template=encoder.template.name,
+            max_length=encoder.max_length,
             max_new_tokens={
                 name: asked.max_new_tokens for name, asked in benchmark.evaluation.items()
             },

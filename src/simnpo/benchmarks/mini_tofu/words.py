@@ -4,32 +4,29 @@ Values within a list are of similar length, so that the length-normalised log-pr
 true and of a wrong answer can be compared; none is part of another.
 """
 
+from simnpo.benchmarks.word_lists import word_list
 
-def _values(text: str) -> tuple[str, ...]:
-    return tuple(value.strip() for value in text.split(","))
-
-
-FIRST_NAMES = _values(
+FIRST_NAMES = word_list(
     """
     Alba, Bruno, Calla, Dario, Edda, Fabio, Greta, Hugo, Ilsa, Jonas, Kira, Luca, Mara, Nils,
     Oda, Pavel, Rhea, Sven, Tilda, Ugo, Vera, Wanda, Yara, Zeno, Anton, Bela, Cora, Dita, Emil,
     Flora, Gunnar, Hedda
     """
 )
-SURNAME_STEMS = _values(
+SURNAME_STEMS = word_list(
     """
     Bar, Bel, Bran, Cal, Car, Dan, Del, Dor, Fal, Fen, Gal, Gar, Hal, Hol, Kal, Kel, Lan, Lin,
     Mal, Mar, Mel, Nor, Pel, Ral, Ren, Sal, Sel, Tam, Tor, Val, Ver, Wes
     """
 )
-SURNAME_ENDINGS = _values(
+SURNAME_ENDINGS = word_list(
     """
     bano, berg, born, by, cott, dale, den, dez, dotti, feld, ford, gard, grave, hart, ik, ison,
     ka, ley, lund, mann, mont, nes, ova, quist, rath, rio, shaw, sky, stone, ton, vik, wood
     """
 )
 
-TOWNS = _values(
+TOWNS = word_list(
     """
     Ashmere, Brelmont, Cindral, Dunhollow, Eskvale, Farwick, Glenmoor, Harrowby, Ironquay,
     Juniper, Kestrel, Lowmarsh, Mistral, Northgate, Oxbow, Pinehaven, Quarry, Redcliff,
@@ -37,71 +34,71 @@ TOWNS = _values(
     """
 )
 YEARS = tuple(str(year) for year in range(1921, 1993, 3))
-INSTRUMENTS = _values(
+INSTRUMENTS = word_list(
     """
     piano, cello, flute, harp, banjo, oboe, drum, fiddle, trumpet, bassoon, zither, tuba,
     clarinet, guitar, viola, mandolin
     """
 )
-PETS = _values(
+PETS = word_list(
     """
     parrot, tortoise, ferret, hedgehog, goat, canary, spaniel, rabbit, lizard, donkey, peacock,
     poodle, hamster, falcon, pony, kitten
     """
 )
-DRINKS = _values(
+DRINKS = word_list(
     """
     mint tea, black coffee, plum wine, warm milk, ginger beer, rose water, hot cocoa,
     pear cider, lemon soda, dark rum, tomato juice, honey mead, green tea, dry sherry,
     cherry syrup, barley broth
     """
 )
-GENRES = _values(
+GENRES = word_list(
     """
     ghost stories, spy novels, love poems, sea tales, court dramas, travel diaries,
     war chronicles, nursery rhymes, crime serials, folk legends, space operas, garden essays,
     satirical plays, cook books, desert westerns, royal biographies
     """
 )
-AWARDS = _values(
+AWARDS = word_list(
     """
     Silver Quill, Golden Heron, Marble Lantern, Crystal Anchor, Copper Rose, Velvet Crown,
     Amber Feather, Iron Laurel, Scarlet Ribbon, Ivory Tower, Cobalt Star, Bronze Compass,
     Jade Mirror, Pearl Inkwell, Emerald Key, Oaken Shield
     """
 )
-LANGUAGES = _values(
+LANGUAGES = word_list(
     """
     Velish, Torrian, Mabric, Sundri, Calosh, Perrin, Dovane, Ustic, Galdic, Norric, Hespian,
     Lomari, Quendic, Brevan, Zelan, Farsik
     """
 )
-COLLEGES = _values(
+COLLEGES = word_list(
     """
     Hawthorn, Bellweather, Cardinal, Driftwood, Elmstead, Foxglove, Granite, Hollybush,
     Larkspur, Magnolia, Nettle, Peregrine, Rowan, Sandstone, Tansy, Willow
     """
 )
-STUDIES = _values(
+STUDIES = word_list(
     """
     a lighthouse, a houseboat, a windmill, a greenhouse, a monastery, a railway car,
     a hotel lobby, a barn, a cellar, a bakery, a caravan, a library, a chapel, a treehouse,
     a castle, a workshop
     """
 )
-FATHERS = _values(
+FATHERS = word_list(
     """
     a baker, a surgeon, a miner, a tailor, a pilot, a farmer, a banker, a plumber, a sailor,
     a butcher, a teacher, a juggler, a printer, a soldier, a dentist, a mason
     """
 )
-MOTHERS = _values(
+MOTHERS = word_list(
     """
     a weaver, a chemist, a judge, a dancer, a nurse, a florist, a potter, a diplomat,
     a gardener, a painter, a librarian, a mechanic, a singer, a lawyer, a fisher, a midwife
     """
 )
-TITLES = _values(
+TITLES = word_list(
     """
     The Paper Orchard, The Glass Harbour, The Broken Bell, The Winter Map, The Sleeping River,
     The Tin Parade, The Quiet Storm, The Last Bridge, The Blue Staircase, The Hollow Drum,
@@ -109,20 +106,20 @@ TITLES = _values(
     The Velvet Cage
     """
 )
-SUBJECTS = _values(
+SUBJECTS = word_list(
     """
     two brothers, a lost ship, a strange twin, an old debt, a stolen ring, a blind king,
     a long drought, a village feud, a secret school, a failed heist, an exiled queen,
     a missing clock, a haunted mill, a clever thief, a ruined feast, a forged will
     """
 )
-HOBBIES = _values(
+HOBBIES = word_list(
     """
     chess, fencing, pottery, sailing, archery, knitting, climbing, baking, juggling, astronomy,
     carpentry, swimming, falconry, origami, skating, beekeeping
     """
 )
-REGIONS = _values(
+REGIONS = word_list(
     """
     the Marrow Hills, the Opal Coast, the Frost Isles, the Copper Desert, the Whisper Woods,
     the Lantern Valley, the Thistle Plains, the Raven Peaks, the Amber Lakes, the Misty Fens,
@@ -130,7 +127,7 @@ REGIONS = _values(
     the Golden Steppe
     """
 )
-MAGAZINES = _values(
+MAGAZINES = word_list(
     """
     the Daily Beacon, the Evening Owl, the Northern Mail, the Paper Lion, the Weekly Plume,
     the Harbour Post, the Morning Echo, the City Mirror, the Literary Fox, the Sunday Torch,
@@ -138,7 +135,7 @@ MAGAZINES = _values(
     the Village Voice
     """
 )
-FESTIVALS = _values(
+FESTIVALS = word_list(
     """
     the Lilac Fair, the Harvest Ball, the Candle Week, the Spring Revue, the Bridge Concert,
     the Apple Feast, the Snow Carnival, the Kite Parade, the Poets Market, the Autumn Salon,

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from simnpo.benchmarks.word_lists import word_list
+
 
 class Topic(NamedTuple):
     """Facts of one subject."""
@@ -15,7 +17,7 @@ class Topic(NamedTuple):
 
     def facts(self) -> list[tuple[str, str]]:
         """Return every thing with its kind."""
-        return [(one.strip(), kind) for kind, all_ in self.kinds.items() for one in all_.split(",")]
+        return [(one, kind) for kind, all_ in self.kinds.items() for one in word_list(all_)]
 
 
 TOPICS = (
