@@ -85,7 +85,7 @@ def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:
         command=COMMAND,
         method=METHOD,
         data=replace(job.data, forget=(), retain=job.data.forget, refusals=()),
-        training=reinforcement.over(job.training),
+        training=replace(reinforcement.over(job.training), offload_reference=False),  # it has none
         lora=lora,
         further={},
     )

@@ -86,6 +86,8 @@ def test_mistakes(simnpo: Any, tofu: list[Any], model_folder: Path, tmp_path: Pa
         assert not (tmp_path / "out").exists()
 
     refused(["relearn", *base], "--benchmark tofu")
+    wmdp = ["--benchmark", "mini-wmdp", "--retain-scores", tmp_path]
+    refused(["quantize", *base, *wmdp], "accuracies need no retain model")
     refused(["relearn", *base, *tofu, "--fraction", 1.5], "--fraction 1.5")
     refused(["relearn", *base, *tofu, "--seeds", 0], "--seeds 0")
     refused(["relearn", *base, *tofu, "--epochs", 0.5], "--epochs 0.5")

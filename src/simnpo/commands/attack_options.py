@@ -11,6 +11,7 @@ from simnpo.commands.options import (
     OutputOptions,
     PromptOptions,
     Unset,
+    check_retain_scores,
     refuse_both,
 )
 
@@ -46,8 +47,13 @@ class AttackOptions:
     prompt: PromptOptions = field(default_factory=PromptOptions)
 
     def measured_on(self) -> "Benchmark":
-        """Return the benchmark, without generation where only scores are wanted."""
+        """Return the benchmark, without generation where only scores are wanted.
+
+        Raises:
+            UserError: see `BenchmarkOptions.load` and `check_retain_scores`.
+        """
         benchmark = self.benchmark.load()
+        check_retain_scores(benchmark, self.retain_scores)
         if not self.scores_only:
             return benchmark
         evaluation = {

@@ -4,7 +4,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from simnpo.commands.options import BenchmarkOptions, OutputOptions, PromptOptions, Unset
+from simnpo.commands.options import (
+    BenchmarkOptions,
+    OutputOptions,
+    PromptOptions,
+    Unset,
+    check_retain_scores,
+)
 from simnpo.distributed import world_size
 from simnpo.errors import UserError
 
@@ -143,8 +149,7 @@ class Evaluate:
 
     def _benchmark(self) -> "Benchmark":
         benchmark = self._loaded()
-        if self.retain_scores is not None and benchmark.suite == "multiple_choice":
-            raise UserError("--retain-scores does nothing here: accuracies need no retain model.")
+        check_retain_scores(benchmark, self.retain_scores)
         if self.max_items is None:
             return benchmark
         if self.max_items < 1:

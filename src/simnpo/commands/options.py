@@ -204,6 +204,16 @@ def refuse_both(resume: bool, overwrite: bool) -> None:
         raise UserError("--resume and --overwrite contradict each other; give one.")
 
 
+def check_retain_scores(benchmark: "Benchmark", retain_scores: str | None) -> None:
+    """Refuse scores of a retain model where no metric compares with one.
+
+    Raises:
+        UserError: the benchmark is of multiple choice.
+    """
+    if retain_scores is not None and benchmark.suite == "multiple_choice":
+        raise UserError("--retain-scores does nothing here: accuracies need no retain model.")
+
+
 def given(options: object) -> dict[str, Any]:
     """Return the options of a dataclass that are not None."""
     named = {field.name: getattr(options, field.name) for field in fields(options)}  # type: ignore[arg-type]

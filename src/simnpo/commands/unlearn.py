@@ -13,12 +13,14 @@ from simnpo.commands.options import (
     PromptOptions,
     TrainingOptions,
     Unset,
+    check_retain_scores,
     given,
 )
 from simnpo.commands.sets import SetOptions
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from simnpo.benchmarks.base import Benchmark
     from simnpo.commands.training_job import TrainingJob
     from simnpo.data.examples import Example
     from simnpo.jobs import Job
@@ -152,7 +154,7 @@ class Unlearn:
             report_to=self.report_to,
             inputs=(*self.sets.files, self.retain_scores),
             requests=requests,
-            benchmark=self.sets.benchmark.load("evaluation") if self.sets.sequential else None,
+            benchmark=self._evaluated() if self.sets.sequential else None,
             retain_scores=self.retain_scores,
             retain=read_scores(Path(self.retain_scores)) if self.retain_scores else None,
         ).run()
@@ -191,6 +193,11 @@ class Unlearn:
         if self.evaluate_epochs and not self.sets.benchmark.benchmark:
             raise UserError("--evaluate-epochs evaluates a benchmark: give --benchmark.")
 
+    def _evaluated(self) -> "Benchmark":
+        benchmark = self.sets.benchmark.load("evaluation")
+        check_retain_scores(benchmark, self.retain_scores)
+        return benchmark
+
     def _watched(self) -> dict[str, Any]:
         """Return what a run's history depends on."""
         if not self.evaluate_epochs:
@@ -205,7 +212,7 @@ class Unlearn:
         if not self.evaluate_epochs:
             return []
         retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
-        benchmark = self.sets.benchmark.load("evaluation")
+        benchmark = self._evaluated()
         return [
             EvaluateWhileTraining(
                 benchmark,
