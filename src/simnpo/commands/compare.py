@@ -1,6 +1,8 @@
 """`simnpo compare`: several evaluated runs side by side."""
 
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +40,8 @@ class Compare:
         evaluations = [read_evaluation(folder) for folder in self.folders]
         names = [one.name for one in evaluations]
         evaluations = [  # two of a name are told apart by their folders
-            one._replace(name=str(folder)) if names.count(one.name) > 1 else one
-            for folder, one in zip(self.folders, evaluations, strict=True)
+            one._replace(name=tail) if names.count(one.name) > 1 else one
+            for tail, one in zip(_tails(self.folders), evaluations, strict=True)
         ]
         check_comparable(evaluations)
         check_free(self.out, FILES, self.overwrite)
@@ -49,3 +51,10 @@ class Compare:
         title = self.title or f"{first['benchmark']} {first['split'] or ''}".strip()
         report = write_report(evaluations, self.out, title, "simnpo " + " ".join(sys.argv[1:]))
         print(f"Report: {report}")
+
+
+def _tails(folders: Sequence[Path]) -> list[str]:
+    """Return folders as they differ: without the parents that all have."""
+    whole = [folder.resolve() for folder in folders]
+    common = os.path.commonpath([folder.parent for folder in whole])
+    return [str(folder.relative_to(common)) for folder in whole]

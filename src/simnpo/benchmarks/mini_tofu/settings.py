@@ -35,7 +35,7 @@ UNLEARN = TrainingConfig(
     checkpoint_epochs=0,
 )
 REINFORCE = Reinforcement(epochs=5, learning_rate=1e-3)
-# What benchmarks/tune_mini_tofu.py picked, the same budget and rule for every method:
+# What benchmarks/tune_mini.py picked, the same budget and rule for every method:
 # docs/results/mini_tofu_grid.csv.
 TUNED: dict[str, dict[str, float]] = {
     "ga": {"learning_rate": 2.563e-4},
