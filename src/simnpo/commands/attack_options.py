@@ -11,8 +11,8 @@ from simnpo.commands.options import (
     OutputOptions,
     PromptOptions,
     Unset,
+    check_output,
     check_retain_scores,
-    refuse_both,
 )
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ class AttackOptions:
         """Make room in --out and record the attack; return whether there is anything to do.
 
         Raises:
-            UserError: see `simnpo.runs.check_free` and `check_resumable`; or a model cannot be
-                loaded or not take the forget set, or there are no such retain scores.
+            UserError: see `check_output`; or a model cannot be loaded or not take the forget set,
+                or there are no such retain scores.
         """
         from simnpo import runs
         from simnpo.models import resolve
@@ -102,17 +102,21 @@ class AttackOptions:
         data = {"forget_hash": runs.fingerprint(benchmark.forget)} | {
             f"evaluation_{name}_hash": value for name, value in evaluation_hashes(benchmark).items()
         }
-        refuse_both(self.output.resume, self.output.overwrite)
+
+        def read() -> list[str]:
+            models = [target.model for target in targets]
+            scores = score_files(Path(self.retain_scores)) if self.retain_scores else ()
+            records = [Path(model) / runs.RUN for model in models]
+            return [*map(resolve, models), *map(str, records), *map(str, scores)]
+
+        left = check_output(
+            self.output,
+            names,
+            lambda: runs.check_resumable(out, command, config, data),
+            read,
+        )
         if self.output.resume:
-            if runs.check_resumable(out, command, config, data):
-                return True
-            print(f"Nothing to do: {out} is finished.")
-            return False
-        models = [target.model for target in targets]
-        scores = score_files(Path(self.retain_scores)) if self.retain_scores else ()
-        records = [Path(model) / runs.RUN for model in models]
-        read = [*map(resolve, models), *map(str, records), *map(str, scores)]
-        runs.check_free(out, names, self.output.overwrite, read)
+            return left
         for target in targets:  # nothing is begun or removed before all could be read
             _, tokenizer = target.load()
             target.encoder(tokenizer).encode_all(benchmark.forget)

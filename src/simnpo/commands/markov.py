@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simnpo.commands.options import OutputOptions, refuse_both
+from simnpo.commands.options import OutputOptions, check_output
 from simnpo.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
@@ -54,14 +54,13 @@ class Markov:
         study, out = self._study(), self.output.out
         config = json.loads(json.dumps(asdict(study)))  # as it is read again
         names = (runs.RUN, *FILES, RUNS)
-        refuse_both(self.output.resume, self.output.overwrite)
+        if not check_output(
+            self.output, names, lambda: runs.check_resumable(out, "markov", config, {})
+        ):
+            return
         if not self.output.resume:
-            runs.check_free(out, names, self.output.overwrite)
             runs.clear(out, names)
             runs.begin(out, "markov", config, {})
-        elif not runs.check_resumable(out, "markov", config, {}):
-            print(f"Nothing to do: {out} is finished.")
-            return
         try:
             paths = run_study(study, out / RUNS, cache_folder(), _cores())
         except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """Options that several commands share, by the same names."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -192,6 +193,34 @@ class LoraOptions:
             UserError: a value out of its range, or a contradiction.
         """
         return LoraConfig(self.lora_rank, self.lora_alpha, self.lora_merge, self.load_in_4bit)
+
+
+def check_output(
+    output: OutputOptions,
+    names: Sequence[str],
+    unfinished: Callable[[], bool],
+    inputs: Callable[[], Iterable[str | None]] = tuple,
+) -> bool:
+    """Return whether there is anything to do in `output.out`; if not, the user is told.
+
+    Args:
+        output: where to.
+        names: see `simnpo.runs.check_free`.
+        unfinished: tells it of the run that is to be resumed, see `simnpo.runs.check_resumable`.
+        inputs: gives the files and folders that are read; asked for if nothing is resumed.
+
+    Raises:
+        UserError: --resume and --overwrite were both given, or see these two.
+    """
+    from simnpo.runs import check_free
+
+    refuse_both(output.resume, output.overwrite)
+    if not output.resume:
+        check_free(output.out, names, output.overwrite, inputs())
+    elif not unfinished():
+        print(f"Nothing to do: {output.out} is finished.")
+        return False
+    return True
 
 
 def refuse_both(resume: bool, overwrite: bool) -> None:

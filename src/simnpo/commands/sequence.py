@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simnpo.commands.options import OutputOptions, refuse_both
+from simnpo.commands.options import OutputOptions, check_output
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class SequenceJob:
         """Make room in the folder and record the sequence; return whether anything is to be done.
 
         Raises:
-            UserError: a stage would put an adapter on the last one's; or see
-                `simnpo.runs.check_free` and `check_resumable`.
+            UserError: a stage would put an adapter on the last one's; or see `check_output`.
         """
         from simnpo import distributed, runs
         from simnpo.config import check_offload
@@ -115,14 +114,14 @@ class SequenceJob:
             f"{name}_hash": runs.fingerprint(getattr(job.data, name))
             for name in ("retain", "refusals")
         }
-        refuse_both(output.resume, output.overwrite)
+        left = check_output(
+            output,
+            self._names(),
+            lambda: runs.check_resumable(output.out, job.command, config, data),
+            lambda: (resolve(job.model), *self.inputs),
+        )
         if output.resume:
-            if runs.check_resumable(output.out, job.command, config, data):
-                return True
-            print(f"Nothing to do: {output.out} is finished.")
-            return False
-        read = (resolve(job.model), *self.inputs)
-        runs.check_free(output.out, self._names(), output.overwrite, read)
+            return left
         if output.overwrite:  # nothing is removed before the model could be read
             load_model(job.model, "auto", job.trust_remote_code)
         distributed.barrier()

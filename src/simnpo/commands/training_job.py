@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simnpo.commands.options import OutputOptions, refuse_both
+from simnpo.commands.options import OutputOptions, check_output
 
 if TYPE_CHECKING:
     from simnpo.jobs import Callbacks, Job
@@ -26,10 +26,8 @@ class TrainingJob:
             Whether there is anything left to do; if not, the user is told.
 
         Raises:
-            UserError: see `simnpo.runs.check_free`, `simnpo.runs.check_resumable` and
-                `simnpo.hardware.check_hardware`.
+            UserError: see `check_output` and `simnpo.hardware.check_hardware`.
         """
-        from simnpo import runs
         from simnpo.config import check_offload
         from simnpo.hardware import check_hardware
         from simnpo.jobs import NAMES
@@ -38,15 +36,12 @@ class TrainingJob:
         quiet()
         check_hardware(self.job.training, self.job.lora)
         check_offload(self.job.training, self.job.lora, self.job.method.compares)
-        refuse_both(self.output.resume, self.output.overwrite)
-        out = self.output.out
-        if not self.output.resume:
-            read = (resolve(self.job.model), *self.inputs)
-            runs.check_free(out, NAMES, self.output.overwrite, read)
-        elif not self.job.unfinished(out):
-            print(f"Nothing to do: {out} is finished.")
-            return False
-        return True
+        return check_output(
+            self.output,
+            NAMES,
+            lambda: self.job.unfinished(self.output.out),
+            lambda: (resolve(self.job.model), *self.inputs),
+        )
 
     def run(self, callbacks: "Callbacks | None" = None) -> None:
         """Do the job, once `check` has said so, and say where the model is.
