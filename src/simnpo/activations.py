@@ -98,8 +98,9 @@ def training_only(model: nn.Module, layers: Iterable[int]) -> Iterator[None]:
     """
     before = {parameter: parameter.requires_grad for parameter in model.parameters()}
     model.requires_grad_(False)
+    decoder = find_decoder(model).layers
     for layer in layers:
-        find_decoder(model).layers[layer].requires_grad_(True)
+        decoder[layer].requires_grad_(True)
     try:
         yield
     finally:

@@ -58,10 +58,7 @@ class Encoder:
         # Prompt and answer are tokenised together: apart, sentencepiece would put a space before
         # the answer. Where the boundary merges into one token, that token is the answer's first.
         whole = self._ids(prompt_text + self.template.space + answer)
-        start = next(
-            (n for n, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b),
-            min(len(prompt), len(whole)),
-        )
+        start = _parting(prompt, whole)
         ids = (*whole, self.template.end_id)
         if start == 0:
             raise UserError(
@@ -85,7 +82,10 @@ class Encoder:
         Raises:
             UserError: the whole text is a single token.
         """
-        ids = self._ids(text)
+        return self._pieces(self._ids(text), text)
+
+    def _pieces(self, ids: tuple[int, ...], text: str) -> list[Encoded]:
+        """Return the pieces of `text`, whose ids these are."""
         begun = ids[:1] if ids[:1] == (self.tokenizer.bos_token_id,) else ()
         rest, size = ids[len(begun) :], self.max_length - len(begun)
         pieces = [begun + rest[n : n + size] for n in range(0, len(rest), size)]
@@ -101,7 +101,7 @@ class Encoder:
             UserError: the whole text is a single token.
         """
         ids = self._ids(text)
-        first, *_ = self.encode_text(text)
+        first, *_ = self._pieces(ids, text)
         return first._replace(cut=len(first.ids) < len(ids))
 
     def verbatim(self, prompt: str) -> tuple[int, ...]:
@@ -132,10 +132,7 @@ class Encoder:
         """
         limit = max_length or self.max_length
         begun, ids = self.verbatim(prompt), self.verbatim(prompt + continuation)
-        start = next(
-            (n for n, (a, b) in enumerate(zip(begun, ids, strict=False)) if a != b),
-            min(len(begun), len(ids)),
-        )
+        start = _parting(begun, ids)
         if start == 0 or start == len(ids) or len(ids) - start >= limit:
             raise UserError(
                 f"{continuation!r:.80} after {prompt!r:.80} leaves nothing to score, or nothing to "
@@ -162,6 +159,14 @@ class Encoder:
         if special and ids and ids[-1] == self.tokenizer.eos_token_id:
             ids.pop()
         return tuple(ids)
+
+
+def _parting(prompt: Sequence[int], whole: Sequence[int]) -> int:
+    """Return the first place at which `whole` is no longer `prompt`."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b),
+        min(len(prompt), len(whole)),
+    )
 
 
 def count_cut(encoded: Sequence[Encoded]) -> int:

@@ -67,15 +67,17 @@ def score(
     check_ids(model, [row.encoded for row in rows])
     where = next(model.parameters()).device
 
+    firsts = first_alike([row.encoded for row in rows])
+
     def compute(numbers: list[int]) -> list[tuple[float, ...]]:
-        encoded = [rows[number].encoded for number in numbers]
-        batch: Any = pad(encoded)
+        batch: Any = pad([rows[number].encoded for number in numbers])
         batch = {key: value.to(where) for key, value in batch.items()}
-        shared = torch.tensor(first_alike(encoded), device=where)
+        places = {number: place for place, number in enumerate(numbers)}
+        shared = torch.tensor([places[firsts[number]] for number in numbers], device=where)
         return _statistics(model, batch, shared, plus_plus=has_texts)
 
     alike: dict[int, list[int]] = {}  # each row that the model reads, with all it stands for
-    for number, first in enumerate(first_alike([row.encoded for row in rows])):
+    for number, first in enumerate(firsts):
         alike.setdefault(first, []).append(number)
     read = list(alike.values())
     lengths = [len(rows[numbers[0]].encoded.ids) for numbers in read]
