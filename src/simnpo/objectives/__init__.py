@@ -55,18 +55,23 @@ class Method:
     @property
     def needs_reinforced(self) -> bool:
         """Whether it compares with a model over-fitted on the forget set."""
-        return any(
-            isinstance(term, DivergenceObjective) and REINFORCED in term.references
-            for term in (self.forget, self.retain)
-        )
+        return REINFORCED in self._references
 
     @property
     def compares(self) -> bool:
         """Whether it needs the original model's whole distributions, so that model itself."""
-        return any(
-            isinstance(term, DivergenceObjective) and ORIGINAL in term.references
-            for term in (self.forget, self.retain)
-        )
+        return ORIGINAL in self._references
+
+    @property
+    def _references(self) -> set[str]:
+        """The frozen models that its objectives compare with."""
+        terms = (self.forget, self.retain)
+        return {
+            name
+            for term in terms
+            if isinstance(term, DivergenceObjective)
+            for name in term.references
+        }
 
     def record(self) -> dict[str, Any]:
         """Return the settings as plain values, for `run.json`."""
