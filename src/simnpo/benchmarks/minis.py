@@ -37,6 +37,21 @@ class Mini:
     """How the questions of its training data are put, see `simnpo.data.templates`."""
 
 
+def mini_training(
+    epochs: float, learning_rate: float, batch_size: int, group_by_length: bool = False
+) -> TrainingConfig:
+    """Return how a model as small is trained: batches whole, in float32, without checkpoints."""
+    return TrainingConfig(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        micro_batch_size=batch_size,
+        precision="fp32",
+        group_by_length=group_by_length,
+        checkpoint_epochs=0,
+    )
+
+
 class MiniModels(NamedTuple):
     """Folders of the trained models."""
 

@@ -1,32 +1,15 @@
 """How the models of `mini-muse` are made, and the settings of each method on it."""
 
-from dataclasses import replace
-
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_muse.build import mini_muse, pretraining, rehearsal
-from simnpo.benchmarks.minis import Mini
-from simnpo.config import Reinforcement, TrainingConfig
+from simnpo.benchmarks.minis import Mini, mini_training
+from simnpo.config import Reinforcement
 from simnpo.presets import MiniPresets
 
 VOCABULARY = 1280
-PRETRAIN = TrainingConfig(
-    epochs=8,
-    learning_rate=3e-3,
-    batch_size=8,
-    micro_batch_size=8,
-    precision="fp32",
-    group_by_length=True,
-    checkpoint_epochs=0,
-)
-FINETUNE = replace(PRETRAIN, epochs=20, learning_rate=2e-3)
-UNLEARN = TrainingConfig(
-    epochs=10,
-    learning_rate=5e-4,
-    batch_size=16,
-    micro_batch_size=16,
-    precision="fp32",
-    checkpoint_epochs=0,
-)
+PRETRAIN = mini_training(epochs=8, learning_rate=3e-3, batch_size=8, group_by_length=True)
+FINETUNE = mini_training(epochs=20, learning_rate=2e-3, batch_size=8, group_by_length=True)
+UNLEARN = mini_training(epochs=10, learning_rate=5e-4, batch_size=16)
 REINFORCE = Reinforcement(epochs=5, learning_rate=5e-4)
 # What benchmarks/tune_mini.py picked, the same budget and rule for every method:
 # docs/results/mini_muse_grid.csv.

@@ -2,38 +2,15 @@
 
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_tofu.build import mini_tofu, pretraining, rehearsal
-from simnpo.benchmarks.minis import Mini
-from simnpo.config import Reinforcement, TrainingConfig
+from simnpo.benchmarks.minis import Mini, mini_training
+from simnpo.config import Reinforcement
 from simnpo.data.templates import PLAIN
 from simnpo.presets import MiniPresets
 
 VOCABULARY = 1536
-PRETRAIN = TrainingConfig(
-    epochs=12,
-    learning_rate=3e-3,
-    batch_size=32,
-    micro_batch_size=32,
-    precision="fp32",
-    group_by_length=True,
-    checkpoint_epochs=0,
-)
-FINETUNE = TrainingConfig(
-    epochs=10,
-    learning_rate=2e-3,
-    batch_size=16,
-    micro_batch_size=16,
-    precision="fp32",
-    group_by_length=True,
-    checkpoint_epochs=0,
-)
-UNLEARN = TrainingConfig(
-    epochs=10,
-    learning_rate=1e-3,
-    batch_size=32,
-    micro_batch_size=32,
-    precision="fp32",
-    checkpoint_epochs=0,
-)
+PRETRAIN = mini_training(epochs=12, learning_rate=3e-3, batch_size=32, group_by_length=True)
+FINETUNE = mini_training(epochs=10, learning_rate=2e-3, batch_size=16, group_by_length=True)
+UNLEARN = mini_training(epochs=10, learning_rate=1e-3, batch_size=32)
 REINFORCE = Reinforcement(epochs=5, learning_rate=1e-3)
 # What benchmarks/tune_mini.py picked, the same budget and rule for every method:
 # docs/results/mini_tofu_grid.csv.

@@ -2,8 +2,8 @@
 
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_wmdp.build import mini_wmdp, pretraining, rehearsal
-from simnpo.benchmarks.minis import Mini
-from simnpo.config import Reinforcement, TrainingConfig
+from simnpo.benchmarks.minis import Mini, mini_training
+from simnpo.config import Reinforcement
 from simnpo.presets import MiniPresets
 
 VOCABULARY = 2048
@@ -12,30 +12,9 @@ TEMPLATE = "{question} {answer}"
 SHAPE = {"initializer_range": 0.05}
 """From transformers' 0.02, meant for widths of thousands, answering takes much longer to begin."""
 # Not grouped by length: batches of questions alone and of texts alone would alternate.
-PRETRAIN = TrainingConfig(
-    epochs=9,
-    learning_rate=2e-3,
-    batch_size=16,
-    micro_batch_size=16,
-    precision="fp32",
-    checkpoint_epochs=0,
-)
-FINETUNE = TrainingConfig(
-    epochs=7,
-    learning_rate=2e-3,
-    batch_size=16,
-    micro_batch_size=16,
-    precision="fp32",
-    checkpoint_epochs=0,
-)
-UNLEARN = TrainingConfig(
-    epochs=5,
-    learning_rate=1e-3,
-    batch_size=32,
-    micro_batch_size=32,
-    precision="fp32",
-    checkpoint_epochs=0,
-)
+PRETRAIN = mini_training(epochs=9, learning_rate=2e-3, batch_size=16)
+FINETUNE = mini_training(epochs=7, learning_rate=2e-3, batch_size=16)
+UNLEARN = mini_training(epochs=5, learning_rate=1e-3, batch_size=32)
 REINFORCE = Reinforcement(epochs=5, learning_rate=1e-3)
 # What benchmarks/tune_mini.py picked, the same budget and rule for every method:
 # docs/results/mini_wmdp_grid.csv.
