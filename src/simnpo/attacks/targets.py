@@ -15,7 +15,7 @@ from simnpo.models import load_model, load_tokenizer, resolve
 from simnpo.report.colours import RETRAIN, is_retrain
 from simnpo.scoring.evaluate import evaluate_into
 from simnpo.scoring.evaluation import SUMMARY, read_tables
-from simnpo.scoring.summary import name_of, run_of
+from simnpo.scoring.summary import name_of, run_of, told_apart
 from simnpo.scoring.tables import Tables
 
 
@@ -73,9 +73,7 @@ def targets(
     for model, name in zip(models, names, strict=True):
         if is_retrain(name):
             raise UserError(f"--model {model} is called {name}: give it as --retrain.")
-    named = [
-        model if names.count(name) > 1 else name for model, name in zip(models, names, strict=True)
-    ]
+    named = told_apart(names, models)
     return [
         Target(
             name,

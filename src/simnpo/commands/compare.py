@@ -1,8 +1,6 @@
 """`simnpo compare`: several evaluated runs side by side."""
 
-import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,14 +32,14 @@ class Compare:
         from simnpo.report.table import print_table
         from simnpo.runs import check_free, clear
         from simnpo.scoring.evaluation import read_evaluation
+        from simnpo.scoring.summary import told_apart
 
         if not self.folders:
             raise UserError("give the folders of one or more evaluations.")
         evaluations = [read_evaluation(folder) for folder in self.folders]
-        names = [one.name for one in evaluations]
-        evaluations = [  # two of a name are told apart by their folders
-            one._replace(name=tail) if names.count(one.name) > 1 else one
-            for tail, one in zip(_tails(self.folders), evaluations, strict=True)
+        names = told_apart([one.name for one in evaluations], self.folders)
+        evaluations = [
+            one._replace(name=name) for one, name in zip(evaluations, names, strict=True)
         ]
         check_comparable(evaluations)
         check_free(self.out, FILES, self.overwrite)
@@ -51,10 +49,3 @@ class Compare:
         title = self.title or f"{first['benchmark']} {first['split'] or ''}".strip()
         report = write_report(evaluations, self.out, title, "simnpo " + " ".join(sys.argv[1:]))
         print(f"Report: {report}")
-
-
-def _tails(folders: Sequence[Path]) -> list[str]:
-    """Return folders as they differ: without the parents that all have."""
-    whole = [folder.resolve() for folder in folders]
-    common = os.path.commonpath([folder.parent for folder in whole])
-    return [str(folder.relative_to(common)) for folder in whole]

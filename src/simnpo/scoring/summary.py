@@ -1,5 +1,7 @@
 """`summary.json`: the metrics of an evaluation and what they were computed from."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +55,13 @@ def name_of(model: str, run: dict[str, Any]) -> str:
     """
     made: dict[str, Any] = run["run"] or {}
     return str(made["method"]) if made.get("command") in ("unlearn", "demo") else Path(model).name
+
+
+def told_apart(names: Sequence[str], places: Sequence[str | Path]) -> list[str]:
+    """Return the names; models of one name go by their folders, as far as these differ."""
+    whole = [Path(place).resolve() for place in places]
+    common = os.path.commonpath([place.parent for place in whole])
+    return [
+        str(place.relative_to(common)) if names.count(name) > 1 else name
+        for name, place in zip(names, whole, strict=True)
+    ]
