@@ -122,24 +122,26 @@ class _LinearLogprobs(torch.autograd.Function):
         first_choice = torch.empty_like(targets, dtype=torch.bool)
         typed = weight.to(dtype)
         rows = _rows(weight)
-        kept = None
+        kept: tuple[Tensor | None, Tensor | None] = (None, None)
         for part in _parts(len(hidden), rows):
-            raw = _raw_logits(hidden[part].to(dtype), typed, bias)
-            logits = after.apply(raw)
+            logits = after.apply(_raw_logits(hidden[part].to(dtype), typed, bias))
             chosen = logits.gather(-1, targets[part, None]).squeeze(-1)
             first_choice[part] = logits.argmax(-1) == targets[part]
-            total = logits.logsumexp(-1)
-            logprobs[part] = chosen - total
-            if len(hidden) <= rows and any(ctx.needs_input_grad):
-                kept = logits  # small enough to keep for the backward pass
-        ctx.save_for_backward(hidden, weight, bias, targets, kept)
+            # A softmax in place: another tensor of this size costs more time than its sums.
+            top = logits.amax(-1, keepdim=True)
+            odds = logits.sub_(top).exp_()
+            mass = odds.sum(-1)
+            logprobs[part] = chosen - top.squeeze(-1) - mass.log()
+            if len(hidden) <= rows and any(ctx.needs_input_grad) and after.cap is None:
+                kept = odds, mass  # small enough to keep for the backward pass
+        ctx.save_for_backward(hidden, weight, bias, targets, *kept)
         ctx.after, ctx.dtype = after, dtype
         ctx.mark_non_differentiable(first_choice)
         return logprobs, first_choice
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias, targets, kept = ctx.saved_tensors
+        hidden, weight, bias, targets, odds, mass = ctx.saved_tensors
         wants_hidden, wants_weight, wants_bias, *_ = ctx.needs_input_grad
         typed = weight.to(ctx.dtype)
         to_hidden = torch.empty_like(hidden) if wants_hidden else None
@@ -147,10 +149,16 @@ class _LinearLogprobs(torch.autograd.Function):
         to_bias = torch.zeros_like(bias, dtype=torch.float32) if wants_bias else None
         for part in _parts(len(hidden), _rows(weight)):
             states = hidden[part].to(ctx.dtype)
-            logits = kept
-            if logits is None:
+            if odds is None:
                 logits = ctx.after.apply(_raw_logits(states, typed, bias))
-            slope = _slope(logits, targets[part], grad[part], ctx.after)
+                slope = logits.softmax(-1).mul_(-grad[part, None])
+            else:
+                slope = odds * (-grad[part] / mass)[:, None]
+            slope.scatter_add_(-1, targets[part, None], grad[part, None])
+            if ctx.after.cap is not None:
+                slope.mul_(1 - (logits / ctx.after.cap).square())
+            if ctx.after.scale != 1:
+                slope.mul_(ctx.after.scale)
             product = slope.to(ctx.dtype)
             if to_hidden is not None:
                 to_hidden[part] = (product @ typed).to(hidden.dtype)
@@ -171,16 +179,6 @@ class _LinearLogprobs(torch.autograd.Function):
 def _raw_logits(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     logits = (states @ weight.t()).float()
     return logits if bias is None else logits + bias.float()
-
-
-def _slope(logits: Tensor, targets: Tensor, grad: Tensor, after: AfterHead) -> Tensor:
-    """Return the gradient at the head's output: `grad * (one_hot - softmax)`, through `after`."""
-    slope = logits.softmax(-1)
-    slope.mul_(-grad[:, None])
-    slope.scatter_add_(-1, targets[:, None], grad[:, None])
-    if after.cap is not None:
-        slope.mul_(1 - (logits / after.cap).square())
-    return slope if after.scale == 1 else slope.mul_(after.scale)
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
