@@ -15,6 +15,7 @@ from simnpo.commands.finetune import Finetune
 from simnpo.commands.markov import Markov
 from simnpo.commands.metrics import Metrics
 from simnpo.commands.plan import Plan
+from simnpo.commands.reproduce import Reproduce
 from simnpo.commands.unlearn import Unlearn
 from simnpo.distributed import is_main, let_others_speak, rank, together, world_size
 from simnpo.errors import Interrupted, UserError
@@ -29,6 +30,7 @@ Command: TypeAlias = (
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Markov, tyro.conf.subcommand("markov")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
 )
 
 

@@ -23,9 +23,11 @@ from simnpo.models import (
 from simnpo.objectives import Method
 from simnpo.scoring.history import HISTORY
 from simnpo.training.checkpoints import remove_checkpoints
+from simnpo.training.drift import DRIFT
 from simnpo.training.run import FILES, TrainingData, peak_memory_mib, train_model
+from simnpo.training.weights import WEIGHTS
 
-NAMES = (runs.RUN, HISTORY, *FILES)
+NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, *FILES)
 """What a job writes into its folder."""
 Callbacks: TypeAlias = Callable[[Any], Sequence[TrainerCallback]]
 """Given the tokenizer, further callbacks of transformers' Trainer."""
@@ -44,6 +46,8 @@ class Job:
     trust_remote_code: bool = False
     reinforced: str | None = None
     """The model over-fitted on the forget set, for a method that needs one."""
+    reference: str | None = None
+    """The model that a method's reference log-probs come from, in the place of `model`."""
     further: Mapping[str, Any] = field(default_factory=dict)
     """What `run.json` records beside these settings."""
 
@@ -52,6 +56,8 @@ class Job:
         named = {"model": self.model, **self.method.record()}
         if isinstance(self.method, TaskVector):
             return {**named, **self.further}
+        if self.reference is not None:
+            named["reference"] = self.reference
         return {
             **named,
             **asdict(self.training),
@@ -137,6 +143,7 @@ class Job:
         tokenizer = load_tokenizer(self.model, trust)
         model = load_model(self.model, precision, trust, lora.load_in_4bit)
         reinforced = load_model(self.reinforced, precision, trust) if self.reinforced else None
+        reference = load_model(self.reference, precision, trust) if self.reference else None
 
         def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, Any]:
             assert not isinstance(self.method, TaskVector)
@@ -149,6 +156,7 @@ class Job:
                 out,
                 lora=lora,
                 reinforced=reinforced,
+                reference=reference,
                 resume=resume,
                 report_to=report_to,
                 callbacks=callbacks(tokenizer) if callbacks else (),

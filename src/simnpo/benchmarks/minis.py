@@ -75,13 +75,30 @@ def mini_models(mini: Mini, cache: Path, seed: int) -> MiniModels:
     libraries, so a change in any of them trains anew.
     """
     benchmark = mini.benchmark
-    base = _Recipe("base", None, mini.pretraining, mini.pretrain, seed)
-    full = (*benchmark.forget, *benchmark.retain, *mini.rehearsal)
-    kept = (*benchmark.retain, *mini.rehearsal)
+    full = (*benchmark.forget, *benchmark.retain)
     return MiniModels(
-        _model(mini, _Recipe("original", base, full, mini.finetune, seed), cache),
-        _model(mini, _Recipe("retrain", base, kept, mini.finetune, seed), cache),
+        mini_model(mini, cache, seed, "original", full),
+        mini_model(mini, cache, seed, "retrain", benchmark.retain),
     )
+
+
+def mini_model(mini: Mini, cache: Path, seed: int, name: str, learns: Sequence[Example]) -> Path:
+    """Return the folder of a model fine-tuned from the base on `learns` and the rehearsal.
+
+    Args:
+        mini: the embedded benchmark.
+        cache: where trained models are kept, see `mini_models`.
+        seed: seed of the base and of the fine-tuning.
+        name: what the folder and the progress call it.
+        learns: what it is fine-tuned on, beside what is repeated of its pretraining.
+    """
+    base = _Recipe("base", None, mini.pretraining, mini.pretrain, seed)
+    return _model(mini, _Recipe(name, base, (*learns, *mini.rehearsal), mini.finetune, seed), cache)
+
+
+def mini_base(mini: Mini, cache: Path, seed: int) -> Path:
+    """Return the folder of the base model; see `mini_model`."""
+    return _model(mini, _Recipe("base", None, mini.pretraining, mini.pretrain, seed), cache)
 
 
 @dataclass(frozen=True)

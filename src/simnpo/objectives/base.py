@@ -59,9 +59,16 @@ class Objective(ABC):
     needs_reference_logps: ClassVar[bool] = False
     """Whether `Scored.reference_logps` must be there (computed once, before training)."""
 
+    has_weights: ClassVar[bool] = False
+    """Whether `gradient_weights` is there."""
+
     @abstractmethod
     def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
         """Return the loss of each example, to be minimised; the caller averages."""
+
+    def gradient_weights(self, forward: Forward) -> Float[Tensor, " batch"]:
+        """Return the weight of `grad logp` in the gradient of each example's loss."""
+        raise NotImplementedError(f"{type(self).__name__} has no gradient weights.")
 
 
 @dataclass(frozen=True)

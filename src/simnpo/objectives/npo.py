@@ -29,6 +29,7 @@ class NPO(Objective):
     """Make the answer less likely than under the reference."""
 
     needs_reference_logps: ClassVar[bool] = True
+    has_weights: ClassVar[bool] = True
 
     beta: float = 0.1
     """Temperature; 0.1 is NPO's own, the paper's grid is 0.05 to 0.2."""
@@ -41,3 +42,9 @@ class NPO(Objective):
         scored = forward[ANSWER]
         assert scored.reference_logps is not None
         return npo_loss(scored.logps, scored.reference_logps, self.beta)
+
+    def gradient_weights(self, forward: Forward) -> Float[Tensor, " batch"]:
+        """See `npo_weights`."""
+        scored = forward[ANSWER]
+        assert scored.reference_logps is not None
+        return npo_weights(scored.logps, scored.reference_logps, self.beta)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -37,6 +38,8 @@ def simnpo_weights(
 class SimNPO(Objective):
     """Make the answer's mean token unlikely, in itself and not beside a reference."""
 
+    has_weights: ClassVar[bool] = True
+
     beta: float = 2.5
     """Temperature; the released setting is 2.5 for TOFU forget05 and 4.5 for forget10."""
     gamma: float = 0.0
@@ -51,3 +54,8 @@ class SimNPO(Objective):
         """See `simnpo_loss`."""
         scored = forward[ANSWER]
         return simnpo_loss(scored.logps, scored.lengths, self.beta, self.gamma)
+
+    def gradient_weights(self, forward: Forward) -> Float[Tensor, " batch"]:
+        """See `simnpo_weights`."""
+        scored = forward[ANSWER]
+        return simnpo_weights(scored.logps, scored.lengths, self.beta, self.gamma)

@@ -33,6 +33,7 @@ class Forwards:
         terms: Sequence[Term],
         seed: int,
         reinforced: nn.Module | None = None,
+        reference: nn.Module | None = None,
         offload_reference: bool = False,
     ):
         """Bind the terms of a loss.
@@ -42,9 +43,12 @@ class Forwards:
             seed: of the control vectors.
             reinforced: the model over-fitted on the forget set, where an objective compares
                 with it.
+            reference: the model that reference log-probs come from; None takes the one that is
+                trained, as it is before that.
             offload_reference: see `FrozenReference`.
         """
         self._terms, self._seed, self._reinforced = terms, seed, reinforced
+        self._reference = reference
         self._offload_reference = offload_reference
         self._places = [
             (number, answer) for number, term in enumerate(terms) for answer in term.encoded
@@ -66,7 +70,7 @@ class Forwards:
         for number, answer in self._places:
             term = self._terms[number]
             if term.objective.needs_reference_logps:
-                logps = reference_logps(model, term.encoded[answer])
+                logps = reference_logps(self._reference or model, term.encoded[answer])
                 self._reference_logps[number, answer] = logps
         objectives = [term.objective for term in self._terms]
         if any(
@@ -75,6 +79,7 @@ class Forwards:
         ):
             self._frozen = FrozenReference(model, self._offload_reference)
         layers = self.trained_layers
+        self._reference = None  # it has said all that is asked of it
         if layers and any(
             isinstance(one, ActivationObjective) and one.needs_reference_activations
             for one in objectives

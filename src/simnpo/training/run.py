@@ -59,6 +59,7 @@ def train_model(
     *,
     lora: LoraConfig | None = None,
     reinforced: Any = None,
+    reference: Any = None,
     resume: bool = False,
     report_to: str = "none",
     callbacks: Sequence[TrainerCallback] = (),
@@ -98,6 +99,7 @@ def train_model(
         max_length=data.max_length,
         group_by_length=config.group_by_length,
         reinforced=reinforced,
+        reference=reference,
         offload_reference=config.offload_reference,
         callbacks=[interrupt, bar, *callbacks],
     )

@@ -23,6 +23,7 @@ from simnpo.training.forwards import Forwards
 from simnpo.training.reference import check_reinforced
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
+from simnpo.training.weights import RecordWeights
 
 
 class UnlearnTrainer(Trainer):
@@ -47,6 +48,7 @@ class UnlearnTrainer(Trainer):
         max_length: int = MAX_LENGTH,
         group_by_length: bool = False,
         reinforced: nn.Module | None = None,
+        reference: nn.Module | None = None,
         offload_reference: bool = False,
         callbacks: list[TrainerCallback] | None = None,
     ):
@@ -65,6 +67,8 @@ class UnlearnTrainer(Trainer):
             group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
             reinforced: `model` over-fitted on the forget set, in evaluation mode, for objectives
                 that compare with it.
+            reference: what objectives with a reference take its log-probs from, in the place of
+                `model` as it is before training.
             offload_reference: see `FrozenReference`.
             callbacks: further callbacks of transformers' Trainer.
 
@@ -82,7 +86,8 @@ class UnlearnTrainer(Trainer):
         )
         self._pairs = PairedDataset(self.terms, args.seed)
         self._group_by_length = group_by_length
-        self._forwards = Forwards(self.terms, args.seed, reinforced, offload_reference)
+        self._forwards = Forwards(self.terms, args.seed, reinforced, reference, offload_reference)
+        self._recorders = [one for one in callbacks or () if isinstance(one, RecordWeights)]
         self._check_layers(model)
         self._term_sums = torch.zeros(len(self.terms))
         self._steps_summed = 0
@@ -168,6 +173,8 @@ class UnlearnTrainer(Trainer):
         share = examples / float(num_items_in_batch or examples)
         total = inputs["rows"].new_zeros((), dtype=torch.float32)
         forwards = self._forwards.run(model, self.accelerator.unwrap_model(model), inputs)
+        for recorder in self._recorders:
+            recorder.on_forward(self._pairs.epoch, self.terms, forwards, inputs["rows"])
         for number, (term, forward) in enumerate(zip(self.terms, forwards, strict=True)):
             loss = term.objective.loss(forward).mean() * share
             total = total + term.weight * loss

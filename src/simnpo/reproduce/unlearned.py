@@ -1,0 +1,141 @@
+"""A model after unlearning, with its evaluation and what was recorded on the way."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from transformers import TrainerCallback
+
+from simnpo.benchmarks.base import Benchmark
+from simnpo.data.encoding import Encoder
+from simnpo.edits.task_vector import TaskVector
+from simnpo.jobs import Job
+from simnpo.methods import adjust
+from simnpo.models import MODEL_FOLDER
+from simnpo.presets import Preset, unlearning_preset
+from simnpo.reinforce import FOLDER as REINFORCED
+from simnpo.reinforce import unlearn
+from simnpo.reproduce.models import TrainedModel, evaluate, model_of, retain_tables
+from simnpo.reproduce.run import Run
+from simnpo.reproduce.site import Site
+from simnpo.runs import RUN, fingerprint
+from simnpo.scoring.evaluate import evaluation_hashes
+from simnpo.training.drift import WatchDrift
+from simnpo.training.run import TrainingData
+from simnpo.training.watch import EvaluateWhileTraining
+from simnpo.training.weights import RecordWeights
+
+Record = Literal["history", "weights", "drift"]
+"""What is recorded while training: metrics after every epoch, gradient weights, KL over steps."""
+
+
+@dataclass(frozen=True)
+class Unlearned(Run):
+    """A method applied to a model, and the result evaluated."""
+
+    site: Site
+    origin: Run
+    """The run whose model unlearns."""
+    retrain: TrainedModel | None
+    """What the evaluation compares with."""
+    method: str
+    setting: tuple[tuple[str, float], ...] = ()
+    """Settings in the place of the preset's: fields of the method, `learning_rate`, `epochs`."""
+    records: tuple[Record, ...] = ()
+    reference: Run | None = None
+    """The run whose model the reference log-probs come from, in the place of `origin`'s."""
+    request: int | None = None
+    """Which successive request is forgotten; None forgets the whole forget set."""
+    keeps_model: bool = False
+    """Whether other runs start from the model; if not, it is removed once evaluated."""
+
+    @property
+    def title(self) -> str:
+        """Method, settings, benchmark and seed."""
+        parts = [self.name, *(f"{name} {value:g}" for name, value in self.setting)]
+        parts += [f"from {self.origin.title}"] if not self._from_original() else []
+        parts += [f"request {self.request + 1}"] if self.request is not None else []
+        parts += [f"against {self.reference.title}"] if self.reference else []
+        return ", ".join([*parts, self.site.name, f"seed {self.seed}"])
+
+    @property
+    def name(self) -> str:
+        """What tables and figures call the method."""
+        return self.preset().method.title
+
+    @property
+    def needs(self) -> tuple[Run, ...]:
+        """What it starts from and is compared with."""
+        others = (self.retrain, self.reference)
+        return (self.origin, *(run for run in others if run is not None))
+
+    @property
+    def seconds(self) -> float:
+        """An evaluation after every epoch takes longer than the training."""
+        return 35 if "history" in self.records else 12
+
+    def preset(self) -> Preset:
+        """Return the method with its settings, and how it trains."""
+        preset = unlearning_preset(self.site.benchmark, self.site.split, self.method)
+        own = dict(self.setting)
+        changed: dict[str, Any] = {
+            name: own.pop(name) for name in ("learning_rate", "epochs") if name in own
+        }
+        training = replace(preset.training, seed=self.seed, **changed)
+        return replace(preset, method=adjust(preset.method, **own), training=training)
+
+    def benchmark(self) -> Benchmark:
+        """Return what is forgotten and evaluated."""
+        return self.site.load() if self.request is None else self.site.requested(self.request)
+
+    def depends_on(self) -> Any:
+        """Return data and settings."""
+        preset, benchmark = self.preset(), self.benchmark()
+        data = [fingerprint(one) for one in (benchmark.forget, benchmark.retain)]
+        asked = evaluation_hashes(benchmark)
+        settings = [preset.method.record(), asdict(preset.training), asdict(preset.reinforcement)]
+        roles = [run.key if run else None for run in (self.origin, self.retrain, self.reference)]
+        return [data, asked, settings, roles, self.records, self.keeps_model]
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        """Unlearn, evaluate, and keep the model where another run starts from it."""
+        folder, benchmark, preset = self.folder(home), self.benchmark(), self.preset()
+        job = Job(
+            command="unlearn",
+            model=model_of(self.origin, home),
+            method=preset.method,
+            data=TrainingData(
+                benchmark.forget,
+                benchmark.retain,
+                benchmark.refusals,
+                max_length=benchmark.max_length,
+            ),
+            training=preset.training,
+            reference=model_of(self.reference, home) if self.reference else None,
+        )
+        retain = retain_tables(self.needs, home)
+
+        def watch(tokenizer: Any) -> Sequence[TrainerCallback]:
+            encoder = Encoder(tokenizer, max_length=benchmark.max_length)
+            sets = {"forget": benchmark.forget, "retain": benchmark.retain}
+            made: dict[Record, Any] = {
+                "history": lambda: EvaluateWhileTraining(benchmark, encoder, folder, 1, retain),
+                "weights": lambda: RecordWeights(getattr(preset.method, "forget", None), folder),
+                "drift": lambda: WatchDrift(sets, encoder, folder),
+            }
+            return [made[name]() for name in self.records]
+
+        callbacks = None if isinstance(preset.method, TaskVector) else watch
+        begun = (folder / RUN).is_file()
+        unlearn(job, preset.reinforcement, folder, resume=begun, callbacks=callbacks)
+        evaluate(folder, str(folder / MODEL_FOLDER), benchmark, retain, name=self.name)
+        shutil.rmtree(folder / REINFORCED, ignore_errors=True)
+        if self.keeps_model:
+            return {"model": str(folder / MODEL_FOLDER)}
+        shutil.rmtree(folder / MODEL_FOLDER)
+        return {}
+
+    def _from_original(self) -> bool:
+        return isinstance(self.origin, TrainedModel) and self.origin.learnt == "all"

@@ -1,0 +1,38 @@
+"""Table 1: every method on TOFU forget05, all metrics."""
+
+from collections.abc import Sequence
+
+from simnpo.reproduce.finding import Finding
+from simnpo.reproduce.results import Results
+from simnpo.reproduce.run import Run
+from simnpo.reproduce.scale import Scale
+from simnpo.studies.base import Study
+from simnpo.studies.tofu_table import tofu_claims, tofu_runs, tofu_table
+
+PAPER = {
+    "Retrain": {"forget_quality": 1.0},
+    "NPO": {"forget_quality": 0.79, "model_utility": 0.57},
+}
+"""From the paper's text (sec. 6.2, app. B); its table is an image."""
+
+
+def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
+    """Return every method's run at every seed."""
+    return tofu_runs(scale, scale.tofu, seeds)
+
+
+def find(results: Results) -> Finding:
+    """Tabulate all metrics, and hold the paper's claims against them."""
+    site = results.scale.tofu
+    return Finding(
+        tables=(tofu_table(results, site, PAPER),),
+        claims=tofu_claims(results, site),
+        notes=(results.floor_note(site),),
+    )
+
+
+STUDY = Study(
+    "SimNPO has the best forget quality and model utility; GA, GradDiff and IDK do not forget.",
+    runs,
+    find,
+)
