@@ -17,11 +17,12 @@ REINFORCE = Reinforcement(epochs=5, learning_rate=1e-3)
 TUNED: dict[str, dict[str, float]] = {
     "ga": {"learning_rate": 2.563e-4},
     "grad_diff": {"learning_rate": 2e-3, "forget_weight": 0.01},
-    "weighted_grad_diff": {"learning_rate": 2e-3, "forget_weight": 0.1},
+    "weighted_grad_diff": {"learning_rate": 1e-3, "forget_weight": 0.3},
     "idk": {"learning_rate": 2e-3, "forget_weight": 0.01},
     "idk_dpo": {"beta": 0.05, "forget_weight": 2.0},
-    "npo": {"beta": 0.5, "forget_weight": 1.0},
+    "npo": {"beta": 0.5, "forget_weight": 0.3},
     "simnpo": {"beta": 2.5, "forget_weight": 2.0},
+    "rkld": {"alpha": 16.0, "forget_weight": 1.0},
     "rmu": {"layer": 1},  # not tuned: of three layers, the middle one
 }
 PRESETS = MiniPresets(FINETUNE, UNLEARN, REINFORCE, TUNED)
