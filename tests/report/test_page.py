@@ -17,7 +17,7 @@ from simnpo.scoring.evaluation import Evaluation
 from simnpo.scoring.tables import Tables
 
 SCRIPT = "<script>alert('x')</script>"
-VOID = {"meta", "link", "br", "hr", "img"}
+VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 class Reader(HTMLParser):

@@ -48,6 +48,8 @@ def inline(svg: str, prefix: str, description: str, colours: Mapping[str, str]) 
     tips = [element for element in root.iter("g") if element.get("class") == "tip"]
     for element in tips:
         element.attrib |= {"role": "img", "aria-label": element.findtext("title", "")}
+    for title in root.findall("title") if tips else []:
+        root.remove(title)  # it would be shown at every place that has no tip
     # An image's parts are hidden from a screen reader, a group's are not.
     root.attrib |= {"role": "group" if tips else "img", "aria-label": description}
     return ElementTree.tostring(root, encoding="unicode")
@@ -56,7 +58,7 @@ def inline(svg: str, prefix: str, description: str, colours: Mapping[str, str]) 
 def _value(name: str, value: str, prefix: str, colours: Mapping[str, str]) -> str:
     if name == "id":
         return f"{prefix}-{value}"
-    if name == _HREF:
+    if name == _HREF and value.startswith("#"):  # an image holds its pixels in its address
         return f"#{prefix}-{value.removeprefix('#')}"
     value = re.sub(r"url\(#", f"url(#{prefix}-", value)
     value = re.sub("#[0-9a-f]{6}", lambda colour: colours.get(colour[0], colour[0]), value)
