@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from simnpo.errors import UserError
 from simnpo.metrics.tofu_items import generations_by_item
+from simnpo.report.differences import Piece, pieces
 from simnpo.report.views import view_of
 from simnpo.scoring.evaluation import Evaluation
 
@@ -19,6 +20,8 @@ class Answer(NamedTuple):
     text: str
     exact: bool
     """Whether it is the reference, but for white space around it."""
+    pieces: tuple[Piece, ...]
+    """The text in pieces, each of which stands in the reference or not."""
     score: float
     """How much of the reference is in it, by the view's `answer_score`."""
 
@@ -77,4 +80,4 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
 def _answer(name: str, generated: str, reference: str, score: Callable[[Any], Any]) -> Answer:
     text, wanted = generated.strip(), reference.strip()
     (scored,) = score([(wanted, text)])
-    return Answer(name, text, text == wanted, float(scored))
+    return Answer(name, text, text == wanted, tuple(pieces(wanted, text)), float(scored))

@@ -1,7 +1,7 @@
 """Training runs' settings, set against each other."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from simnpo.report.numbers import DASH
@@ -24,7 +24,13 @@ def settings(evaluations: Sequence[Evaluation]) -> Settings:
 
     How long a run took is left out: it is a result, not a setting.
     """
-    runs = {e.name: flatten(e.summary["run"]) for e in evaluations if e.summary.get("run")}
+    return set_against(
+        {e.name: flatten(e.summary["run"]) for e in evaluations if e.summary.get("run")}
+    )
+
+
+def set_against(runs: Mapping[str, Mapping[str, str]]) -> Settings:
+    """Part the settings of runs, flattened, into those that differ and those that are shared."""
     keys = dict.fromkeys(key for run in runs.values() for key in run if key != "seconds")
     rows = {key: tuple(run.get(key, DASH) for run in runs.values()) for key in keys}
     shared = {key: row[0] for key, row in rows.items() if len(runs) > 1 and len(set(row)) == 1}

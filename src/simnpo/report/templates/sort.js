@@ -1,5 +1,5 @@
 "use strict";
-// Sort a table by a column: its button's first press puts the largest first (names: A first), the
+// Sort a table by a column: its button's first press puts the largest first (text: A first), the
 // next turns the order around. A row without a number there stays at the bottom either way.
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const body = table.tBodies[0];
@@ -7,7 +7,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     button.addEventListener("click", () => {
       const head = button.closest("th");
       const column = Number(button.dataset.column);
-      const byName = column === 0;
+      const byName = column === 0 || "text" in button.dataset;
       const before = head.getAttribute("aria-sort");
       const order = before === (byName ? "ascending" : "descending")
         ? (byName ? "descending" : "ascending") : (byName ? "ascending" : "descending");

@@ -1,0 +1,34 @@
+"""Where an answer differs from the reference, word by word."""
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+
+class Piece(NamedTuple):
+    """A part of an answer."""
+
+    text: str
+    differs: bool
+    """Whether its words are not the reference's at this place."""
+
+
+def pieces(reference: str, text: str) -> Iterator[Piece]:
+    """Part `text` into pieces that `reference` has in the same order, and pieces that it has not.
+
+    Words are compared without regard to case; the white space after a word belongs to it. The
+    pieces, joined, are `text`.
+    """
+    words = re.findall(r"\S+\s*|\s+", text)
+    wanted, given = (
+        [word.strip().casefold() for word in one] for one in (reference.split(), words)
+    )
+    matcher = SequenceMatcher(None, wanted, given, autojunk=False)
+    for kind, _, _, begin, end in matcher.get_opcodes():
+        piece = "".join(words[begin:end])
+        if kind == "equal":
+            yield Piece(piece, False)
+        elif piece:
+            yield Piece(piece.rstrip(), True)
+            yield Piece(piece[len(piece.rstrip()) :], False)
