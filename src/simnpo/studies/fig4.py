@@ -60,7 +60,7 @@ def find(results: Results) -> Finding:
             Figure(
                 "weights",
                 (2.5 * len(epochs) + 0.6, 4.8),
-                "Gradient weights against answer length; in the corner Pearson's r. SimNPO's are "
+                "Gradient weights against answer length; above, Pearson's r. SimNPO's are "
                 f"shown times {RESCALED['SimNPO']}. Seed {results.seeds[0]}.",
                 "Scatter plots of gradient weight against answer length. Pearson correlation: "
                 f"{described}.",
@@ -145,8 +145,8 @@ def _paint(
             said = f"r = {fixed(r, 2)}"
             points = scatter(axes, rows, styles[name], 14, factor)
             tip(points, f"{name}, epoch {epoch}: {said}, mean weight {rows['weight'].mean():.2g}")
-            axes.text(0.96, 0.95, said, transform=axes.transAxes, ha="right", va="top")
             axes.set_title(f"{name}, epoch {epoch}")
+            axes.set_title(said, loc="right", fontsize="small")
         line[0].set_ylim(bottom=0)
         line[0].set_ylabel("Weight" + (f" × {factor}" if factor != 1 else ""))
     for axes in grid[-1]:

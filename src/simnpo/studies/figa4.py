@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from simnpo.metrics.intervals import Interval
 from simnpo.report.colours import Style
-from simnpo.report.numbers import with_interval
+from simnpo.report.numbers import power_of_ten, with_interval
 from simnpo.reproduce.finding import Column, Figure, Finding, Table, all_of, exceeds, row
 from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
@@ -146,9 +147,9 @@ def _notes(
     if fair == GA_AT_RATE:
         notes.insert(
             0,
-            "GA's tuned learning rate is not NPO's and SimNPO's, so that its tuned run does not say "
-            "how fast GA diverges as such: the claim takes GA at NPO's rate. The paper gives no "
-            "rate of its GA.",
+            "GA's tuned learning rate is not NPO's and SimNPO's, so that its tuned run does not "
+            "say how fast GA diverges as such: the claim takes GA at NPO's rate. The paper does "
+            "not give its GA's.",
         )
     return tuple(notes)
 
@@ -180,9 +181,13 @@ def _paint(
     panels = figure.subplots(1, len(courses), sharey=True)
     for axes, (what, own) in zip(panels, courses.items(), strict=True):
         axes.set_yscale("log", nonpositive="mask")
+        axes.yaxis.set_major_formatter(
+            FuncFormatter(lambda y, _: power_of_ten(round(math.log10(y))))
+        )
+        axes.yaxis.set_minor_locator(NullLocator())
         for name, one in own.items():
             moved = {step: value for step, value in one.items() if step > 0}
-            paint_course(axes, name, moved, styles[name], partial(_told, name), size=3.5)
+            paint_course(axes, name, moved, styles[name], partial(_told, name), size=5)
         axes.set_title(SETS[what])
         axes.set_xlabel("Step")
     panels[0].set_ylabel("KL from Original (nats per token)")

@@ -163,7 +163,7 @@ def _paint(
             tip(line, f"{model}, {title[0].lower()}{title[1:]}: {said}")
             lines[model if is_retrain(model) else f"{model}: {said}"] = line
         axes.axvline(0, color=MUTED, linewidth=0.6, zorder=1)
-        axes.legend(lines.values(), lines, loc="upper left", frameon=False, fontsize="small")
+        axes.legend(lines.values(), lines, loc="lower right", frameon=False, fontsize="small")
         axes.set_title(title)
         axes.set_xlabel("Truth ratio (log scale)")
     ratio_axes(both[0], everything, np.concatenate(retrain) if retrain else None)
