@@ -37,12 +37,12 @@ def paint_truth_ratios(
     low, high = _ratio_limits([*ratios.values()], retrain)
     for axes, (name, values) in zip(grid.flat, ratios.items(), strict=False):
         if retrain is not None:
-            _steps(axes, retrain, INK, 1.2, (0, (3, 1.5)))
+            steps(axes, retrain, INK, 1.2, (0, (3, 1.5)))
             at = largest_gap(values, retrain)
             heights = _share_up_to(values, at), _share_up_to(retrain, at)
             if low < at < high:
                 axes.plot([at, at], heights, color=MUTED, linewidth=3.5, alpha=0.45, zorder=2)
-        _steps(axes, values, styles[name].light, 1.8, "-")
+        steps(axes, values, styles[name].light, 1.8, "-")
         axes.axvline(0, color=MUTED, linewidth=0.6, zorder=1)
         axes.set_title(f"{name}\n", fontweight="bold")
         axes.annotate(
@@ -54,13 +54,7 @@ def paint_truth_ratios(
             color=MUTED,
             fontsize="small",
         )
-    axes = grid.flat[0]
-    axes.set_xlim(low, high)
-    axes.set_ylim(-0.02, 1.02)
-    axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
-    axes.xaxis.set_major_locator(FixedLocator(_ratio_ticks(low, high)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _ratio_tick(x)))
-    axes.xaxis.set_minor_locator(NullLocator())
+    ratio_axes(grid.flat[0], [*ratios.values()], retrain)
     for index, axes in enumerate(grid.flat):
         if index >= len(ratios):
             axes.set_visible(False)
@@ -69,6 +63,17 @@ def paint_truth_ratios(
             axes.set_xlabel("Truth ratio (log scale)")
         if index % columns == 0:
             axes.set_ylabel("Share of items ≤")
+
+
+def ratio_axes(axes: Any, samples: Sequence[Values], retrain: Values | None) -> None:
+    """Set limits and ticks of a panel with distribution functions of log10 truth ratios."""
+    low, high = _ratio_limits(samples, retrain)
+    axes.set_xlim(low, high)
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
+    axes.xaxis.set_major_locator(FixedLocator(_ratio_ticks(low, high)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _ratio_tick(x)))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _ratio_limits(samples: Sequence[Values], retrain: Values | None) -> tuple[float, float]:
@@ -96,11 +101,13 @@ def _ratio_tick(value: float) -> str:
     return f"{float(f'{10**value:.1g}'):g}" if abs(value) < 2.1 else power_of_ten(round(value))
 
 
-def _steps(axes: Any, values: Values, colour: str, width: float, dashes: Any) -> None:
-    """Draw the empirical distribution function, from beyond the axis to beyond it."""
+def steps(axes: Any, values: Values, colour: str, width: float, dashes: Any) -> Any:
+    """Draw the empirical distribution function, from beyond the axis to beyond it; its line."""
     xs = np.concatenate([[-1e4], np.sort(values), [1e4]])
     ys = np.concatenate([[0.0], np.arange(1, len(values) + 1) / len(values), [1.0]])
-    axes.plot(xs, ys, drawstyle="steps-post", color=colour, linewidth=width, linestyle=dashes)
+    look = {"color": colour, "linewidth": width, "linestyle": dashes}
+    (line,) = axes.plot(xs, ys, drawstyle="steps-post", **look)
+    return line
 
 
 def _share_up_to(values: Values, at: float) -> float:
