@@ -32,15 +32,9 @@ class RecordWeights(TrainerCallback):
         """Watch the forget objective of a training in `out`.
 
         Raises:
-            UserError: its gradient has no weight of an example, or several processes train.
+            UserError: see `check_recordable`.
         """
-        if objective is None or not objective.has_weights:
-            raise UserError(
-                "--record-weights: only the gradients of NPO and SimNPO weigh examples; leave it "
-                "out."
-            )
-        if world_size() > 1:
-            raise UserError("--record-weights records in one process; leave the launcher out.")
+        check_recordable(objective)
         self._objective, self._path = objective, out / WEIGHTS
         self._seen: list[tuple[int, Tensor, Tensor, Tensor]] = []
 
@@ -78,3 +72,17 @@ class RecordWeights(TrainerCallback):
             return read_table(self._path)
         whole = dict.fromkeys(COLUMNS[:-1], "int64")
         return pd.DataFrame(columns=list(COLUMNS)).astype(whole | {"weight": "float64"})
+
+
+def check_recordable(objective: Objective | None) -> None:
+    """Make sure that the gradient weights of a forget objective can be recorded.
+
+    Raises:
+        UserError: its gradient has no weight of an example, or several processes train.
+    """
+    if objective is None or not objective.has_weights:
+        raise UserError(
+            "--record-weights: only the gradients of NPO and SimNPO weigh examples; leave it out."
+        )
+    if world_size() > 1:
+        raise UserError("--record-weights records in one process; leave the launcher out.")
