@@ -134,7 +134,7 @@ class Unlearned(Run):
         shutil.rmtree(folder / REINFORCED, ignore_errors=True)
         if self.keeps_model:
             return {"model": str(folder / MODEL_FOLDER)}
-        shutil.rmtree(folder / MODEL_FOLDER)
+        shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)  # a kill may have come after it
         return {}
 
     def _from_original(self) -> bool:
