@@ -17,6 +17,7 @@ from simnpo.methods import build
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, resolve, save_model
 from simnpo.objectives import Method
 from simnpo.presets import finetuning_preset
+from simnpo.reproduce.given import GivenScores
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.site import Learnt, Site
 from simnpo.runs import RUN, fingerprint
@@ -164,7 +165,8 @@ def model_of(run: Run, home: Path) -> str:
 def retain_tables(runs: tuple[Run, ...], home: Path) -> Tables | None:
     """Return the tables of the Retrain among `runs`, None where there is none."""
     for run in runs:
-        if isinstance(run, TrainedModel) and run.learnt == "retain":
+        trained = isinstance(run, TrainedModel) and run.learnt == "retain"
+        if trained or isinstance(run, GivenScores):
             return read_evaluation(run.folder(home)).tables
     return None
 
