@@ -1,7 +1,7 @@
-"""Runs without a model, which the processes of a pool can import; and real ones at a tiny size."""
+"""Runs without a model, which the processes of a pool can import."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,28 +72,3 @@ class Slow(Sum):
     def carry_out(self, home: Path) -> dict[str, Any]:
         time.sleep(0.5)
         return super().carry_out(home)
-
-
-def reduced_mini() -> Any:
-    """mini-tofu with a handful of examples and a model of one layer."""
-    from simnpo.benchmarks.mini_tofu.settings import mini_tofu_study
-
-    mini = mini_tofu_study("forget01")
-    few = {
-        name: replace(asked, items=asked.items[:6], max_new_tokens=8)
-        for name, asked in mini.benchmark.evaluation.items()
-    }
-    mini.architecture.update({"num_hidden_layers": 1, "hidden_size": 32, "intermediate_size": 64})
-    return replace(
-        mini,
-        benchmark=replace(
-            mini.benchmark,
-            forget=mini.benchmark.forget[:6],
-            retain=mini.benchmark.retain[:12],
-            evaluation=few,
-        ),
-        pretraining=mini.pretraining[:20],
-        rehearsal=mini.rehearsal[:4],
-        pretrain=replace(mini.pretrain, epochs=1),
-        finetune=replace(mini.finetune, epochs=1),
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from made_up_runs import reduced_mini
+from small_mini import reduced_mini
 
 from simnpo.errors import UserError
 from simnpo.models import load_model
