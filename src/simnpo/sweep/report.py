@@ -104,10 +104,9 @@ def rule(outcome: Outcome) -> str:
     """Say how the picked setting is chosen."""
     view = outcome.view
     best = "is nearest to 0" if view.forgotten.aims_at_zero else "is highest"
-    kept = view.kept.title[:1].lower() + view.kept.title[1:]
     return (
-        f"Of the settings whose {kept} is at least {KEEP:.0%} of Original's, the one whose "
-        f"{view.forgotten.title} {best}; where none keeps as much, the one that keeps most."
+        f"Of the settings whose {view.kept.title} is at least {KEEP:.0%} of Original's, the "
+        f"one whose {view.forgotten.title} {best}; where none keeps as much, the one that keeps most."
     )
 
 

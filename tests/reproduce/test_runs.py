@@ -44,7 +44,7 @@ def test_equal_runs_have_equal_keys_and_folders(tmp_path: Path) -> None:
 
 
 def test_keys_do_not_depend_on_the_process() -> None:
-    program = "import test_run; print(*(run.key for run in test_run.runs().values()))"
+    program = "import test_runs; print(*(run.key for run in test_runs.runs().values()))"
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
