@@ -16,6 +16,7 @@ from simnpo.commands.markov import Markov
 from simnpo.commands.metrics import Metrics
 from simnpo.commands.plan import Plan
 from simnpo.commands.reproduce import Reproduce
+from simnpo.commands.sweep import Sweep
 from simnpo.commands.unlearn import Unlearn
 from simnpo.distributed import is_main, let_others_speak, rank, together, world_size
 from simnpo.errors import Interrupted, UserError
@@ -31,6 +32,7 @@ Command: TypeAlias = (
     | Annotated[Markov, tyro.conf.subcommand("markov")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
+    | Annotated[Sweep, tyro.conf.subcommand("sweep")]
 )
 
 

@@ -24,6 +24,7 @@ from simnpo.objectives import Method
 from simnpo.scoring.history import HISTORY
 from simnpo.training.checkpoints import remove_checkpoints
 from simnpo.training.drift import DRIFT
+from simnpo.training.reference import check_same_tokens
 from simnpo.training.run import FILES, TrainingData, peak_memory_mib, train_model
 from simnpo.training.weights import WEIGHTS
 
@@ -143,7 +144,10 @@ class Job:
         tokenizer = load_tokenizer(self.model, trust)
         model = load_model(self.model, precision, trust, lora.load_in_4bit)
         reinforced = load_model(self.reinforced, precision, trust) if self.reinforced else None
-        reference = load_model(self.reference, precision, trust) if self.reference else None
+        reference = None
+        if self.reference:
+            check_same_tokens(tokenizer, load_tokenizer(self.reference, trust), self.reference)
+            reference = load_model(self.reference, precision, trust)
 
         def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, Any]:
             assert not isinstance(self.method, TaskVector)

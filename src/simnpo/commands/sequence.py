@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
     from simnpo.config import Reinforcement
     from simnpo.data.examples import Example
-    from simnpo.jobs import Job
+    from simnpo.jobs import Callbacks, Job
     from simnpo.scoring.tables import Tables
 
 
@@ -41,6 +41,8 @@ class SequenceJob:
     """Where `retain` was read from."""
     retain: "Tables | None"
     """Tables of a retain model, for metrics that compare with it."""
+    callbacks: "Callable[[Path], Callbacks] | None" = None
+    """Given a stage's folder, what watches its training."""
 
     def run(self) -> None:
         """Do the stages that are not done yet in `stage-1`, `stage-2`, ... of the job's folder.
@@ -154,7 +156,14 @@ class SequenceJob:
             data=replace(self.job.data, forget=self.requests[number - 1]),
         )
         folder = self._folder(number)
-        unlearn(stage, self.reinforcement, folder, resume=True, report_to=self.report_to)
+        unlearn(
+            stage,
+            self.reinforcement,
+            folder,
+            resume=True,
+            report_to=self.report_to,
+            callbacks=self.callbacks(folder) if self.callbacks else None,
+        )
 
     def _evaluate(self, number: int) -> None:
         from simnpo.data.encoding import Encoder

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simnpo.commands.method_options import MethodOptions, ReinforceOptions, as_options
 from simnpo.commands.options import (
@@ -13,20 +13,18 @@ from simnpo.commands.options import (
     PromptOptions,
     TrainingOptions,
     Unset,
-    check_retain_scores,
     given,
 )
 from simnpo.commands.sets import SetOptions
+from simnpo.commands.watch_options import WatchOptions
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
-    from simnpo.benchmarks.base import Benchmark
     from simnpo.commands.training_job import TrainingJob
     from simnpo.data.examples import Example
-    from simnpo.jobs import Job
+    from simnpo.jobs import Callbacks, Job
     from simnpo.methods import AnyMethod
     from simnpo.presets import Preset
-    from simnpo.training.watch import EvaluateWhileTraining
 
 
 @dataclass(frozen=True)
@@ -40,13 +38,12 @@ class Unlearn:
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
     method: MethodName = "simnpo"
-    evaluate_epochs: int = 0
-    """Evaluate the benchmark every so many epochs while training; 0 does not."""
-    retain_scores: Unset[str] = None
-    """Evaluation of a retain model, for forget quality in those evaluations (or --sequential's)."""
+    reference: Unset[str] = None
+    """Model whose log-probs npo, idk_dpo and altpo compare with [--model, as it is before]."""
     report_to: str = "none"
     """transformers' logging integrations, by comma: tensorboard, wandb, trackio."""
     sets: SetOptions = field(default_factory=SetOptions)
+    watch: WatchOptions = field(default_factory=WatchOptions)
     settings: MethodOptions = field(default_factory=MethodOptions)
     reinforce: ReinforceOptions = field(default_factory=ReinforceOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -57,12 +54,14 @@ class Unlearn:
         """Unlearn, and say where the model is."""
         from simnpo.presets import unlearning_preset
 
-        self._check_watch()
+        self.watch.check(self.sets)
         benchmark = self.sets.benchmark
         preset = unlearning_preset(benchmark.benchmark, benchmark.split, self.method)
         methods = self._methods(preset)
         first = next(iter(methods.values()))
         self._check_reinforce(first)
+        self._check_reference(first)
+        self.watch.check_method(first)
         if requests := self.sets.load_requests(first):
             self._run_sequence(methods, preset, requests)
             return
@@ -70,7 +69,7 @@ class Unlearn:
         if any(job.output.out in methods for job in left):  # else no reinforced model is needed
             for job in left:
                 out = job.output.out
-                job.run(partial(self._watch, out) if out in methods else None)
+                job.run(self._callbacks(methods[out], out) if out in methods else None)
 
     def _methods(self, preset: "Preset") -> "dict[Path, AnyMethod]":
         """Return the method with its settings; for each alpha and in its own folder, if several."""
@@ -108,7 +107,7 @@ class Unlearn:
                 stage.job,
                 replace(self.output, out=stage.out, resume=resume),
                 self.report_to,
-                (*self.sets.files, self.retain_scores, self.reinforce.reinforced),
+                (*self.sets.files, self.watch.retain_scores, *self._models()),
             )
             for stage, resume in zip(todo, resumed, strict=True)
         ]
@@ -125,8 +124,20 @@ class Unlearn:
             lora=self.lora.config(),
             trust_remote_code=self.prompt.trust_remote_code,
             reinforced=self.reinforce.reinforced,
-            further=self._watched(),
+            reference=self.reference,
+            further=self.watch.record(),
         )
+
+    def _models(self) -> "list[str]":
+        """Return what is read of other models: never to be overwritten."""
+        from simnpo.models import resolve
+
+        return [
+            resolve(one) for one in (self.reinforce.reinforced, self.reference) if one is not None
+        ]
+
+    def _callbacks(self, method: "AnyMethod", out: Path) -> "Callbacks":
+        return partial(self.watch.callbacks, method, self.sets, self.prompt, out)
 
     def _run_sequence(
         self,
@@ -137,12 +148,18 @@ class Unlearn:
         from simnpo.commands.sequence import SequenceJob
         from simnpo.scoring.evaluation import read_scores
 
-        if self.evaluate_epochs:
+        watch = self.watch
+        if watch.evaluate_epochs:
             raise UserError("requests are evaluated after each stage; leave out --evaluate-epochs.")
         if self.reinforce.reinforced:
             raise UserError(
                 "--reinforced is one model, and each request needs its own: leave it out, and each "
                 "stage over-fits one first."
+            )
+        if self.reference:
+            raise UserError(
+                "--reference is one model, and each request is compared with the model that its "
+                "stage starts from: leave it out."
             )
         if len(methods) > 1:
             raise UserError("--alpha: requests are unlearned with one alpha; give one.")
@@ -152,11 +169,12 @@ class Unlearn:
             reinforcement=self.reinforce.over(preset.reinforcement),
             output=self.output,
             report_to=self.report_to,
-            inputs=(*self.sets.files, self.retain_scores),
+            inputs=(*self.sets.files, watch.retain_scores),
             requests=requests,
-            benchmark=self._evaluated() if self.sets.sequential else None,
-            retain_scores=self.retain_scores,
-            retain=read_scores(Path(self.retain_scores)) if self.retain_scores else None,
+            benchmark=watch.benchmark(self.sets) if self.sets.sequential else None,
+            retain_scores=watch.retain_scores,
+            retain=read_scores(Path(watch.retain_scores)) if watch.retain_scores else None,
+            callbacks=partial(self._callbacks, method),
         ).run()
 
     def _check_reinforce(self, method: "AnyMethod") -> None:
@@ -182,43 +200,10 @@ class Unlearn:
                 f"{method.title} trains nothing but its reinforced model: in the place of "
                 f"{as_options(own)} give {theirs}."
             )
-        if self.evaluate_epochs:
-            raise UserError(f"{method.title} has no epochs: leave out --evaluate-epochs.")
 
-    def _check_watch(self) -> None:
-        if self.evaluate_epochs < 0:
-            raise UserError(f"--evaluate-epochs must be at least 0, got {self.evaluate_epochs}.")
-        if self.retain_scores and not (self.evaluate_epochs or self.sets.sequential):
-            raise UserError("--retain-scores does nothing without --evaluate-epochs.")
-        if self.evaluate_epochs and not self.sets.benchmark.benchmark:
-            raise UserError("--evaluate-epochs evaluates a benchmark: give --benchmark.")
-
-    def _evaluated(self) -> "Benchmark":
-        benchmark = self.sets.benchmark.load("evaluation")
-        check_retain_scores(benchmark, self.retain_scores)
-        return benchmark
-
-    def _watched(self) -> dict[str, Any]:
-        """Return what a run's history depends on."""
-        if not self.evaluate_epochs:
-            return {}
-        return {"evaluate_epochs": self.evaluate_epochs, "retain_scores": self.retain_scores}
-
-    def _watch(self, out: Path, tokenizer: Any) -> "list[EvaluateWhileTraining]":
-        from simnpo.data.encoding import Encoder
-        from simnpo.scoring.evaluation import read_scores
-        from simnpo.training.watch import EvaluateWhileTraining
-
-        if not self.evaluate_epochs:
-            return []
-        retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
-        benchmark = self._evaluated()
-        return [
-            EvaluateWhileTraining(
-                benchmark,
-                Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark)),
-                out,
-                self.evaluate_epochs,
-                retain,
+    def _check_reference(self, method: "AnyMethod") -> None:
+        """Refuse a reference where nothing compares with it."""
+        if self.reference is not None and not method.needs_reference_logps:
+            raise UserError(
+                f"{method.title} compares with no reference's log-probs: leave out --reference."
             )
-        ]

@@ -42,6 +42,7 @@ class TaskVector:
     title: ClassVar[str] = "Task Vector"
     needs_reinforced: ClassVar[bool] = True
     compares: ClassVar[bool] = False
+    needs_reference_logps: ClassVar[bool] = False
 
     alpha: float = 5.0
     """Length of the step, in task vectors; 5 is MUSE's own on News and Books."""

@@ -63,12 +63,20 @@ class Method:
         return ORIGINAL in self._references
 
     @property
+    def needs_reference_logps(self) -> bool:
+        """Whether it compares with the log-probs of a reference."""
+        return any(one is not None and one.needs_reference_logps for one in self._terms)
+
+    @property
+    def _terms(self) -> tuple[Objective | None, Objective | None]:
+        return self.forget, self.retain
+
+    @property
     def _references(self) -> set[str]:
         """The frozen models that its objectives compare with."""
-        terms = (self.forget, self.retain)
         return {
             name
-            for term in terms
+            for term in self._terms
             if isinstance(term, DivergenceObjective)
             for name in term.references
         }

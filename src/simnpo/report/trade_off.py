@@ -54,11 +54,11 @@ def paint_trade_off(
     """
     axes = figure.add_subplot()
     xs, ys = zip(*points.values(), strict=True)
-    axes.set_xlim(*_limits(xs))
+    axes.set_xlim(*limits(xs))
     if forgotten.is_p_value:
         p_axis(axes, min(ys))
     else:
-        axes.set_ylim(*_limits(ys))
+        axes.set_ylim(*limits(ys))
     axes.set_xlabel(kept.label)
     axes.set_ylabel(forgotten.label)
     for name, point in points.items():
@@ -67,7 +67,8 @@ def paint_trade_off(
     label_points(axes, points)
 
 
-def _limits(values: Sequence[float]) -> tuple[float, float]:
+def limits(values: Sequence[float]) -> tuple[float, float]:
+    """Return an axis's ends, with room around the values."""
     margin = max(0.03, 0.12 * (max(values) - min(values)))
     low, high = min(values) - margin, max(values) + margin
     # A share, which most metrics are, has nothing beyond 0 and 1 to show.

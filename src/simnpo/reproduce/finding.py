@@ -125,12 +125,15 @@ def exceeds(
 
 
 def all_of(text: str, parts: Sequence[Claim]) -> Claim:
-    """Judge a claim of several parts: held if all are, not held if one is not."""
+    """Judge a claim of several parts: held if all are, not held if one is not.
+
+    Without any part there is nothing to test.
+    """
     verdicts = [part.verdict for part in parts]
     verdict: Verdict = "undecided"
     if "not held" in verdicts:
         verdict = "not held"
-    elif "not testable" in verdicts:
+    elif "not testable" in verdicts or not verdicts:
         verdict = "not testable"
     elif all(one == "held" for one in verdicts):
         verdict = "held"

@@ -17,6 +17,7 @@ from simnpo.methods import build
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, resolve, save_model
 from simnpo.objectives import Method
 from simnpo.presets import finetuning_preset
+from simnpo.reproduce.given import GivenScores
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.site import Learnt, Site
 from simnpo.runs import RUN, fingerprint
@@ -30,6 +31,9 @@ NAMES: dict[Learnt, str] = {
     "retain": "Retrain",
     "first half": "Original of one half",
 }
+OTHER_DRAW = 1_000_003
+"""Added to the seed that draws a model to average with: by the seed itself an embedded benchmark's
+base was drawn, and the two would be the same weights."""
 
 
 @dataclass(frozen=True)
@@ -128,15 +132,15 @@ class Perturbed(Run):
         return (self.of,)
 
     def depends_on(self) -> Any:
-        """Return nothing: the seed draws the other weights."""
-        return []
+        """Return what, with the seed, draws the other weights."""
+        return [OTHER_DRAW]
 
     @torch.no_grad()
     def carry_out(self, home: Path) -> dict[str, Any]:
         """Average the weights and save the model; its tokenizer comes along."""
         origin = model_of(self.of, home)
         model = load_model(origin)
-        set_seed(self.seed)
+        set_seed(self.seed + OTHER_DRAW)
         config = copy.deepcopy(AutoConfig.from_pretrained(resolve(origin)))
         other = AutoModelForCausalLM.from_config(config)
         for own, drawn in zip(model.parameters(), other.parameters(), strict=True):
@@ -161,7 +165,8 @@ def model_of(run: Run, home: Path) -> str:
 def retain_tables(runs: tuple[Run, ...], home: Path) -> Tables | None:
     """Return the tables of the Retrain among `runs`, None where there is none."""
     for run in runs:
-        if isinstance(run, TrainedModel) and run.learnt == "retain":
+        trained = isinstance(run, TrainedModel) and run.learnt == "retain"
+        if trained or isinstance(run, GivenScores):
             return read_evaluation(run.folder(home)).tables
     return None
 

@@ -54,7 +54,7 @@ def carry_out(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]
     for number in range(at_once):
         devices.put(number)
     pool = ProcessPoolExecutor(at_once, context, _begin, (devices, home / LOG))
-    left = {run.key for run in waiting}
+    left = set(waiting)  # by value: runs of one key may have different titles, so folders
     try:
         with runs_progress(waiting) as shown:
             while waiting or running:
@@ -64,7 +64,7 @@ def carry_out(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]
                         failed[run] = f"{lacking[0].title} failed: {failed[lacking[0]]}"
                         waiting.remove(run)
                         shown.ended(run)
-                    elif len(running) < at_once and not any(one.key in left for one in run.needs):
+                    elif len(running) < at_once and not any(one in left for one in run.needs):
                         waiting.remove(run)
                         running[pool.submit(_do, run, home)] = run
                         shown.began(run)
@@ -74,7 +74,7 @@ def carry_out(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]
                     run = running.pop(future)
                     if error := future.result():
                         failed[run] = error
-                    left.discard(run.key)
+                    left.discard(run)
                     shown.ended(run)
     except BrokenProcessPool:
         raise UserError(

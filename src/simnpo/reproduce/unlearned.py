@@ -17,6 +17,7 @@ from simnpo.models import MODEL_FOLDER
 from simnpo.presets import Preset, unlearning_preset
 from simnpo.reinforce import FOLDER as REINFORCED
 from simnpo.reinforce import unlearn
+from simnpo.reproduce.given import GivenScores
 from simnpo.reproduce.models import TrainedModel, evaluate, model_of, retain_tables
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.site import Site
@@ -38,7 +39,7 @@ class Unlearned(Run):
     site: Site
     origin: Run
     """The run whose model unlearns."""
-    retrain: TrainedModel | None
+    retrain: TrainedModel | GivenScores | None
     """What the evaluation compares with."""
     method: str
     setting: tuple[tuple[str, float], ...] = ()
@@ -83,6 +84,8 @@ class Unlearned(Run):
         changed: dict[str, Any] = {
             name: own.pop(name) for name in ("learning_rate", "epochs") if name in own
         }
+        if "epochs" in changed:
+            changed["steps"] = None
         training = replace(preset.training, seed=self.seed, **changed)
         return replace(preset, method=adjust(preset.method, **own), training=training)
 
@@ -134,7 +137,7 @@ class Unlearned(Run):
         shutil.rmtree(folder / REINFORCED, ignore_errors=True)
         if self.keeps_model:
             return {"model": str(folder / MODEL_FOLDER)}
-        shutil.rmtree(folder / MODEL_FOLDER)
+        shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)  # a kill may have come after it
         return {}
 
     def _from_original(self) -> bool:

@@ -12,7 +12,7 @@ from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.data.examples import Example
 from simnpo.divergences import answer_divergences
-from simnpo.files import write_table
+from simnpo.files import read_table, write_table
 from simnpo.objectives.kl import KL
 from simnpo.training.reference import TOKENS_PER_BATCH, FrozenReference
 
@@ -41,12 +41,19 @@ class WatchDrift(TrainerCallback):
         self._rows: list[tuple[int, float, str, float]] = []
         self._original: FrozenReference | None = None
 
-    def on_train_begin(
+    def on_init_end(
         self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
     ) -> None:
-        """Copy the model; at the first step it has not moved."""
+        """Copy the model, before a checkpoint that is resumed from takes its place."""
         self._original = FrozenReference(model)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Begin at the first step, where nothing has moved, or with what a checkpoint knows."""
         self._rows = [(0, 0.0, name, 0.0) for name in self._encoded]
+        if state.global_step and self._path.is_file():
+            known = read_table(self._path)
+            kept = known[known["step"] <= state.global_step]
+            self._rows = list(kept.itertuples(index=False, name=None))
 
     def on_step_end(
         self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
@@ -59,8 +66,15 @@ class WatchDrift(TrainerCallback):
             value = self._mean_kl(model, encoded)
             self._rows.append((state.global_step, float(state.epoch), name, value))
 
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Write the measurements so far, which a resumption goes on from."""
+        self._write()
+
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write all measurements."""
+        self._write()
+
+    def _write(self) -> None:
         table = pd.DataFrame(self._rows, columns=list(COLUMNS)).astype({"kl": "float64"})
         write_table(self._path, table)
 

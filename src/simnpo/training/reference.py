@@ -123,11 +123,42 @@ def check_reinforced(method: Method, model: Any, reinforced: Any) -> None:
         return
     if reinforced is None:
         raise UserError(f"{method.title} needs a model that was over-fitted on the forget set.")
-    own, other = (one.get_input_embeddings().num_embeddings for one in (model, reinforced))
-    if own != other:
+    _check_vocabulary("reinforced", model, reinforced)
+
+
+def check_reference(method: Method, model: Any, reference: Any) -> None:
+    """Make sure that a reference given to `method` is one it can compare with.
+
+    Raises:
+        UserError: the method takes no log-probs of a reference, or its vocabulary is not the
+            model's.
+    """
+    if reference is None:
+        return
+    if not method.needs_reference_logps:
+        raise UserError(f"{method.title} compares with no reference's log-probs; give none.")
+    _check_vocabulary("reference", model, reference)
+
+
+def check_same_tokens(tokenizer: Any, other: Any, reference: str) -> None:
+    """Make sure that a reference reads token ids as the model does.
+
+    Raises:
+        UserError: its tokenizer, `other`, has another vocabulary.
+    """
+    if tokenizer.get_vocab() != other.get_vocab():
         raise UserError(
-            f"the reinforced model knows {other} tokens, and the model to unlearn from {own}: give "
-            "one that was trained from it."
+            f"--reference {reference} has another tokenizer than the model to unlearn from, so "
+            "their log-probs do not compare: give a model of the same vocabulary."
+        )
+
+
+def _check_vocabulary(name: str, model: Any, other: Any) -> None:
+    own, known = (one.get_input_embeddings().num_embeddings for one in (model, other))
+    if own != known:
+        raise UserError(
+            f"the {name} model knows {known} tokens, and the model to unlearn from {own}: give one "
+            "that was trained from it."
         )
 
 

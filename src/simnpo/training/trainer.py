@@ -20,7 +20,7 @@ from simnpo.logprobs import check_ids
 from simnpo.objectives import Method
 from simnpo.training.callbacks import StepGuard
 from simnpo.training.forwards import Forwards
-from simnpo.training.reference import check_reinforced
+from simnpo.training.reference import check_reference, check_reinforced
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
 from simnpo.training.weights import RecordWeights
@@ -73,10 +73,12 @@ class UnlearnTrainer(Trainer):
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
-            UserError: see `build_terms`, `Encoder` and `check_reinforced`; or a method that trains
-                some layers alone does not go with this model or with how it is trained.
+            UserError: see `build_terms`, `Encoder`, `check_reinforced` and `check_reference`; or a
+                method that trains some layers alone does not go with this model or with how it is
+                trained.
         """
         check_reinforced(method, model, reinforced)
+        check_reference(method, model, reference)
         encoder = Encoder(tokenizer, template, max_length)
         self.terms: list[Term] = build_terms(
             method, forget, retain, encoder, refusals, seed=args.seed

@@ -32,22 +32,21 @@ class RecordWeights(TrainerCallback):
         """Watch the forget objective of a training in `out`.
 
         Raises:
-            UserError: its gradient has no weight of an example, or several processes train.
+            UserError: see `check_recordable`.
         """
-        if objective is None or not objective.has_weights:
-            raise UserError(
-                "--record-weights: only the gradients of NPO and SimNPO weigh examples; leave it "
-                "out."
-            )
-        if world_size() > 1:
-            raise UserError("--record-weights records in one process; leave the launcher out.")
+        check_recordable(objective)
         self._objective, self._path = objective, out / WEIGHTS
         self._seen: list[tuple[int, Tensor, Tensor, Tensor]] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """After a resume, drop what came later than the checkpoint."""
-        done = int(state.epoch or 0) if state.global_step else 0
-        write_table(self._path, (known := self._known())[known["epoch"] <= done])
+        """Begin the file; after a resume, with the rows that the checkpoint came with."""
+        kept = self._beside_checkpoint(args, state)
+        write_table(self._path, read_table(kept) if kept.is_file() else _no_rows())
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Keep all rows so far beside a checkpoint, which may come in the middle of an epoch."""
+        self._add_seen()
+        write_table(self._beside_checkpoint(args, state), read_table(self._path))
 
     def on_forward(
         self,
@@ -66,15 +65,34 @@ class RecordWeights(TrainerCallback):
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Add the epoch's rows to the file."""
-        made = [self._known()]
+        self._add_seen()
+
+    def _add_seen(self) -> None:
+        made = [read_table(self._path)]
         for epoch, rows, lengths, weights in self._seen:
             columns = (epoch, rows.cpu().numpy(), lengths.long().cpu().numpy(), weights.cpu())
             made.append(pd.DataFrame(dict(zip(COLUMNS, columns, strict=True))))
         self._seen.clear()
         write_table(self._path, pd.concat(made, ignore_index=True).astype({"weight": "float64"}))
 
-    def _known(self) -> pd.DataFrame:
-        if self._path.is_file():
-            return read_table(self._path)
-        whole = dict.fromkeys(COLUMNS[:-1], "int64")
-        return pd.DataFrame(columns=list(COLUMNS)).astype(whole | {"weight": "float64"})
+    def _beside_checkpoint(self, args: Any, state: Any) -> Path:
+        return Path(args.output_dir) / f"checkpoint-{state.global_step}" / WEIGHTS
+
+
+def _no_rows() -> pd.DataFrame:
+    whole = dict.fromkeys(COLUMNS[:-1], "int64")
+    return pd.DataFrame(columns=list(COLUMNS)).astype(whole | {"weight": "float64"})
+
+
+def check_recordable(objective: Objective | None) -> None:
+    """Make sure that the gradient weights of a forget objective can be recorded.
+
+    Raises:
+        UserError: its gradient has no weight of an example, or several processes train.
+    """
+    if objective is None or not objective.has_weights:
+        raise UserError(
+            "--record-weights: only the gradients of NPO and SimNPO weigh examples; leave it out."
+        )
+    if world_size() > 1:
+        raise UserError("--record-weights records in one process; leave the launcher out.")

@@ -35,6 +35,8 @@ class Axis(NamedTuple):
     label: str
     """The title with the direction that is better."""
     is_p_value: bool = False
+    aims_at_zero: bool = False
+    """Whether 0 is best, and not the highest value."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,7 +98,7 @@ _SHOWN = 300
 VIEW = View(
     columns=COLUMNS,
     caption=caption,
-    forgotten=Axis("privleak", "PrivLeak", "PrivLeak, %  (0 is the aim)"),
+    forgotten=Axis("privleak", "PrivLeak", "PrivLeak, %  (0 is the aim)", aims_at_zero=True),
     kept=Axis("knowmem_retain", "Retain KnowMem", "KnowMem on the retain set, %  (kept →)"),
     sets=SETS,
     short_groups={"PrivLeak": "priv", "KnowMem": "know", "VerbMem": "verb", _MEMORISED: "heart"}

@@ -1,0 +1,149 @@
+"""`simnpo sweep`: a method's settings tried out, and which of them nothing else beats."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from simnpo.commands.options import BenchmarkOptions, MethodName, Unset, check_retain_scores
+from simnpo.errors import UserError
+
+if TYPE_CHECKING:
+    from simnpo.reproduce.run import Run
+    from simnpo.sweep.outcome import Outcome
+    from simnpo.sweep.runs import Trials
+    from simnpo.sweep.settings import Setting
+
+MOST_SEEDS = 100
+RUNS = "runs"
+"""Folder of all runs within --out."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Try a method's settings on a benchmark, and show what each forgets and keeps.
+
+    Runs are kept in --out by their content: an interrupted sweep goes on when the same command is
+    given again, and a larger one takes over what a smaller one has done.
+
+    Example: simnpo sweep --benchmark mini-tofu --over beta=1.5,2.5,4.5 gamma=0,1 --out sweep
+    """
+
+    over: tuple[str, ...]
+    """Settings with their values, as in beta=1.5,2.5,4.5 forget_weight=0.1,1 learning_rate=1e-5."""
+    out: Path
+    """Folder for the runs and the report; what is finished in it is kept."""
+    method: MethodName = "simnpo"
+    search: Literal["grid", "random", "optuna"] = "grid"
+    """grid: every combination; random: --trials of them, drawn; optuna: --trials of them, each
+    chosen by what those before have shown (needs simnpo[sweep])."""
+    trials: Unset[int] = None
+    """Settings to try, with --search random or optuna."""
+    model: Unset[str] = None
+    """Model to unlearn from: a folder, a run of simnpo, or a hub id [an embedded benchmark's own
+    Original of each seed]."""
+    retain_scores: Unset[str] = None
+    """With --model: evaluation of a retain model or an official TOFU log, for forget quality."""
+    seeds: int = 1
+    """How many seeds each setting has, from --seed on."""
+    seed: int = 42
+    """First seed of every random choice."""
+    workers: Unset[int] = None
+    """Runs at a time [one for each GPU, or for each core]."""
+    benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
+
+    def run(self) -> None:
+        """Try the settings, print their table, and say where the report is."""
+        from simnpo.models import quiet
+        from simnpo.sweep.report import CSV, print_sweep, write_sweep
+
+        quiet()
+        self._check()
+        outcome = self._search()
+        for run, why in outcome.failed.items():
+            print(f"{run.title}: {why}", file=sys.stderr)
+        page = write_sweep(outcome, self.out, "simnpo " + " ".join(sys.argv[1:]))
+        print_sweep(outcome)
+        print(f"Numbers: {self.out / CSV}\nReport: {page}")
+
+    def _check(self) -> None:
+        if not 1 <= self.seeds <= MOST_SEEDS:
+            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+        if not 0 <= self.seed < 2**32 - MOST_SEEDS:
+            raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers}: must be at least 1.")
+        if self.search == "grid" and self.trials is not None:
+            raise UserError("--search grid tries every combination; leave out --trials.")
+        if self.search != "grid" and (self.trials is None or self.trials < 1):
+            raise UserError(f"--search {self.search}: say how many settings, with --trials.")
+        if self.out.exists() and not self.out.is_dir():
+            raise UserError(f"--out {self.out} is a file; give a folder.")
+        if self.method == "retrain":
+            raise UserError("retrain forgets nothing, so there is nothing to weigh; name another.")
+
+    def _trials(self) -> "Trials":
+        """Return what settings are tried on.
+
+        Raises:
+            UserError: there is no such benchmark, or no model to unlearn from.
+        """
+        from simnpo.benchmarks import BENCHMARKS
+        from simnpo.models import resolve
+        from simnpo.reproduce.site import Site
+        from simnpo.sweep.runs import Trials
+
+        loaded = self.benchmark.load()  # says what is wrong with it
+        self.benchmark.kept(loaded)
+        name, split = loaded.name, self.benchmark.split or BENCHMARKS[loaded.name]
+        site = Site(name, split, self.benchmark.data_dir)
+        check_retain_scores(loaded, self.retain_scores)
+        if self.model is not None:
+            resolve(self.model)
+        elif not site.is_mini:
+            raise UserError(f"{name} brings no models: give what to unlearn from, with --model.")
+        elif self.retain_scores is not None:
+            raise UserError(
+                "--retain-scores does nothing without --model: an embedded benchmark has its own."
+            )
+        seeds = tuple(range(self.seed, self.seed + self.seeds))
+        return Trials(site, self.method, seeds, self.model, self.retain_scores)
+
+    def _search(self) -> "Outcome":
+        """Do the runs."""
+        from simnpo.presets import unlearning_preset
+        from simnpo.sweep.optuna_search import optuna_settings
+        from simnpo.sweep.outcome import Outcome
+        from simnpo.sweep.settings import drawn, grid, read_values
+
+        trials = self._trials()
+        preset = unlearning_preset(trials.site.benchmark, trials.site.split, self.method)
+        values = read_values(self.over, preset.method)
+        for setting in grid(values):
+            trials.unlearned(setting, self.seed).preset()  # a value out of its range is told now
+        if self.search == "grid":
+            return self._carry_out(trials, grid(values))
+        assert self.trials is not None
+        if self.search == "random":
+            return self._carry_out(trials, drawn(values, self.trials, self.seed))
+        failed: dict[Run, str] = {}
+
+        def judge(settings: "Sequence[Setting]") -> list[tuple[float, float]]:
+            outcome = self._carry_out(trials, settings)
+            failed.update(outcome.failed)
+            return outcome.judged()
+
+        asked = optuna_settings(values, self.trials, self.seed, judge)
+        return Outcome(trials, tuple(asked), self.out / RUNS, failed)
+
+    def _carry_out(self, trials: "Trials", settings: "Sequence[Setting]") -> "Outcome":
+        from simnpo.reproduce.pool import carry_out, workers
+        from simnpo.sweep.outcome import Outcome
+
+        home = self.out / RUNS
+        failed = carry_out(trials.of(settings), home, self.workers or workers())
+        outcome = Outcome(trials, tuple(settings), home, failed)
+        if lost := [one for one in outcome.needed() if one in failed]:
+            raise UserError(f"{lost[0].title}: {failed[lost[0]]}")
+        return outcome

@@ -1,0 +1,1 @@
+"""A method's settings tried out: which to try, and which of them nothing else beats."""
