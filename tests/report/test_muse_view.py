@@ -51,6 +51,7 @@ def test_the_page_has_all_columns_the_plot_and_no_truth_ratios(tmp_path: Path) -
     assert "PrivLeak against retain KnowMem" in page
     assert "ruth ratio" not in page
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        "trade_off.pdf",
         "trade_off.png",
         "trade_off.svg",
     ]

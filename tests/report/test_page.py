@@ -11,6 +11,7 @@ from made_up_evaluations import evaluation
 from matplotlib.image import imread
 
 from simnpo.errors import UserError
+from simnpo.report.drawing import KINDS
 from simnpo.report.page import check_comparable, write_report
 from simnpo.scoring.evaluation import Evaluation
 from simnpo.scoring.tables import Tables
@@ -140,12 +141,15 @@ def test_a_missing_forget_quality_is_a_dash_with_its_reason(report):
 def test_plots_lie_beside_the_page_and_are_whole(report):
     files = {path.name: path for path in (report.parent / "plots").iterdir()}
     names = ("trade_off", "truth_ratios", "history")
-    assert set(files) == {f"{name}.{end}" for name in names for end in ("png", "svg")}
+    assert set(files) == {f"{name}.{end}" for name in names for end in KINDS}
     for name, path in files.items():
         if name.endswith("png"):
             height, width, _ = imread(path).shape
             assert height > 500
             assert width > 1000
+        elif name.endswith("pdf"):
+            # No date: the same figure gives the same bytes.
+            assert path.read_bytes().startswith(b"%PDF-") and b"Date" not in path.read_bytes()
         else:
             assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
@@ -165,6 +169,7 @@ def test_a_bare_evaluation_alone_makes_a_report_and_the_same_one_again(tmp_path)
     assert "Retrain is not among the models" in source
     assert "Missing without a reason in the evaluation: Forget quality (p-value)" in source
     assert sorted(p.name for p in stale.parent.iterdir()) == [
+        "truth_ratios.pdf",
         "truth_ratios.png",
         "truth_ratios.svg",
     ]

@@ -1,6 +1,8 @@
 """Styles, settings, answers and the drawing of distributions."""
 
+import re
 import warnings
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from scipy.stats import ks_2samp
 from simnpo.errors import UserError
 from simnpo.report.answers import cards
 from simnpo.report.colours import is_retrain, styles
+from simnpo.report.drawing import draw, tip
 from simnpo.report.notes import notes
 from simnpo.report.settings import flatten, settings
 from simnpo.report.svg import inline
@@ -111,3 +114,39 @@ def test_inline_svg_prefixes_ids_and_drops_what_would_leak_into_the_page():
     assert "a &lt; b #0072b2" in drawn
     assert 'aria-label="said &quot;so&quot;"' in drawn
     assert not any(gone in drawn for gone in ("http", "xmlns", "metadata", "<style", "9pt"))
+
+
+def test_a_tip_is_the_title_of_its_artist_in_the_page_and_in_the_file(tmp_path):
+    texts = ["NPO, epoch 3: FQ 0.49", 'a <b> "$x" & y', 'it\'s "so" β', "band"]
+
+    def paint(figure):
+        axes = figure.add_subplot()
+        (line,) = axes.plot([1, 2], [3, 4], "o-")
+        artists = [line, axes.scatter([1], [2]), axes.bar([1], [1])[0]]
+        artists.append(axes.fill_between([1, 2], [1, 2], [2, 3]))
+        for artist, text in zip(artists, texts, strict=True):
+            tip(artist, text)
+
+    drawn = draw(tmp_path, "x", (4, 3), "A figure.", {}, paint)
+    root = ElementTree.fromstring(drawn.svg)
+    shown = [group for group in root.iter("g") if group.get("class") == "tip"]
+    assert sorted(group.findtext("title") for group in shown) == sorted(texts)
+    assert all(group.get("aria-label") == group.findtext("title") for group in shown)
+    assert root.get("role") == "group" and root.get("aria-label") == "A figure."
+    saved = (tmp_path / "x.svg").read_text(encoding="utf-8")
+    namespace = "{http://www.w3.org/2000/svg}"
+    groups = ElementTree.fromstring(saved).iter(f"{namespace}g")
+    titles = [group.findtext(f"{namespace}title") for group in groups if group.get("class")]
+    assert sorted(titles) == sorted(texts)
+    assert not re.search(r"id=.tip:", saved + drawn.svg)
+
+
+def test_the_same_figure_gives_the_same_bytes_in_every_kind(tmp_path):
+    def paint(figure):
+        figure.add_subplot().plot([1, 2], [3, 4])
+
+    for folder in ("one", "other"):
+        draw(tmp_path / folder, "x", (4, 3), "A figure.", {}, paint)
+    files = sorted((tmp_path / "one").iterdir())
+    assert [path.suffix for path in files] == [".pdf", ".png", ".svg"]
+    assert all(p.read_bytes() == (tmp_path / "other" / p.name).read_bytes() for p in files)

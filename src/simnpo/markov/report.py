@@ -19,6 +19,7 @@ from simnpo.markov.study import ORIGINAL, RETRAIN, Study
 from simnpo.metrics.intervals import Interval, interval
 from simnpo.objectives import METHODS
 from simnpo.report.colours import styles
+from simnpo.report.drawing import KINDS
 from simnpo.report.numbers import fixed, with_interval
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.runs import versions
@@ -28,7 +29,7 @@ FILES = (
     SUMMARY,
     PATHS,
     REPORT,
-    *(f"plots/{name}.{kind}" for name in figures.PLOTS for kind in ("png", "svg")),
+    *(f"plots/{name}.{kind}" for name in figures.PLOTS for kind in KINDS),
 )
 """What `write_study` writes."""
 

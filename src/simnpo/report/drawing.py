@@ -13,7 +13,7 @@ from matplotlib.markers import MarkerStyle
 
 from simnpo.files import whole_file, write_text
 from simnpo.report.colours import INK, LINE, MUTED, PAPER, Style
-from simnpo.report.svg import FONT, inline
+from simnpo.report.svg import FONT, TIP, inline, with_titles
 
 _SETTINGS = {
     "font.family": FONT,
@@ -41,7 +41,12 @@ _SETTINGS = {
     "lines.solid_capstyle": "round",
     "text.parse_math": False,  # a model's name may hold a dollar sign
     "svg.fonttype": "none",  # text stays text: it can be searched, selected and restyled
+    "pdf.fonttype": 42,  # and in a paper's PDF, where journals refuse matplotlib's own fonts
 }
+
+
+KINDS = ("png", "svg", "pdf")
+"""Endings of the files that `draw` writes."""
 
 
 class Plot(NamedTuple):
@@ -63,7 +68,7 @@ def draw(
     styles: Mapping[str, Style],
     paint: Callable[[Any], None],
 ) -> Plot:
-    """Let `paint` fill a new figure of `size` inches, and write it as PNG and SVG to `folder`.
+    """Let `paint` fill a new figure of `size` inches, and write it to `folder` in all `KINDS`.
 
     `description` says in words what the plot shows. The same figure gives the same bytes.
     """
@@ -73,6 +78,9 @@ def draw(
         paint(figure)
         with whole_file(folder / f"{name}.png") as path:
             canvas.print_figure(path, format="png", dpi=200, metadata={"Description": description})
+        with whole_file(folder / f"{name}.pdf") as path:
+            # The date is left out; the title too, since a PDF's is the document's, not a picture's.
+            figure.savefig(path, format="pdf", metadata={"CreationDate": None})
         metadata = {"Date": None, "Title": description}
         text = _svg(figure, metadata)
         write_text(folder / f"{name}.svg", text.replace(f"'{FONT}'", f"'{FONT}', sans-serif"))
@@ -88,10 +96,20 @@ def page_colours(styles: Mapping[str, Style]) -> dict[str, str]:
     return fixed | {style.light: f"var({style.variable})" for style in styles.values()}
 
 
+def tip(artist: Any, text: str) -> None:
+    """Let `text` be shown where a reader points at `artist`, such as "NPO, epoch 3: FQ 0.49".
+
+    Args:
+        artist: a line, a collection (one text for all of it) or a patch.
+        text: the values in words.
+    """
+    artist.set_gid(f"{TIP}{text}")
+
+
 def _svg(figure: Any, metadata: dict[str, Any]) -> str:
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata=metadata)
-    return stream.getvalue()
+    return with_titles(stream.getvalue())
 
 
 def marker_outline(marker: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from simnpo.metrics.item_logprobs import item_logprobs
 from simnpo.metrics.truth_ratio import log_truth_ratio
 from simnpo.report.colours import Style, is_original, is_retrain
-from simnpo.report.drawing import Plot, draw
+from simnpo.report.drawing import KINDS, Plot, draw
 from simnpo.report.numbers import DASH, fixed, number, p_value
 from simnpo.report.trade_off import paint_history, paint_trade_off
 from simnpo.report.truth_ratios import Values, paint_truth_ratios
@@ -35,7 +35,7 @@ def draw_plots(
     }
     for name, plot in drawn.items():
         if plot is None:
-            for ending in ("png", "svg"):
+            for ending in KINDS:
                 (folder / f"{name}.{ending}").unlink(missing_ok=True)
     return {name: plot for name, plot in drawn.items() if plot is not None}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from simnpo.errors import UserError
 from simnpo.report.answers import cards
 from simnpo.report.colours import is_retrain, styles
+from simnpo.report.drawing import KINDS
 from simnpo.report.figures import PLOTS, draw_plots
 from simnpo.report.notes import notes
 from simnpo.report.rendering import REPORT, write_page
@@ -15,7 +16,7 @@ from simnpo.report.views import suite_of, view_of
 from simnpo.report.views.base import Column
 from simnpo.scoring.evaluation import Evaluation
 
-FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg")))
+FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in KINDS))
 """What `write_report` writes."""
 _SAME = ("benchmark", "split", "truth_ratio_aggregation")
 
@@ -23,7 +24,7 @@ _SAME = ("benchmark", "split", "truth_ratio_aggregation")
 def write_report(
     evaluations: Sequence[Evaluation], folder: Path, title: str, command: str | None = None
 ) -> Path:
-    """Write `report.html` and its plots as PNG and SVG under `plots/`.
+    """Write `report.html` and its plots under `plots/`.
 
     Args:
         evaluations: the models in the order to show them; "Original" and "Retrain", by name, are

@@ -14,6 +14,7 @@ from simnpo.report.courses import (
     headline,
     shown_columns,
 )
+from simnpo.report.drawing import KINDS
 from simnpo.report.notes import notes
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.table import comparison
@@ -21,7 +22,7 @@ from simnpo.report.views import view_of
 from simnpo.scoring.evaluation import Evaluation
 
 HEADLINE, METRICS = PLOTS = ("stages", "stages_metrics")
-FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg")))
+FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in KINDS))
 """What `write_stages` writes."""
 
 

@@ -7,8 +7,22 @@ from collections.abc import Mapping
 FONT = "DejaVu Sans"
 """The font plots are measured with: it comes with matplotlib, and is wider than most others."""
 
+TIP = "tip:"
+"""What begins the id of a group that has a text to show, which follows it."""
+
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
+
+
+def with_titles(svg: str) -> str:
+    """Turn each group whose id is `TIP` and a text into one of class `tip` with that title.
+
+    Browsers show a title where the reader points at its group.
+    """
+    # Matplotlib has escaped the text as an attribute's, which is more than an element's needs, and
+    # has set it in single quotes where it holds double ones.
+    group = re.compile(f"<g id=(?P<quote>[\"']){TIP}(?P<text>.*?)(?P=quote)(?P<rest>[^>]*)>", re.S)
+    return group.sub(r'<g class="tip"\g<rest>><title>\g<text></title>', svg)
 
 
 def inline(svg: str, prefix: str, description: str, colours: Mapping[str, str]) -> str:
@@ -31,7 +45,11 @@ def inline(svg: str, prefix: str, description: str, colours: Mapping[str, str]) 
         }
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
-    root.attrib |= {"role": "img", "aria-label": description}
+    tips = [element for element in root.iter("g") if element.get("class") == "tip"]
+    for element in tips:
+        element.attrib |= {"role": "img", "aria-label": element.findtext("title", "")}
+    # An image's parts are hidden from a screen reader, a group's are not.
+    root.attrib |= {"role": "group" if tips else "img", "aria-label": description}
     return ElementTree.tostring(root, encoding="unicode")
 
 
