@@ -1,0 +1,27 @@
+"""Table A3: every method on TOFU forget10, all metrics."""
+
+from collections.abc import Sequence
+
+from simnpo.reproduce.finding import Finding
+from simnpo.reproduce.results import Results
+from simnpo.reproduce.run import Run
+from simnpo.reproduce.scale import Scale
+from simnpo.studies.base import Study
+from simnpo.studies.tofu_table import tofu_runs
+
+
+def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
+    """Return every method's run at every seed."""
+    return tofu_runs(scale, scale.tofu_other, seeds)
+
+
+def find(results: Results) -> Finding:
+    """To be filled."""
+    return Finding()
+
+
+STUDY = Study(
+    "SimNPO has the highest forget quality and model utility on the other forget set, too.",
+    runs,
+    find,
+)
