@@ -12,7 +12,11 @@ from simnpo.commands.options import Unset
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from simnpo.reproduce.run import Run
     from simnpo.reproduce.scale import Scale
+    from simnpo.studies.base import Study
 
 MOST_SEEDS = 100
 RUNS = "runs"
@@ -62,17 +66,58 @@ class Reproduce:
             raise UserError("name an artefact, or all; --list shows them.")
         if not 1 <= self.seeds <= MOST_SEEDS:
             raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
-        from simnpo.reproduce.pool import carry_out, workers
-
-        scale, seeds = self._scale(), range(self.seed, self.seed + self.seeds)
-        studies = {name: load_study(name) for name in find_names(self.artefacts)}
-        runs = [run for study in studies.values() for run in study.runs(scale, tuple(seeds))]
-        started = time.monotonic()
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers}: must be at least 1.")
+        names, scale = find_names(self.artefacts), self._scale()
+        seeds = tuple(range(self.seed, self.seed + self.seeds))
+        studies = {name: load_study(name) for name in names}
+        wanted = {name: study.runs(scale, seeds) for name, study in studies.items()}
         home = self.out / RUNS
-        failed = carry_out(runs, home, self.workers or workers())
+        if self.dry_run:
+            from simnpo.reproduce.dry_run import describe
+
+            print("\n".join(describe([run for runs in wanted.values() for run in runs], home)))
+            return
+        self._reproduce(studies, wanted, scale, seeds)
+
+    def _reproduce(
+        self,
+        studies: "Mapping[str, Study]",
+        wanted: "Mapping[str, Sequence[Run]]",
+        scale: "Scale",
+        seeds: tuple[int, ...],
+    ) -> None:
+        from simnpo.models import quiet
+        from simnpo.reproduce.find import find_all
+        from simnpo.reproduce.pool import carry_out, workers
+        from simnpo.reproduce.report import write_reproduction
+        from simnpo.reproduce.results import Results
+        from simnpo.reproduce.summary import print_findings
+        from simnpo.studies import ARTEFACTS
+
+        started = time.monotonic()
+        quiet()
+        if self.out.exists() and not self.out.is_dir():
+            raise UserError(f"--out {self.out} is a file; give a folder.")
+        home = self.out / RUNS
+        every = [run for runs in wanted.values() for run in runs]
+        failed = carry_out(every, home, self.workers or workers())
+        shown = find_all(studies, wanted, Results(scale, seeds, home), ARTEFACTS, failed)
+        several = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+        path = write_reproduction(
+            shown,
+            self.out,
+            title=f"SimNPO, reproduced at the {scale.name} scale",
+            command="simnpo " + " ".join(sys.argv[1:]),
+            settings={"Scale": scale.name, "Seeds": several},
+            failed={run.title: why for run, why in failed.items()},
+        )
+        print_findings(shown)
         for run, why in failed.items():
-            print(f"{run.title}: {why}", file=sys.stderr)
-        print(f"{time.monotonic() - started:.0f} s")
+            print(f"failed: {run.title}: {why}", file=sys.stderr)
+        print(f"Report: {path} ({time.monotonic() - started:.0f} s)")
+        if failed:
+            raise UserError(f"{len(failed)} runs failed; the report shows what could be made.")
 
     def _scale(self) -> "Scale":
         from simnpo.reproduce.scale import mini, paper

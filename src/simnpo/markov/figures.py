@@ -36,13 +36,14 @@ def draw_figure_5(paths: pd.DataFrame, folder: Path, styles: Mapping[str, Style]
         FIGURE_5,
         (4.9 * len(panels), 4.5),
         "Forget quality on Forget1 and Forget2 against retain distance along the unlearning paths "
-        f"of NPO and SimNPO; {_in_words(paths)}.",
+        f"of NPO and SimNPO; {in_words(paths)}.",
         styles,
-        lambda figure: _paint_figure_5(figure, paths, panels, styles),
+        lambda figure: paint_figure_5(figure, paths, panels, styles),
     )
 
 
-def _in_words(paths: pd.DataFrame) -> str:
+def in_words(paths: pd.DataFrame) -> str:
+    """Say where each method ends in each panel, on average."""
     ends = paths[paths["iteration"] == paths["iteration"].max()]
     means = ends.groupby(["panel", "method"], sort=False)[["retain", *_DASHES]].mean()
     return "; ".join(
@@ -52,9 +53,10 @@ def _in_words(paths: pd.DataFrame) -> str:
     )
 
 
-def _paint_figure_5(
+def paint_figure_5(
     figure: Any, paths: pd.DataFrame, panels: Sequence[str], styles: Mapping[str, Style]
 ) -> None:
+    """Fill an empty figure with a panel for each of `panels`, see `draw_figure_5`."""
     shown = [name for name in ("NPO", "SimNPO") if name in styles]
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         here = paths[paths["panel"] == panel]
@@ -112,7 +114,7 @@ def draw_curves(paths: pd.DataFrame, folder: Path, styles: Mapping[str, Style]) 
         CURVES,
         (4.9 * len(panels), 7.6),
         "Distance on the retain, Forget1 and Forget2 test sets over the iterations of unlearning, "
-        f"logarithmic, mean over seeds with its interval; {_in_words(paths)}.",
+        f"logarithmic, mean over seeds with its interval; {in_words(paths)}.",
         styles,
         lambda figure: _paint_curves(figure, paths, panels, styles),
     )

@@ -114,6 +114,8 @@ def exceeds(
     )
     if len(kept) == 1:
         verdict: Verdict = "held" if difference.mean > 0 else "not held"
+        if difference.mean == 0:
+            verdict = "undecided"
         return Claim(text, verdict, f"{said}. One seed, so without an interval.")
     verdict = "undecided"
     if difference.low > 0:

@@ -7,14 +7,14 @@ from rich.console import Console
 from rich.table import Table
 
 from simnpo.report.table import WIDTH
-from simnpo.reproduce.finding import Finding
+from simnpo.reproduce.report import Shown
 
 
-def print_claims(findings: Mapping[str, Finding], console: Console | None = None) -> None:
-    """Print the claims of each artefact and whether they hold.
+def print_findings(shown: Mapping[str, Shown], console: Console | None = None) -> None:
+    """Print every artefact's claims and whether they hold, and how many do.
 
     Args:
-        findings: by artefact, in order.
+        shown: by artefact, in order.
         console: where to; standard output by default.
     """
     console = console or Console(width=max(WIDTH, Console().width))
@@ -22,14 +22,15 @@ def print_claims(findings: Mapping[str, Finding], console: Console | None = None
     table.add_column("Artefact", no_wrap=True)
     table.add_column("The paper's claim")
     table.add_column("Here", no_wrap=True)
-    for name, finding in findings.items():
-        for claim in finding.claims:
+    verdicts: dict[str, int] = {}
+    for name, one in shown.items():
+        if isinstance(one.finding, str):
+            table.add_row(name, one.finding, "not made")
+            continue
+        for claim in one.finding.claims:
             table.add_row(name, claim.text, claim.verdict)
-    if table.row_count:
-        console.print(table)
-
-
-def count_verdicts(findings: Mapping[str, Finding]) -> str:
-    """Say how many claims have which verdict: `12 held, 3 not held`."""
-    verdicts = [claim.verdict for finding in findings.values() for claim in finding.claims]
-    return ", ".join(f"{verdicts.count(one)} {one}" for one in dict.fromkeys(sorted(verdicts)))
+            verdicts[claim.verdict] = verdicts.get(claim.verdict, 0) + 1
+    if not table.row_count:
+        return
+    console.print(table)
+    console.print("Claims: " + ", ".join(f"{count} {one}" for one, count in verdicts.items()) + ".")

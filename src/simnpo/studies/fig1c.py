@@ -7,7 +7,8 @@ from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
 from simnpo.studies.base import Study
-from simnpo.studies.tofu_table import tofu_runs
+from simnpo.studies.tofu_table import beats, tofu_runs, tofu_table
+from simnpo.studies.trade_off import QUALITY, trade_off_figure
 
 
 def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
@@ -16,8 +17,17 @@ def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
 
 
 def find(results: Results) -> Finding:
-    """To be filled."""
-    return Finding()
+    """Plot every method's place."""
+    site = results.scale.tofu
+    rows = tofu_table(results, site, {}).rows
+    return Finding(
+        figures=(trade_off_figure(rows, QUALITY, f"of every method on {site.name}"),),
+        claims=(
+            beats(results, site, "forget_quality", "forget quality", ("npo",)),
+            beats(results, site, "model_utility", "model utility", ("npo",)),
+        ),
+        notes=("Its table is Table 1's.", results.floor_note(site)),
+    )
 
 
 STUDY = Study(

@@ -7,7 +7,16 @@ from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
 from simnpo.studies.base import Study
-from simnpo.studies.muse_table import muse_runs
+from simnpo.studies.muse_table import last_rows, muse_claims, muse_runs
+from simnpo.studies.trade_off import Axes, trade_off_figure
+
+AXES = Axes(
+    "knowmem_retain",
+    "KnowMem on the retain set, %  (kept →)",
+    "privleak",
+    "PrivLeak, %  (0 is the aim)",
+    digits=1,
+)
 
 
 def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
@@ -16,8 +25,16 @@ def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
 
 
 def find(results: Results) -> Finding:
-    """To be filled."""
-    return Finding()
+    """Plot every method's place after its last epoch."""
+    site = results.scale.news
+    kept, _, leak = muse_claims(results, site)
+    return Finding(
+        figures=(
+            trade_off_figure(last_rows(results, site), AXES, f"of every method on {site.name}"),
+        ),
+        claims=(kept, leak),
+        notes=("Its table is Table 2's.",),
+    )
 
 
-STUDY = Study("SimNPO.", runs, find)
+STUDY = Study("SimNPO's PrivLeak is nearer to 0 than NPO's, and it keeps more.", runs, find)

@@ -1,23 +1,16 @@
 """Fig. A1: NPO with its own and with a perturbed reference."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
-from simnpo.metrics.intervals import Interval
-from simnpo.report.colours import Style
-from simnpo.report.drawing import tip
-from simnpo.report.labels import label_points
-from simnpo.report.numbers import fixed, p_value
-from simnpo.report.trade_off import marker, p_axis
-from simnpo.reproduce.finding import Column, Figure, Finding, Table, exceeds
+from simnpo.reproduce.finding import Column, Finding, Table, exceeds
 from simnpo.reproduce.models import Perturbed
 from simnpo.reproduce.results import Results, noise_runs
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale, per_seed
 from simnpo.reproduce.unlearned import Unlearned
 from simnpo.studies.base import Study
+from simnpo.studies.trade_off import QUALITY, trade_off_figure
 
 PERTURBED = "NPO, perturbed reference"
 PAPER = {
@@ -61,10 +54,6 @@ def find(results: Results) -> Finding:
     site, known = results.scale.tofu, models(results.scale)
     keys = [column.key for column in COLUMNS]
     rows = tuple(results.row(name, make, keys) for name, make in known.items())
-    points = {
-        one.name: (one.values["model_utility"], one.values["forget_quality_log10_p"])
-        for one in rows
-    }
 
     def pairs(key: str) -> list[tuple[float, float]]:
         return [
@@ -73,18 +62,13 @@ def find(results: Results) -> Finding:
         ]
 
     utility = pairs("model_utility")
-    said = "; ".join(f"{name}: {_said(*point)}" for name, point in points.items())
     return Finding(
         tables=(Table("references", f"{site.name}, NPO's reference", COLUMNS, rows, PAPER),),
         figures=(
-            Figure(
-                "trade-off",
-                (6.4, 4.4),
-                "Forget quality (geometric mean over seeds) against model utility (mean) of NPO "
-                "with Original as its reference and with a perturbed one; bars are 95 % intervals.",
-                f"Scatter plot of forget quality and model utility. {said}.",
-                tuple(points),
-                partial(_paint, points=points),
+            trade_off_figure(
+                rows,
+                QUALITY,
+                "of NPO with Original as its reference and with a perturbed one",
             ),
         ),
         claims=(
@@ -107,31 +91,6 @@ def find(results: Results) -> Finding:
             results.floor_note(site),
         ),
     )
-
-
-def _said(utility: Interval, quality: Interval) -> str:
-    return f"FQ {p_value(10**quality.mean)}, MU {fixed(utility.mean)}"
-
-
-def _paint(
-    figure: Any, styles: Mapping[str, Style], points: Mapping[str, tuple[Interval, Interval]]
-) -> None:
-    axes = figure.add_subplot()
-    for name, (x, y) in points.items():
-        colour = styles[name].light
-        if not math.isnan(x.low):
-            axes.plot([x.low, x.high], [y.mean, y.mean], color=colour, linewidth=1, alpha=0.6)
-            ends = [y.low, min(y.high, 0.0)]
-            axes.plot([x.mean, x.mean], ends, color=colour, linewidth=1, alpha=0.6)
-        look = {"linestyle": "none", "color": colour, **marker(styles[name])}
-        (point,) = axes.plot(x.mean, y.mean, **look)
-        tip(point, f"{name}: {_said(x, y)}")
-    axes.margins(x=0.25)
-    p_axis(axes, min(y.mean if math.isnan(y.low) else y.low for _, y in points.values()))
-    axes.set_xlabel("Model utility  (kept →)")
-    axes.set_ylabel("Forget quality, KS p-value  (forgotten →)")
-    figure.draw_without_rendering()  # names are placed by the pixels of the final layout
-    label_points(axes, {name: (x.mean, y.mean) for name, (x, y) in points.items()})
 
 
 STUDY = Study(

@@ -7,7 +7,10 @@ from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
 from simnpo.studies.base import Study
-from simnpo.studies.tofu_table import tofu_runs
+from simnpo.studies.tofu_table import beats, tofu_runs, tofu_table
+from simnpo.studies.trade_off import QUALITY, trade_off_figure
+
+SHOWN = ("Retrain", "GradDiff", "Weighted-GradDiff", "NPO", "SimNPO")
 
 
 def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
@@ -16,8 +19,22 @@ def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
 
 
 def find(results: Results) -> Finding:
-    """To be filled."""
-    return Finding()
+    """Plot the four methods, and compare the two without a sigmoid."""
+    site = results.scale.tofu
+    rows = [row for row in tofu_table(results, site, {}).rows if row.name in SHOWN]
+    quality = ("forget_quality", "forget quality")
+    return Finding(
+        figures=(trade_off_figure(rows, QUALITY, f"on {site.name}"),),
+        claims=(
+            beats(results, site, *quality, ("grad_diff",), method="weighted_grad_diff"),
+            beats(results, site, *quality, ("weighted_grad_diff",)),
+        ),
+        notes=(
+            "GradDiff and Weighted-GradDiff each have the weight and learning rate that tuning "
+            "picked for them. Its table is Table 1's.",
+            results.floor_note(site),
+        ),
+    )
 
 
 STUDY = Study(

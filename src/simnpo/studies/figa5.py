@@ -1,12 +1,17 @@
 """Fig. A5: successive unlearning requests on MUSE News."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from simnpo.reproduce.finding import Finding
+from simnpo.metrics.intervals import Interval, interval
+from simnpo.report.colours import Style
+from simnpo.reproduce.finding import Claim, Column, Figure, Finding, Row, Table
 from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
 from simnpo.reproduce.unlearned import Unlearned
+from simnpo.studies.bands import legend_below, paint_course
 from simnpo.studies.base import Study
 
 METHODS = ("npo", "simnpo")
@@ -32,8 +37,97 @@ def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
 
 
 def find(results: Results) -> Finding:
-    """To be filled."""
-    return Finding()
+    """Draw knowledge over the requests, and compare the two methods' means over them."""
+    scale, seed = results.scale, results.seeds[0]
+    original = scale.original(scale.news, seed)
+    found = {
+        NAMES[method]: {
+            key: [results.metric(run, key) for run in (original, *stages_of(scale, method, seed))]
+            for key in KEYS
+        }
+        for method in METHODS
+    }
+    rows = [
+        Row(
+            f"{name}, {number} requests" if number else f"Original ({name})",
+            {key: interval([values[key][number]]) for key in KEYS},
+        )
+        for name, values in found.items()
+        for number in range(len(values[KEYS[0]]))
+        if number or name == "NPO"
+    ]
+    rows[0] = rows[0]._replace(name="Original")
+    return Finding(
+        tables=(Table("requests", f"{scale.news.name}, requests", COLUMNS, tuple(rows)),),
+        figures=(requests_figure(found),),
+        claims=(
+            throughout("SimNPO leaves less KnowMem on the forget set than NPO", found, KEYS[0], -1),
+            throughout("SimNPO keeps more KnowMem on the retain set than NPO", found, KEYS[1], 1),
+        ),
+        notes=(
+            f"One run (seed {seed}), so no intervals. KnowMem on the forget set asks about all "
+            "requests, those still to come among them.",
+        ),
+    )
 
 
-STUDY = Study("SimNPO.", runs, find)
+def throughout(
+    text: str, found: Mapping[str, Mapping[str, Sequence[float]]], key: str, sign: int
+) -> Claim:
+    """Judge whether SimNPO is above NPO (`sign` 1) or below it (-1) after every request."""
+    pairs = list(zip(found["SimNPO"][key][1:], found["NPO"][key][1:], strict=True))
+    better = sum(sign * (simnpo - npo) > 0 for simnpo, npo in pairs)
+    listed = ", ".join(f"{simnpo:.1f} and {npo:.1f}" for simnpo, npo in pairs)
+    return Claim(
+        f"{text} after every request.",
+        "held" if better == len(pairs) else "not held",
+        f"{better} of {len(pairs)} requests; SimNPO and NPO in turn: {listed}.",
+    )
+
+
+def requests_figure(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Return knowledge over requests, a panel for each set."""
+
+    def paint(figure: Any, styles: Mapping[str, Style]) -> None:
+        panels = figure.subplots(1, len(COLUMNS))
+        for axes, column in zip(panels, COLUMNS, strict=True):
+            for name, values in found.items():
+                own = {float(at): interval([one]) for at, one in enumerate(values[column.key])}
+                paint_course(axes, name, own, styles[name], partial(_said, name))
+            axes.set_title(column.name)
+            axes.set_xlabel("Requests unlearned")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        legend_below(figure, panels[0])
+
+    said = "; ".join(
+        f"{name}, {column.short}: " + ", ".join(f"{one:.1f}" for one in values[column.key])
+        for name, values in found.items()
+        for column in COLUMNS
+    )
+    return Figure(
+        "requests",
+        (8.4, 3.8),
+        "KnowMem on the forget and the retain set after each request, one seed.",
+        f"KnowMem over successive requests. {said}.",
+        tuple(found),
+        paint,
+    )
+
+
+def _said(name: str, request: float, value: Interval) -> str:
+    return f"{name}, {request:g} requests: {value.mean:.1f} %"
+
+
+NAMES = {"npo": "NPO", "simnpo": "SimNPO"}
+COLUMNS = (
+    Column("knowmem_forget", "KnowMem forget", "KnowMem on the forget set (%)", "percent", "lower"),
+    Column(
+        "knowmem_retain", "KnowMem retain", "KnowMem on the retain set (%)", "percent", "higher"
+    ),
+)
+KEYS = tuple(column.key for column in COLUMNS)
+STUDY = Study(
+    "Request after request SimNPO forgets more and keeps more than NPO.",
+    runs,
+    find,
+)

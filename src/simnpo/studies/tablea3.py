@@ -7,7 +7,7 @@ from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
 from simnpo.studies.base import Study
-from simnpo.studies.tofu_table import tofu_runs
+from simnpo.studies.tofu_table import tofu_claims, tofu_runs, tofu_table
 
 
 def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
@@ -16,8 +16,13 @@ def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
 
 
 def find(results: Results) -> Finding:
-    """To be filled."""
-    return Finding()
+    """Tabulate all metrics, and hold the paper's claims against them."""
+    site = results.scale.tofu_other
+    return Finding(
+        tables=(tofu_table(results, site, {"Retrain": {"forget_quality": 1.0}}),),
+        claims=tofu_claims(results, site),
+        notes=(results.floor_note(site),),
+    )
 
 
 STUDY = Study(

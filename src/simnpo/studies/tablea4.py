@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from simnpo.reproduce.finding import Finding
+from simnpo.reproduce.finding import Column, Finding, Table, all_of, exceeds
 from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale, per_seed
@@ -30,8 +30,61 @@ def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
 
 
 def find(results: Results) -> Finding:
-    """To be filled."""
-    return Finding()
+    """Tabulate, and compare the three methods."""
+    made = makers(results.scale)
+    keys = [column.key for column in COLUMNS]
+
+    def pairs(higher: str, lower: str, key: str) -> list[tuple[float, float]]:
+        return [
+            (results.metric(made[higher](seed), key), results.metric(made[lower](seed), key))
+            for seed in results.seeds
+        ]
+
+    beyond = [
+        exceeds("", (name, "RMU"), pairs(name, "RMU", "forgotten"), "1 − accuracy")
+        for name in ("NPO", "SimNPO")
+    ]
+    kept = [
+        exceeds("", ("RMU", name), pairs("RMU", name, "kept"), "accuracy on the controls")
+        for name in ("NPO", "SimNPO")
+    ]
+    return Finding(
+        tables=(
+            Table(
+                "methods",
+                results.scale.wmdp.name,
+                COLUMNS,
+                tuple(results.row(name, make, keys) for name, make in made.items()),
+                PAPER,
+            ),
+        ),
+        claims=(
+            exceeds(
+                "SimNPO keeps more than NPO.",
+                ("SimNPO", "NPO"),
+                pairs("SimNPO", "NPO", "kept"),
+                "accuracy on the controls",
+            ),
+            all_of("NPO and SimNPO forget more than RMU.", beyond),
+            all_of("RMU keeps more than NPO and SimNPO.", kept),
+        ),
+        notes=("Guessing among four answers gives 0.75 of the first column.",),
+    )
 
 
-STUDY = Study("SimNPO.", runs, find)
+COLUMNS = (
+    Column("forgotten", "1 − Acc", "1 − accuracy on what is to be forgotten", better="higher"),
+    Column("kept", "Kept", "Accuracy on the controls (MMLU in the paper)", better="higher"),
+)
+PAPER = {
+    "Original": {"forgotten": 0.35, "kept": 0.59},
+    "RMU": {"forgotten": 0.68, "kept": 0.57},
+    "NPO": {"forgotten": 0.74, "kept": 0.44},
+    "SimNPO": {"forgotten": 0.74, "kept": 0.48},
+}
+"""Zephyr-7B on WMDP-Bio and MMLU (Table A4)."""
+STUDY = Study(
+    "NPO and SimNPO forget more than RMU, which keeps most; SimNPO keeps more than NPO.",
+    runs,
+    find,
+)

@@ -1,13 +1,30 @@
 """Table A5: generated answers side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from simnpo.reproduce.finding import Finding
+import numpy as np
+import pandas as pd
+
+from simnpo.metrics.repetition import WORDS, repetition
+from simnpo.metrics.rouge import rouge_l_recall
+from simnpo.reproduce.finding import Column, Finding, Table, exceeds, row
 from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
 from simnpo.studies.base import Study
 from simnpo.studies.tofu_table import tofu_runs
+
+COLUMNS = (
+    Column(
+        "repetition",
+        "Repetition",
+        f"Mean share of an answer's runs of {WORDS} words that stood in it before",
+        better="lower",
+    ),
+    Column("like_label", "Like the label", "ROUGE-L recall of the true answer", better="lower"),
+    Column("like_retrain", "Like Retrain", "ROUGE-L recall of Retrain's answer", better="higher"),
+)
 
 
 def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
@@ -16,8 +33,69 @@ def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
 
 
 def find(results: Results) -> Finding:
-    """To be filled."""
-    return Finding()
+    """Show the first seed's answers, and measure those of all seeds."""
+    scale, site = results.scale, results.scale.tofu
+    makers: dict[str, Callable[[int], Run]] = {
+        "Original": partial(scale.original, site),
+        "Retrain": partial(scale.retrain, site),
+        "NPO": partial(scale.unlearned, site, "npo"),
+        "SimNPO": partial(scale.unlearned, site, "simnpo"),
+    }
+    measured = {
+        name: [_measure(results, make(seed), makers["Retrain"](seed)) for seed in results.seeds]
+        for name, make in makers.items()
+    }
+    rows = [
+        row(name, {column.key: [one[column.key] for one in seeds] for column in COLUMNS})
+        for name, seeds in measured.items()
+    ]
+
+    def pairs(higher: str, lower: str, key: str) -> list[tuple[float, float]]:
+        both = zip(measured[higher], measured[lower], strict=True)
+        return [(one[key], other[key]) for one, other in both]
+
+    return Finding(
+        tables=(Table("answers", "Answers to the forget set, measured", COLUMNS, tuple(rows)),),
+        claims=(
+            exceeds(
+                "NPO repeats itself more than SimNPO.",
+                ("NPO", "SimNPO"),
+                pairs("NPO", "SimNPO", "repetition"),
+                "repetition",
+            ),
+            exceeds(
+                "SimNPO's answers are nearer to Retrain's than NPO's are.",
+                ("SimNPO", "NPO"),
+                pairs("SimNPO", "NPO", "like_retrain"),
+                "ROUGE-L recall of Retrain's answers",
+            ),
+        ),
+        answers=tuple(results.evaluation(make(results.seeds[0])) for make in makers.values()),
+        notes=(
+            "The paper compares seven answers by eye; these measures over the whole forget set "
+            "stand for it. The answers shown are the first seed's.",
+        ),
+    )
+
+
+def _measure(results: Results, run: Run, retrain: Run) -> dict[str, float]:
+    own, other = _answers(results, run), _answers(results, retrain)
+    generated, reference = own["generated"], other["generated"][own.index]
+    return {
+        "repetition": float(np.mean([repetition(text) for text in generated])),
+        "like_label": _likeness(own["reference"], generated),
+        "like_retrain": _likeness(reference, generated),
+    }
+
+
+def _likeness(references: "pd.Series[str]", answers: "pd.Series[str]") -> float:
+    return float(np.nanmean(rouge_l_recall(zip(references, answers, strict=True))))
+
+
+def _answers(results: Results, run: Run) -> pd.DataFrame:
+    """Return a run's answers to the forget set, by item."""
+    table = results.evaluation(run).tables.generations
+    return table[table["set"] == "forget"].set_index("item")
 
 
 STUDY = Study("NPO repeats itself; SimNPO answers as Retrain does.", runs, find)
