@@ -12,7 +12,7 @@ from simnpo.commands.options import Unset
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from simnpo.reproduce.run import Run
     from simnpo.reproduce.scale import Scale
@@ -71,24 +71,30 @@ class Reproduce:
         names, scale = find_names(self.artefacts), self._scale()
         seeds = tuple(range(self.seed, self.seed + self.seeds))
         studies = {name: load_study(name) for name in names}
-        wanted = {name: study.runs(scale, seeds) for name, study in studies.items()}
-        home = self.out / RUNS
         if self.dry_run:
-            from simnpo.reproduce.dry_run import describe
+            self._describe(studies, scale, seeds)
+        else:
+            self._reproduce(studies, scale, seeds)
 
-            print("\n".join(describe([run for runs in wanted.values() for run in runs], home)))
-            return
-        self._reproduce(studies, wanted, scale, seeds)
+    def _describe(
+        self, studies: "Mapping[str, Study]", scale: "Scale", seeds: tuple[int, ...]
+    ) -> None:
+        from simnpo.reproduce.dry_run import describe
+
+        runs: dict[Run, None] = {}
+        for name, study in studies.items():
+            try:
+                runs |= dict.fromkeys(study.runs(scale, seeds))
+            except UserError as error:  # how many runs there are depends on data
+                print(f"fails     {name}: {error}")
+        print("\n".join(describe(list(runs), self.out / RUNS)))
 
     def _reproduce(
-        self,
-        studies: "Mapping[str, Study]",
-        wanted: "Mapping[str, Sequence[Run]]",
-        scale: "Scale",
-        seeds: tuple[int, ...],
+        self, studies: "Mapping[str, Study]", scale: "Scale", seeds: tuple[int, ...]
     ) -> None:
         from simnpo.models import quiet
         from simnpo.reproduce.find import find_all
+        from simnpo.reproduce.markdown import write_markdown
         from simnpo.reproduce.pool import carry_out, workers
         from simnpo.reproduce.report import write_reproduction
         from simnpo.reproduce.results import Results
@@ -100,18 +106,23 @@ class Reproduce:
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"--out {self.out} is a file; give a folder.")
         home = self.out / RUNS
+        wanted = {name: study.runs(scale, seeds) for name, study in studies.items()}
         every = [run for runs in wanted.values() for run in runs]
         failed = carry_out(every, home, self.workers or workers())
         shown = find_all(studies, wanted, Results(scale, seeds, home), ARTEFACTS, failed)
         several = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+        title = f"SimNPO, reproduced at the {scale.name} scale"
+        command = "simnpo " + " ".join(sys.argv[1:])
+        settings = {"Scale": scale.name, "Seeds": several}
         path = write_reproduction(
             shown,
             self.out,
-            title=f"SimNPO, reproduced at the {scale.name} scale",
-            command="simnpo " + " ".join(sys.argv[1:]),
-            settings={"Scale": scale.name, "Seeds": several},
+            title=title,
+            command=command,
+            settings=settings,
             failed={run.title: why for run, why in failed.items()},
         )
+        write_markdown(shown, self.out, title=title, command=command, settings=settings)
         print_findings(shown)
         for run, why in failed.items():
             print(f"failed: {run.title}: {why}", file=sys.stderr)

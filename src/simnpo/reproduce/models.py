@@ -104,7 +104,7 @@ class TrainedModel(Run):
             model=site.base,
             method=method,
             data=TrainingData(retain=learns, max_length=benchmark.max_length),
-            training=replace(finetuning_preset(site.benchmark), seed=self.seed),
+            training=site.fitted(replace(finetuning_preset(site.benchmark), seed=self.seed)),
         )
         begun = (folder / RUN).is_file()
         if not begun or job.unfinished(folder):

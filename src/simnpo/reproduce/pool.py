@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -119,4 +120,7 @@ def _do(run: Run, home: Path) -> str | None:
         raise
     except UserError as error:
         return str(error)
+    except Exception as error:  # such as a GPU's memory: the other runs need not suffer
+        traceback.print_exc()
+        return f"{type(error).__name__}: {error} ({home / LOG} has the whole of it)"
     return None

@@ -8,6 +8,7 @@ from typing import Literal
 from simnpo.benchmarks import MINIS, load_benchmark, load_mini
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.minis import Mini
+from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
 
 Learnt = Literal["all", "retain", "first half"]
@@ -73,6 +74,10 @@ class Site:
             "first half": benchmark.forget[: len(benchmark.forget) // 2],
         }[what]
         return (*forget, *benchmark.retain)
+
+    def fitted(self, training: TrainingConfig) -> TrainingConfig:
+        """Return how to train so that a large model fits a device; no result depends on it."""
+        return training if self.is_mini else replace(training, gradient_checkpointing=True)
 
     def released(self, what: Learnt) -> str | None:
         """Return the model to take as it stands, where there is one."""

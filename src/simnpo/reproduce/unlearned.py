@@ -115,7 +115,7 @@ class Unlearned(Run):
                 benchmark.refusals,
                 max_length=benchmark.max_length,
             ),
-            training=preset.training,
+            training=self.site.fitted(preset.training),
             reference=model_of(self.reference, home) if self.reference else None,
         )
         retain = retain_tables(self.needs, home)
