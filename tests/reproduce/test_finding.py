@@ -18,7 +18,7 @@ NAMES = ("A", "B")
         ([(0.5, 0.5), (0.5, 0.5)], "undecided"),
         ([(0.9, 0.1)], "held"),
         ([(0.1, 0.9)], "not held"),
-        ([(0.5, 0.5)], "not held"),
+        ([(0.5, 0.5)], "undecided"),
         ([(0.9, 0.1), (math.nan, 0.1)], "not testable"),
         ([(math.nan, 0.1)], "not testable"),
         ([], "not testable"),
