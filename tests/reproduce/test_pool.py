@@ -68,11 +68,13 @@ def test_a_failed_run_names_those_that_need_it(
     assert len(capsys.readouterr().err.splitlines()) == 4
 
 
-def test_a_fault_in_a_program_is_not_hidden(tmp_path: Path) -> None:
-    whole = Sum(1, "a", takes=5)
-    with pytest.raises(ZeroDivisionError):
-        carry_out([Crashes(2, "b"), whole], tmp_path, 1)
-    assert whole.finished(tmp_path)
+def test_a_fault_in_a_program_spares_the_other_runs_and_is_not_hidden(tmp_path: Path) -> None:
+    whole, crashes = Sum(1, "a", takes=5), Crashes(2, "b")
+    failed = carry_out([crashes, whole], tmp_path, 1)
+    assert whole.finished(tmp_path) and not crashes.finished(tmp_path)
+    assert list(failed) == [crashes]
+    assert failed[crashes].startswith("ZeroDivisionError") and LOG in failed[crashes]
+    assert "Traceback" in (tmp_path / LOG).read_text()
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ AXES = Axes(
     "KnowMem on the retain set, %  (kept →)",
     "privleak",
     "PrivLeak, %  (0 is the aim)",
+    ("PrivLeak", "KnowMem"),
     digits=1,
 )
 

@@ -23,6 +23,8 @@ class Axes(NamedTuple):
     forgotten: str
     """Key of the vertical axis's; a p-value's by its base-10 logarithm."""
     forgotten_title: str
+    shorts: tuple[str, str]
+    """Both by their short names, the vertical one first."""
     is_p_value: bool = False
     digits: int = 3
     """Decimals of values in words."""
@@ -33,6 +35,7 @@ QUALITY = Axes(
     "Model utility  (kept →)",
     "forget_quality_log10_p",
     "Forget quality, KS p-value  (forgotten →)",
+    ("FQ", "MU"),
     is_p_value=True,
 )
 """TOFU's: means of forget quality are geometric, so that a p-value of 1e-10 counts as one."""
@@ -69,7 +72,7 @@ def trade_off_figure(rows: Sequence[Row], axes: Axes, what: str) -> Figure:
 
 def _said(axes: Axes, kept: Interval, forgotten: Interval) -> str:
     value = p_value(10**forgotten.mean) if axes.is_p_value else fixed(forgotten.mean, axes.digits)
-    return f"{value} at {fixed(kept.mean, axes.digits)}"
+    return f"{axes.shorts[0]} {value}, {axes.shorts[1]} {fixed(kept.mean, axes.digits)}"
 
 
 def _paint(
