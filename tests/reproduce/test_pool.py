@@ -11,7 +11,7 @@ import pytest
 from made_up_runs import Crashes, Fails, Slow, Sum
 
 from simnpo.errors import Interrupted
-from simnpo.reproduce.pool import _longest_first, carry_out
+from simnpo.reproduce.pool import LOG, _longest_first, carry_out
 
 
 @pytest.fixture(autouse=True)
