@@ -29,6 +29,8 @@ _PALETTE = (
 _MARKERS = ("o", "s", "D", "^", "v", "P", "h", "<", ">", "p")
 _PREFERRED = ("SimNPO", "NPO", "GradDiff", "GA", "IDK", "Weighted-GradDiff", "DPO", "RKLD", "RMU")
 """Methods that keep their colour from report to report, whatever else is in it."""
+_VARIANT = 4
+"""Places from a method's marker to that of its variant."""
 
 
 class Style(NamedTuple):
@@ -59,7 +61,11 @@ def is_retrain(name: str) -> bool:
 
 
 def styles(names: Sequence[str]) -> dict[str, Style]:
-    """Give each model its style; past ten methods colours come again with another marker."""
+    """Give each model its style; past ten methods colours come again with another marker.
+
+    A variant of a method that keeps its colour, such as "NPO, perturbed reference", has that colour
+    with a marker of its own.
+    """
     preferred = {method.casefold(): slot for slot, method in enumerate(_PREFERRED)}
     taken = {preferred[name.casefold()] for name in names if name.casefold() in preferred}
     count = len(_PALETTE)
@@ -71,9 +77,12 @@ def styles(names: Sequence[str]) -> dict[str, Style]:
         elif is_retrain(name):
             chosen[name] = _RETRAIN_STYLE
         else:
-            slot = preferred.get(name.casefold())
+            slot, method = preferred.get(name.casefold()), name.split(",")[0].casefold()
+            shift = 0
+            if slot is None and method in preferred:
+                slot, shift = preferred[method], _VARIANT
             slot = next(free) if slot is None else slot
             light, dark = _PALETTE[slot % count]
-            marker = _MARKERS[(slot + slot // count) % len(_MARKERS)]
+            marker = _MARKERS[(slot + slot // count + shift) % len(_MARKERS)]
             chosen[name] = Style(light, dark, marker, f"--model-{slot % count}")
     return chosen

@@ -56,10 +56,14 @@ class Unlearned(Run):
     def title(self) -> str:
         """Method, settings, benchmark and seed."""
         parts = [self.name, *(f"{name} {value:g}" for name, value in self.setting)]
-        parts += [f"from {self.origin.title}"] if not self._from_original() else []
-        parts += [f"request {self.request + 1}"] if self.request is not None else []
-        parts += [f"against {self.reference.title}"] if self.reference else []
-        return ", ".join([*parts, self.site.name, f"seed {self.seed}"])
+        where = f", {self.site.name}, seed {self.seed}"
+        if self.request is not None:  # each from the last one's model
+            parts.append(f"request {self.request + 1}")
+        elif not self._from_original():
+            parts.append(f"from {self.origin.title.removesuffix(where)}")
+        if self.reference:
+            parts.append(f"against {self.reference.title.removesuffix(where)}")
+        return ", ".join(parts) + where
 
     @property
     def name(self) -> str:
