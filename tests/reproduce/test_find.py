@@ -78,12 +78,10 @@ def test_every_claim_and_how_many_there_are_of_each_verdict() -> None:
     lines = [line.split() for line in text.splitlines()]
     held = [line for line in lines if line[-1:] == ["held"] and line[-2] != "not"]
     assert [line[0] for line in held] == ["fig3c", "fig4"]
-    assert ["tableA4", *"Original, mini-wmdp craft, seed 42: out of <memory>. not made".split()] in (
-        lines
-    )
-    assert text.splitlines()[-1] == (
-        "Claims: 2 held, 1 not held, 1 undecided, 1 not testable."
-    )
+    (lacking,) = [line for line in text.splitlines() if line.startswith("tableA4")]
+    assert "Original, mini-wmdp craft, seed 42: out of <memory>." in lacking
+    assert lacking.rstrip().endswith("not made")
+    assert text.splitlines()[-1] == "Claims: 2 held, 1 not held, 1 undecided, 1 not testable."
     assert "<b>$x leaks nothing." in text
 
 

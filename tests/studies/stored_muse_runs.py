@@ -9,7 +9,9 @@ from simnpo.reproduce.scale import mini
 from simnpo.studies.muse_table import METHODS, muse_run
 
 
-def metrics(forget: float, retain: float, leak: float, epoch: int | None = None) -> dict[str, float]:
+def metrics(
+    forget: float, retain: float, leak: float, epoch: int | None = None
+) -> dict[str, float]:
     found = {"verbmem": 20.0, "knowmem_forget": forget, "knowmem_retain": retain, "privleak": leak}
     return found if epoch is None else {"epoch": epoch, **found}
 

@@ -85,9 +85,7 @@ def store_stages(
     scale = mini()
     store(home, scale.original(scale.news, SEEDS[0]), (), metrics(*ORIGINAL))
     for method, values in (("npo", npo), ("simnpo", simnpo)):
-        for run, (forget, retain) in zip(
-            stages_of(scale, method, SEEDS[0]), values, strict=True
-        ):
+        for run, (forget, retain) in zip(stages_of(scale, method, SEEDS[0]), values, strict=True):
             store(home, run, (), metrics(forget, retain, 0.0))
 
 
