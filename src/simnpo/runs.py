@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -115,10 +116,14 @@ def check_resumable(out: Path, command: str, config: dict[str, Any], data: dict[
     return bool(record["status"] != FINISHED)
 
 
+_version = cache(version)
+"""A package's version; each look parses the package's whole description."""
+
+
 def versions() -> dict[str, str]:
     """Return the versions that a result may depend on."""
     packages = ("simnpo", "torch", "transformers", "accelerate", "peft", "rouge-score", "scipy")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
 
 
 def fingerprint(values: Sequence[Any]) -> str:

@@ -66,6 +66,8 @@ class Reproduce:
             raise UserError("name an artefact, or all; --list shows them.")
         if not 1 <= self.seeds <= MOST_SEEDS:
             raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed}: must be 0 or more.")
         if self.workers is not None and self.workers < 1:
             raise UserError(f"--workers {self.workers}: must be at least 1.")
         names, scale = find_names(self.artefacts), self._scale()
@@ -128,7 +130,8 @@ class Reproduce:
             print(f"failed: {run.title}: {why}", file=sys.stderr)
         print(f"Report: {path} ({time.monotonic() - started:.0f} s)")
         if failed:
-            raise UserError(f"{len(failed)} runs failed; the report shows what could be made.")
+            count = "1 run" if len(failed) == 1 else f"{len(failed)} runs"
+            raise UserError(f"{count} failed; the report shows what could be made.")
 
     def _scale(self) -> "Scale":
         from simnpo.reproduce.scale import mini, paper

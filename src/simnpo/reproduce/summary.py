@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from simnpo.report.table import WIDTH
 from simnpo.reproduce.report import Shown
@@ -25,12 +26,14 @@ def print_findings(shown: Mapping[str, Shown], console: Console | None = None) -
     verdicts: dict[str, int] = {}
     for name, one in shown.items():
         if isinstance(one.finding, str):
-            table.add_row(name, one.finding, "not made")
+            table.add_row(name, Text(one.finding), "not made")  # a path in brackets is no markup
             continue
         for claim in one.finding.claims:
-            table.add_row(name, claim.text, claim.verdict)
+            table.add_row(name, Text(claim.text), claim.verdict)
             verdicts[claim.verdict] = verdicts.get(claim.verdict, 0) + 1
     if not table.row_count:
         return
     console.print(table)
-    console.print("Claims: " + ", ".join(f"{count} {one}" for one, count in verdicts.items()) + ".")
+    if verdicts:
+        counted = ", ".join(f"{count} {one}" for one, count in verdicts.items())
+        console.print(f"Claims: {counted}.")

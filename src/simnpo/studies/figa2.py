@@ -9,7 +9,7 @@ import numpy as np
 from simnpo.metrics.intervals import interval
 from simnpo.report.colours import Style
 from simnpo.report.numbers import fixed, p_value
-from simnpo.reproduce.finding import Claim, Column, Figure, Finding, Row, Table
+from simnpo.reproduce.finding import Claim, Column, Figure, Finding, Row, Table, Verdict
 from simnpo.reproduce.results import Results, noise_runs
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
@@ -67,19 +67,29 @@ def utility_falls(utility: Mapping[tuple[float, float], float]) -> Claim:
         f"beta {beta:g} {first:.3f} to {last:.3f}"
         for beta, (first, last) in zip(BETAS, ends, strict=True)
     )
+    verdict: Verdict = "undecided"
+    if any(math.isnan(value) for pair in ends for value in pair):
+        verdict = "not testable"
+    elif falls in (0, len(BETAS)):
+        verdict = "held" if falls else "not held"
     return Claim(
         "A larger gamma suppresses model utility.",
-        "held" if falls == len(BETAS) else "not held" if not falls else "undecided",
+        verdict,
         f"From gamma {GAMMAS[0]:g} to {GAMMAS[-1]:g}: {listed}.",
     )
 
 
 def zero_is_enough(quality: Mapping[tuple[float, float], float], floor: float) -> Claim:
     """Judge whether gamma 0 reaches, at some beta, what two Retrain models get."""
+    text = "Gamma 0 is enough: no other forgets better beyond noise."
+    missing = sum(map(math.isnan, quality.values()))
+    if missing:
+        why = f"{missing} of {len(quality)} points have no forget quality."
+        return Claim(text, "not testable", why)
     best = max((quality[beta, GAMMAS[0]], beta) for beta in BETAS)
     most = max((value, *at) for at, value in quality.items())
     return Claim(
-        "Gamma 0 is enough: no other forgets better beyond noise.",
+        text,
         "held" if best[0] >= min(floor, most[0]) else "not held",
         f"Best at gamma 0: forget quality {best[0]:.2g} at beta {best[1]:g}; best of all "
         f"{most[0]:.2g} at beta {most[1]:g}, gamma {most[2]:g}; lowest of the noise floor "

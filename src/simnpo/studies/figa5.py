@@ -1,12 +1,13 @@
 """Fig. A5: successive unlearning requests on MUSE News."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from simnpo.metrics.intervals import Interval, interval
 from simnpo.report.colours import Style
-from simnpo.reproduce.finding import Claim, Column, Figure, Finding, Row, Table
+from simnpo.reproduce.finding import Claim, Column, Figure, Finding, Row, Table, Verdict
 from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
@@ -49,7 +50,7 @@ def find(results: Results) -> Finding:
     }
     rows = [
         Row(
-            f"{name}, {number} requests" if number else f"Original ({name})",
+            f"{name}, after request {number}" if number else f"Original ({name})",
             {key: interval([values[key][number]]) for key in KEYS},
         )
         for name, values in found.items()
@@ -76,11 +77,19 @@ def throughout(
 ) -> Claim:
     """Judge whether SimNPO is above NPO (`sign` 1) or below it (-1) after every request."""
     pairs = list(zip(found["SimNPO"][key][1:], found["NPO"][key][1:], strict=True))
-    better = sum(sign * (simnpo - npo) > 0 for simnpo, npo in pairs)
+    ahead = [sign * (simnpo - npo) for simnpo, npo in pairs]
+    better = sum(one > 0 for one in ahead)
+    verdict: Verdict = "undecided"  # equal somewhere, and nowhere the other way
+    if not ahead or any(map(math.isnan, ahead)):
+        verdict = "not testable"
+    elif any(one < 0 for one in ahead):
+        verdict = "not held"
+    elif better == len(pairs):
+        verdict = "held"
     listed = ", ".join(f"{simnpo:.1f} and {npo:.1f}" for simnpo, npo in pairs)
     return Claim(
         f"{text} after every request.",
-        "held" if better == len(pairs) else "not held",
+        verdict,
         f"{better} of {len(pairs)} requests; SimNPO and NPO in turn: {listed}.",
     )
 
@@ -115,7 +124,8 @@ def requests_figure(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Figur
 
 
 def _said(name: str, request: float, value: Interval) -> str:
-    return f"{name}, {request:g} requests: {value.mean:.1f} %"
+    at = f"after request {request:g}" if request else "Original"
+    return f"{name}, {at}: {value.mean:.1f} %"
 
 
 NAMES = {"npo": "NPO", "simnpo": "SimNPO"}

@@ -1,10 +1,13 @@
 """What Tables 1 and A3 share: all methods on one split of TOFU."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import numpy as np
+
 from simnpo.report.views.tofu import COLUMNS as TOFU_COLUMNS
-from simnpo.reproduce.finding import Claim, Column, Table, all_of, exceeds
+from simnpo.reproduce.finding import Claim, Column, Table, Verdict, all_of, exceeds
 from simnpo.reproduce.results import Results, noise_runs
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale, per_seed
@@ -13,7 +16,9 @@ from simnpo.reproduce.site import Site
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "rkld", "simnpo")
 """The paper's, with both forms of IDK and its appendix's Weighted-GradDiff."""
 FAILING = ("ga", "grad_diff", "idk", "idk_dpo")
-"""Methods whose forget quality the paper has below 0.01."""
+"""Methods that the paper calls not effective, both forms of IDK among them (sec. 6.2)."""
+LOWEST = 0.01
+"""What their forget quality is below in the paper."""
 COLUMNS = tuple(
     Column(
         one.key,
@@ -91,21 +96,32 @@ def beats(
 def tofu_claims(results: Results, site: Site) -> tuple[Claim, ...]:
     """Hold the paper's claims about a split against the runs."""
     rest = [method for method in METHODS if method != "simnpo"]
-    worst = {
-        results.scale.unlearned(site, name, 0).name: max(
-            values(results, site, name, "forget_quality")
-        )
-        for name in FAILING
-    }
-    said = ", ".join(f"{name} {value:.2g}" for name, value in worst.items())
     return (
         beats(results, site, "forget_quality", "forget quality", ("npo",)),
         beats(results, site, "model_utility", "model utility", ("npo",)),
         beats(results, site, "forget_quality", "forget quality", rest),
         beats(results, site, "model_utility", "model utility", rest),
-        Claim(
-            "GA, GradDiff and IDK have a forget quality below 0.01.",
-            "held" if all(value < 0.01 for value in worst.values()) else "not held",
-            f"Highest over the seeds: {said}.",
-        ),
+        failing(results, site),
+    )
+
+
+def failing(results: Results, site: Site) -> Claim:
+    """Judge whether the methods that the paper calls not effective are so at every seed."""
+    found = {
+        results.scale.unlearned(site, method, 0).name: values(
+            results, site, method, "forget_quality"
+        )
+        for method in FAILING
+    }
+    worst = {name: float(np.max(ones)) for name, ones in found.items()}  # NaN where one is
+    verdict: Verdict = "not held"
+    if any(map(math.isnan, worst.values())):
+        verdict = "not testable"
+    elif all(value < LOWEST for value in worst.values()):
+        verdict = "held"
+    said = ", ".join(f"{name} {value:.2g}" for name, value in worst.items())
+    return Claim(
+        f"GA, GradDiff and IDK have a forget quality below {LOWEST}.",
+        verdict,
+        f"Highest over the seeds: {said}.",
     )
