@@ -30,7 +30,7 @@ def found(
     studies: dict[str, Study], wanted: dict[str, list[Run]], failed: dict[Run, str]
 ) -> dict[str, Shown]:
     results = Results(mini(), (1,), Path("nowhere"))
-    return find_all(studies, wanted, results, dict.fromkeys(studies, "A title"), failed)
+    return find_all(studies, wanted, results, dict.fromkeys(studies, "A title"), failed, {})
 
 
 def test_an_artefact_of_a_failed_run_is_not_asked_what_it_finds() -> None:

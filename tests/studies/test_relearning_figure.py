@@ -64,7 +64,7 @@ def test_claims_hold_where_they_do(tmp_path: Path) -> None:
     found = load_study("fig6").find(results(tmp_path))
     assert verdicts(found) == ["held", "held", "held"]
     assert "SimNPO -1.2, NPO -3.2: difference in log10 of forget quality 2" in found.claims[0].why
-    assert "One seed" in claim(found, "After relearning the shortest").why
+    assert "One draw" in claim(found, "After relearning the shortest").why
     (table,) = found.tables
     assert mean(table, "NPO, random, epoch 0", KEY) == 0
     assert mean(table, "NPO, random, epoch 3", KEY) == pytest.approx(-3.2)

@@ -63,7 +63,7 @@ def test_claims_about_all_methods_hold_where_they_do(tmp_path: Path, name: str) 
 
 
 def test_one_method_ahead_refutes_the_claim_about_all(tmp_path: Path) -> None:
-    values = {**AS_IN_THE_PAPER, "rkld": (0.95, 0.8), "idk": (0.02, 0.4)}
+    values = {**AS_IN_THE_PAPER, "rkld": (0.95, 0.8), "idk_dpo": (0.02, 0.4)}
     store_tofu(tmp_path, mini().tofu, values)
     found = load_study("table1").find(results(tmp_path))
     assert claim(found, "higher forget quality than NPO").verdict == "held"
@@ -72,7 +72,7 @@ def test_one_method_ahead_refutes_the_claim_about_all(tmp_path: Path) -> None:
     assert claim(found, "higher model utility than every other").verdict == "not held"
     failing = claim(found, "below 0.01")
     assert failing.verdict == "not held"
-    assert "GA 0.001" in failing.why and "IDK 0.02" in failing.why
+    assert "GA 0.001" in failing.why and "IDK-DPO 0.02" in failing.why
 
 
 def test_the_worst_seed_counts_for_methods_that_fail(tmp_path: Path) -> None:

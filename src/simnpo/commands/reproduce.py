@@ -100,6 +100,7 @@ class Reproduce:
         from simnpo.reproduce.pool import carry_out, workers
         from simnpo.reproduce.report import write_reproduction
         from simnpo.reproduce.results import Results
+        from simnpo.reproduce.run import Run
         from simnpo.reproduce.summary import print_findings
         from simnpo.studies import ARTEFACTS
 
@@ -108,10 +109,16 @@ class Reproduce:
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"--out {self.out} is a file; give a folder.")
         home = self.out / RUNS
-        wanted = {name: study.runs(scale, seeds) for name, study in studies.items()}
+        wanted, untold = dict[str, list[Run]](), dict[str, str]()
+        for name, study in studies.items():
+            try:
+                wanted[name] = study.runs(scale, seeds)
+            except UserError as error:  # how many runs there are depends on data
+                wanted[name], untold[name] = [], str(error)
         every = [run for runs in wanted.values() for run in runs]
         failed = carry_out(every, home, self.workers or workers())
-        shown = find_all(studies, wanted, Results(scale, seeds, home), ARTEFACTS, failed)
+        results = Results(scale, seeds, home)
+        shown = find_all(studies, wanted, results, ARTEFACTS, failed, untold)
         several = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
         title = f"SimNPO, reproduced at the {scale.name} scale"
         command = "simnpo " + " ".join(sys.argv[1:])
@@ -129,6 +136,8 @@ class Reproduce:
         for run, why in failed.items():
             print(f"failed: {run.title}: {why}", file=sys.stderr)
         print(f"Report: {path} ({time.monotonic() - started:.0f} s)")
+        if untold and not failed:
+            raise UserError(f"{', '.join(untold)} could not be made; the report says why.")
         if failed:
             count = "1 run" if len(failed) == 1 else f"{len(failed)} runs"
             raise UserError(f"{count} failed; the report shows what could be made.")

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from simnpo.errors import UserError
-from simnpo.reproduce.run import Run, with_needs
+from simnpo.reproduce.run import Run, unresolved, with_needs
 
 SHOWN = 10
 """Characters of a key that are shown, as in the names of the runs' folders."""
@@ -21,16 +20,12 @@ def describe(runs: Sequence[Run], home: Path) -> list[str]:
         runs: what is asked for.
         home: folder of all runs; nothing is written there.
     """
-    failed: dict[Run, str] = {}
+    failed = unresolved(runs)
     lines = []
     for run in with_needs(runs):
-        lacking = [one.title for one in run.needs if one in failed]
-        try:
-            if lacking:
-                raise UserError(f"needs {lacking[0]}, which fails.")
+        if run in failed:
+            lines.append(f"{'fails':<8}  {'-' * SHOWN}  {run.title}: {failed[run]}")
+        else:
             state = "finished" if run.finished(home) else "to do"
             lines.append(f"{state:<8}  {run.key[:SHOWN]}  {run.title}")
-        except UserError as error:
-            failed[run] = str(error)
-            lines.append(f"{'fails':<8}  {'-' * SHOWN}  {run.title}: {error}")
     return lines

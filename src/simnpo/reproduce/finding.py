@@ -92,7 +92,11 @@ def row(name: str, values: Mapping[str, Sequence[float]]) -> Row:
 
 
 def exceeds(
-    text: str, names: tuple[str, str], pairs: Sequence[tuple[float, float]], what: str
+    text: str,
+    names: tuple[str, str],
+    pairs: Sequence[tuple[float, float]],
+    what: str,
+    trials: str = "seeds",
 ) -> Claim:
     """Judge a claim that one value is above another, from a pair of values per seed.
 
@@ -101,11 +105,14 @@ def exceeds(
         names: whose values they are, the one that is to be higher first.
         pairs: the values, seed by seed; the difference is paired.
         what: what the values are, as in "the mean difference in model utility".
+        trials: what the pairs are over, in words.
     """
     kept = [pair for pair in pairs if not any(map(math.isnan, pair))]
     if not kept or len(kept) < len(pairs):
         missing = len(pairs) - len(kept)
-        return Claim(text, "not testable", f"{missing} of {len(pairs)} seeds have no such value.")
+        return Claim(
+            text, "not testable", f"{missing} of {len(pairs)} {trials} have no such value."
+        )
     first, second = (interval(column) for column in zip(*kept, strict=True))
     difference = interval([one - other for one, other in kept])
     said = (
@@ -116,14 +123,14 @@ def exceeds(
         verdict: Verdict = "held" if difference.mean > 0 else "not held"
         if difference.mean == 0:
             verdict = "undecided"
-        return Claim(text, verdict, f"{said}. One seed, so without an interval.")
+        return Claim(text, verdict, f"{said}. One {trials.removesuffix('s')}, so without an interval.")
     verdict = "undecided"
     if difference.low > 0:
         verdict = "held"
     elif difference.high < 0:
         verdict = "not held"
     bounds = f"95 % interval {difference.low:.3g} to {difference.high:.3g}"
-    return Claim(text, verdict, f"{said}, {bounds} over {len(kept)} seeds.")
+    return Claim(text, verdict, f"{said}, {bounds} over {len(kept)} {trials}.")
 
 
 def all_of(text: str, parts: Sequence[Claim]) -> Claim:

@@ -14,7 +14,7 @@ import torch
 from simnpo.errors import Interrupted, UserError
 from simnpo.models import quiet
 from simnpo.reproduce.progress import runs_progress
-from simnpo.reproduce.run import Run, unfinished
+from simnpo.reproduce.run import Run, unfinished, unresolved
 
 LOG = "workers.log"
 """What the processes say, errors above all."""
@@ -44,11 +44,12 @@ def carry_out(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]
         Interrupted: Ctrl-C; what is finished is kept.
         UserError: a process died.
     """
-    waiting = _longest_first(list(unfinished(wanted, home)))
+    failed = unresolved(wanted)
+    resolved = [run for run in wanted if run not in failed]
+    waiting = _longest_first(list(unfinished(resolved, home)))
     if not waiting:
-        return {}
+        return failed
     home.mkdir(parents=True, exist_ok=True)
-    failed: dict[Run, str] = {}
     running: dict[Future[str | None], Run] = {}
     context = multiprocessing.get_context("spawn")
     devices: Any = context.Queue()

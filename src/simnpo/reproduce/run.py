@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from simnpo.errors import UserError
 from simnpo.files import read_json, write_json
 from simnpo.runs import fingerprint, versions
 
@@ -127,3 +128,20 @@ def unfinished(runs: Iterable[Run], home: Path) -> Iterator[Run]:
     for run in runs:
         add(run)
     yield from wanted
+
+
+def unresolved(runs: Iterable[Run]) -> dict[Run, str]:
+    """Return those of `runs`, and of what they need, whose settings or data fail, with the reason.
+
+    Runs that need such a one are among them.
+    """
+    failed: dict[Run, str] = {}
+    for run in with_needs(runs):
+        lacking = [one for one in run.needs if one in failed]
+        try:
+            if lacking:
+                raise UserError(f"needs {lacking[0].title}, which fails.")
+            _ = run.key
+        except UserError as error:
+            failed[run] = str(error)
+    return failed

@@ -7,7 +7,7 @@ from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
 from simnpo.studies.base import Study
-from simnpo.studies.muse_table import last_rows, muse_claims, muse_runs
+from simnpo.studies.muse_table import last_rows, muse_claims, muse_runs, picked_rows
 from simnpo.studies.trade_off import Axes, trade_off_figure
 
 AXES = Axes(
@@ -26,13 +26,13 @@ def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
 
 
 def find(results: Results) -> Finding:
-    """Plot every method's place after its last epoch."""
+    """Plot every method's place at its picked epoch."""
     site = results.scale.news
     kept, _, leak = muse_claims(results, site)
+    rows = {row.name: row for row in (*last_rows(results, site), *picked_rows(results, site))}
+    what = f"of every method on {site.name}, at the epoch that Table 2's rule picks"
     return Finding(
-        figures=(
-            trade_off_figure(last_rows(results, site), AXES, f"of every method on {site.name}"),
-        ),
+        figures=(trade_off_figure(list(rows.values()), AXES, what),),
         claims=(kept, leak),
         notes=("Its table is Table 2's.",),
     )

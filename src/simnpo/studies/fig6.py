@@ -60,7 +60,7 @@ def find(results: Results) -> Finding:
     def compared(select: Select) -> Claim:
         pairs = list(zip(ends["SimNPO", select], ends["NPO", select], strict=True))
         text = f"After relearning {ATTACKS[select]}, SimNPO has a higher forget quality than NPO."
-        return exceeds(text, ("SimNPO", "NPO"), pairs, "log10 of forget quality")
+        return exceeds(text, ("SimNPO", "NPO"), pairs, "log10 of forget quality", "draws")
 
     (shortest,) = ends["NPO", "shortest"]
     return Finding(
@@ -74,13 +74,14 @@ def find(results: Results) -> Finding:
                 ("Random", "shortest"),
                 [(one, shortest) for one in ends["NPO", "random"]],
                 "log10 of NPO's forget quality",
+                "draws",
             ),
         ),
         notes=(
             f"One model of each method (seed {seed}) under {DRAWS['random']} random draws of a "
             "fifth of the forget set, and once with its shortest answers. Intervals are over the "
-            "draws alone, and say nothing of other models; where the text speaks of seeds it means "
-            "draws.",
+            "draws alone, and say nothing of other models; the shortest answers are one draw, "
+            "whose own noise is in no interval.",
             results.floor_note(scale.tofu),
         ),
     )

@@ -81,7 +81,7 @@ def utility_falls(utility: Mapping[tuple[float, float], float]) -> Claim:
 
 def zero_is_enough(quality: Mapping[tuple[float, float], float], floor: float) -> Claim:
     """Judge whether gamma 0 reaches, at some beta, what two Retrain models get."""
-    text = "Gamma 0 is enough: no other forgets better beyond noise."
+    text = "With gamma 0 SimNPO forgets as well as with any other, within noise."
     missing = sum(map(math.isnan, quality.values()))
     if missing:
         why = f"{missing} of {len(quality)} points have no forget quality."

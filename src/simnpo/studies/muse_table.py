@@ -1,7 +1,8 @@
 """What Table 2 and Fig. 1d share: all methods on a corpus of MUSE."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from simnpo.report.numbers import number
 from simnpo.reproduce.finding import Claim, Column, Row, Table, exceeds, row
@@ -54,16 +55,21 @@ def last_rows(results: Results, site: Site) -> list[Row]:
     return [results.row(name, make, KEYS) for name, make in makers.items()]
 
 
+def picked(results: Results, site: Site, method: str) -> list[Mapping[str, Any]]:
+    """Return a method's metrics at the epoch that the rule picks, at each seed."""
+    runs = [muse_run(results.scale, site, method, seed) for seed in results.seeds]
+    return [pick_epoch(read_history(run.folder(results.home) / HISTORY)) for run in runs]
+
+
 def picked_rows(results: Results, site: Site) -> list[Row]:
-    """Return the metrics of each method at the epoch that the rule picks, seed by seed."""
+    """Return the metrics of each method at the picked epoch, and which that is."""
     rows = []
     for method in METHODS:
-        runs = [muse_run(results.scale, site, method, seed) for seed in results.seeds]
-        if not runs[0].records:
-            continue
-        picks = [pick_epoch(read_history(run.folder(results.home) / HISTORY)) for run in runs]
-        found = {key: [number(pick[key]) for pick in picks] for key in (*KEYS, "epoch")}
-        rows.append(row(runs[0].name, found))
+        run = muse_run(results.scale, site, method, results.seeds[0])
+        if run.records:
+            picks = picked(results, site, method)
+            found = {key: [number(pick[key]) for pick in picks] for key in (*KEYS, "epoch")}
+            rows.append(row(run.name, found))
     return rows
 
 
@@ -89,15 +95,13 @@ def muse_tables(results: Results, site: Site) -> tuple[Table, Table]:
 
 
 def muse_claims(results: Results, site: Site) -> tuple[Claim, ...]:
-    """Hold the paper's comparison of SimNPO with NPO against the runs, after the last epoch."""
-
-    def values(method: str, key: str) -> list[float]:
-        runs = [muse_run(results.scale, site, method, seed) for seed in results.seeds]
-        return [results.metric(run, key) for run in runs]
+    """Hold the paper's comparison of SimNPO with NPO against the runs, at the picked epochs."""
+    picks = {method: picked(results, site, method) for method in ("npo", "simnpo")}
 
     def compared(higher: str, key: str) -> list[tuple[float, float]]:
         lower = "npo" if higher == "simnpo" else "simnpo"
-        return list(zip(values(higher, key), values(lower, key), strict=True))
+        both = zip(picks[higher], picks[lower], strict=True)
+        return [(number(one[key]), number(other[key])) for one, other in both]
 
     leaks = compared("npo", "privleak")
     where = f" ({site.name})"

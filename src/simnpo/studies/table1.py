@@ -7,7 +7,7 @@ from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.scale import Scale
 from simnpo.studies.base import Study
-from simnpo.studies.tofu_table import tofu_claims, tofu_runs, tofu_table
+from simnpo.studies.tofu_table import failing, tofu_claims, tofu_runs, tofu_table
 
 PAPER = {
     "Retrain": {"forget_quality": 1.0},
@@ -26,7 +26,7 @@ def find(results: Results) -> Finding:
     site = results.scale.tofu
     return Finding(
         tables=(tofu_table(results, site, PAPER),),
-        claims=tofu_claims(results, site),
+        claims=(*tofu_claims(results, site), failing(results, site)),
         notes=(results.floor_note(site),),
     )
 

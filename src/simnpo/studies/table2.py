@@ -35,8 +35,8 @@ def find(results: Results) -> Finding:
         tables=tuple(table for site in found for table in muse_tables(results, site)),
         claims=(*claims, *(() if results.scale.books else (NO_BOOKS,))),
         notes=(
-            "The claims are about the last epoch. Retrain's PrivLeak is 0 by definition. Task "
-            "Vector has no epochs to pick from.",
+            "The claims are about the picked epochs, as the paper's are about its own picks. "
+            "Retrain's PrivLeak is 0 by definition. Task Vector has no epochs to pick from.",
         ),
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simnpo.metrics.repetition import WORDS, repetition
-from simnpo.metrics.rouge import rouge_l_recall
+from simnpo.metrics.rouge import rouge_l_f1, rouge_l_recall
 from simnpo.reproduce.finding import Column, Finding, Table, exceeds, row
 from simnpo.reproduce.results import Results
 from simnpo.reproduce.run import Run
@@ -23,7 +23,7 @@ COLUMNS = (
         better="lower",
     ),
     Column("like_label", "Like the label", "ROUGE-L recall of the true answer", better="lower"),
-    Column("like_retrain", "Like Retrain", "ROUGE-L recall of Retrain's answer", better="higher"),
+    Column("like_retrain", "Like Retrain", "ROUGE-L F1 with Retrain's answer", better="higher"),
 )
 
 
@@ -67,7 +67,7 @@ def find(results: Results) -> Finding:
                 "SimNPO's answers are nearer to Retrain's than NPO's are.",
                 ("SimNPO", "NPO"),
                 pairs("SimNPO", "NPO", "like_retrain"),
-                "ROUGE-L recall of Retrain's answers",
+                "ROUGE-L F1 with Retrain's answers",
             ),
         ),
         answers=tuple(results.evaluation(make(results.seeds[0])) for make in makers.values()),
@@ -83,13 +83,13 @@ def _measure(results: Results, run: Run, retrain: Run) -> dict[str, float]:
     generated, reference = own["generated"], other["generated"][own.index]
     return {
         "repetition": float(np.mean([repetition(text) for text in generated])),
-        "like_label": _likeness(own["reference"], generated),
-        "like_retrain": _likeness(reference, generated),
+        "like_label": _mean(rouge_l_recall(zip(own["reference"], generated, strict=True))),
+        "like_retrain": _mean(rouge_l_f1(zip(reference, generated, strict=True))),
     }
 
 
-def _likeness(references: "pd.Series[str]", answers: "pd.Series[str]") -> float:
-    return float(np.nanmean(rouge_l_recall(zip(references, answers, strict=True))))
+def _mean(values: "np.ndarray") -> float:
+    return float(np.nanmean(values))
 
 
 def _answers(results: Results, run: Run) -> pd.DataFrame:
