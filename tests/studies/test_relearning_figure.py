@@ -15,7 +15,7 @@ from simnpo.reproduce.run import DONE
 from simnpo.reproduce.scale import mini
 from simnpo.scoring.history import HISTORY, write_history
 from simnpo.studies import load_study
-from simnpo.studies.fig6 import DRAWS, METHODS, attacked
+from simnpo.studies.fig6 import ATTACKS, METHODS, attacked
 
 KEY = "forget_quality_log10_p"
 Ends = Mapping[tuple[str, Select], Sequence[float]]
@@ -27,7 +27,7 @@ def store_attacks(home: Path, ends: Ends) -> None:
     for run in noise_runs(scale, scale.tofu, SEEDS):
         store(home, run)
     for method in METHODS:
-        for select in DRAWS:
+        for select in ATTACKS:
             own = [one for one in attacked(scale, method, SEEDS[0]) if one.select == select]
             for run, end in zip(own, ends[method, select], strict=True):
                 course = [{"epoch": epoch, KEY: epoch * end / 3} for epoch in range(4)]
@@ -37,25 +37,25 @@ def store_attacks(home: Path, ends: Ends) -> None:
 
 AS_IN_THE_PAPER: Ends = {
     ("npo", "random"): (-3.0, -3.1, -3.2, -3.3, -3.4),
-    ("npo", "shortest"): (-6.0,),
+    ("npo", "shortest"): (-5.0, -6.0, -6.0, -6.0, -7.0),
     ("simnpo", "random"): (-1.0, -1.1, -1.2, -1.3, -1.4),
-    ("simnpo", "shortest"): (-1.5,),
+    ("simnpo", "shortest"): (-1.4, -1.5, -1.5, -1.5, -1.6),
 }
 
 
-def test_runs_are_five_random_draws_and_one_shortest_of_one_model() -> None:
+def test_runs_are_five_draws_of_both_attacks_on_one_model() -> None:
     scale = mini()
     made = load_study("fig6").runs(scale, SEEDS)
     attacks = [run for run in made if isinstance(run, Relearned)]
     assert [(run.of.method, run.select) for run in attacks] == [
         (method, select)
         for method in ("npo", "simnpo")
-        for select in ("random",) * 5 + ("shortest",)
+        for select in ("random",) * 5 + ("shortest",) * 5
     ]
     assert {run.of.seed for run in attacks} == {SEEDS[0]}
     # Both methods meet the same draws.
     draws = {method: [run.seed for run in attacks if run.of.method == method] for method in METHODS}
-    assert draws["npo"] == draws["simnpo"] == [0, 1, 2, 3, 4, 0]
+    assert draws["npo"] == draws["simnpo"] == [0, 1, 2, 3, 4] * 2
     assert all(run.of.keeps_model for run in attacks)
 
 
@@ -64,7 +64,7 @@ def test_claims_hold_where_they_do(tmp_path: Path) -> None:
     found = load_study("fig6").find(results(tmp_path))
     assert verdicts(found) == ["held", "held", "held"]
     assert "SimNPO -1.2, NPO -3.2: difference in log10 of forget quality 2" in found.claims[0].why
-    assert "One draw" in claim(found, "After relearning the shortest").why
+    assert "over 5 draws" in claim(found, "After relearning the shortest").why
     (table,) = found.tables
     assert mean(table, "NPO, random, epoch 0", KEY) == 0
     assert mean(table, "NPO, random, epoch 3", KEY) == pytest.approx(-3.2)
@@ -77,7 +77,7 @@ def test_claims_hold_where_they_do(tmp_path: Path) -> None:
 def test_methods_changed_over_are_not_held(tmp_path: Path) -> None:
     others = {"npo": "simnpo", "simnpo": "npo"}
     changed = {(m, s): AS_IN_THE_PAPER[others[m], s] for m, s in AS_IN_THE_PAPER}
-    changed["npo", "shortest"] = (-0.5,)  # easier than any random draw
+    changed["npo", "shortest"] = (-0.5,) * 5  # easier than any random draw
     store_attacks(tmp_path, changed)
     found = load_study("fig6").find(results(tmp_path))
     assert verdicts(found) == ["not held", "not held", "not held"]
@@ -85,7 +85,7 @@ def test_methods_changed_over_are_not_held(tmp_path: Path) -> None:
 
 def test_draws_that_disagree_decide_nothing(tmp_path: Path) -> None:
     ends = {**AS_IN_THE_PAPER, ("simnpo", "random"): (-1.0, -5.0, -1.0, -5.0, -3.0)}
-    ends["npo", "shortest"] = (-3.25,)
+    ends["npo", "shortest"] = (-3.25,) * 5
     store_attacks(tmp_path, ends)
     found = load_study("fig6").find(results(tmp_path))
     assert verdicts(found) == ["undecided", "held", "undecided"]

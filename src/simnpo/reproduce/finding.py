@@ -123,7 +123,9 @@ def exceeds(
         verdict: Verdict = "held" if difference.mean > 0 else "not held"
         if difference.mean == 0:
             verdict = "undecided"
-        return Claim(text, verdict, f"{said}. One {trials.removesuffix('s')}, so without an interval.")
+        return Claim(
+            text, verdict, f"{said}. One {trials.removesuffix('s')}, so without an interval."
+        )
     verdict = "undecided"
     if difference.low > 0:
         verdict = "held"
