@@ -88,10 +88,15 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=press)
-    thread.start()
-    with pytest.raises(Interrupted, match="finished runs are kept"):
-        carry_out(wanted, tmp_path, 1)
-    thread.join()
+    # As in a terminal: another test of this process may have left a handler of its own.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread.start()
+        with pytest.raises(Interrupted, match="finished runs are kept"):
+            carry_out(wanted, tmp_path, 1)
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert first.finished(tmp_path) and not wanted[-1].finished(tmp_path)
 
 
