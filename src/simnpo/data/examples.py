@@ -41,6 +41,24 @@ def load_examples(
         UserError: no row, a missing column, or an empty or non-text value (with its place).
     """
     rows = read_rows(source)
+    return examples_of(
+        rows, question_column, answer_column, text_column, topic_column, alternate_column
+    )
+
+
+def examples_of(
+    rows: Sequence[Row],
+    question_column: str = "question",
+    answer_column: str = "answer",
+    text_column: str = "text",
+    topic_column: str | None = None,
+    alternate_column: str | None = None,
+) -> tuple[Example, ...]:
+    """Return the example in each of the rows of a set; see `load_examples`.
+
+    Raises:
+        UserError: a missing column, or an empty or non-text value (with its place).
+    """
     columns = set(rows[0].values)
     asked = {question_column, answer_column} <= columns
     named = text_column != "text" and text_column in columns  # so it is meant
