@@ -8,10 +8,12 @@ from typing import Annotated, TypeAlias
 import tyro
 
 from simnpo.commands.attack import Attack
+from simnpo.commands.chat import Chat
 from simnpo.commands.compare import Compare
 from simnpo.commands.demo import Demo
 from simnpo.commands.evaluate import Evaluate
 from simnpo.commands.finetune import Finetune
+from simnpo.commands.generate import Generate
 from simnpo.commands.markov import Markov
 from simnpo.commands.metrics import Metrics
 from simnpo.commands.plan import Plan
@@ -28,6 +30,8 @@ Command: TypeAlias = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Metrics, tyro.conf.subcommand("metrics")]
     | Annotated[Attack, tyro.conf.subcommand("attack")]
+    | Annotated[Chat, tyro.conf.subcommand("chat")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Markov, tyro.conf.subcommand("markov")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from simnpo.config import MAX_LENGTH
 from simnpo.data.examples import Example
-from simnpo.data.templates import Template, choose_template
+from simnpo.data.templates import Template, chat_text, choose_template
 from simnpo.errors import UserError
 
 
@@ -43,6 +43,42 @@ class Encoder:
     def prompt(self, question: str) -> tuple[int, ...]:
         """Return the prompt's ids, without an end token."""
         return self._ids(self.template.render(question))
+
+    def conversation(
+        self, turns: Sequence[tuple[str, str]], question: str, system: str = ""
+    ) -> tuple[int, ...]:
+        """Return the ids of a prompt that goes on with a conversation.
+
+        The first question without a system prompt has the ids that `prompt` gives it.
+
+        Args:
+            turns: earlier questions with their answers.
+            question: what is asked now.
+            system: an instruction before all of them.
+
+        Raises:
+            UserError: the chat template refuses the conversation, such as its system prompt.
+        """
+        if not turns and not system:
+            return self.prompt(question)
+        if self.template.name == "chat":
+            messages = [{"role": "system", "content": system}] if system else []
+            for asked, answer in turns:
+                messages.append({"role": "user", "content": asked})
+                messages.append({"role": "assistant", "content": answer})
+            messages.append({"role": "user", "content": question})
+            try:
+                return self._ids(chat_text(self.tokenizer, messages))
+            except Exception as error:  # templates raise jinja2's errors and their own
+                raise UserError(
+                    f"the model's chat template refuses this conversation: {error}"
+                ) from None
+        before = f"{system}\n\n" if system else ""
+        ids: tuple[int, ...] = ()
+        for asked, answer in turns:  # each as in training, up to its end token
+            text = before + self.template.render(asked) + self.template.space + answer
+            ids, before = (*ids, *self._ids(text), self.template.end_id), ""
+        return (*ids, *self._ids(before + self.template.render(question)))
 
     def encode(self, question: str, answer: str) -> Encoded:
         """Encode a question with its answer and end token.

@@ -1,5 +1,6 @@
 """How a question becomes a prompt, and where its answer begins and ends."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,15 +65,27 @@ def choose_template(tokenizer: Any, template: str = "auto") -> Template:
     return Template(template, stripped, prompt[len(stripped) :], tokenizer.eos_token_id, True)
 
 
+def chat_text(tokenizer: Any, messages: Sequence[Mapping[str, str]], prompt: bool = True) -> str:
+    """Return messages as the tokenizer's chat template writes them.
+
+    Args:
+        tokenizer: a transformers tokenizer with a chat template.
+        messages: each with a `role` and a `content`.
+        prompt: whether the beginning of the model's answer follows.
+    """
+    # Llama-3's templates write today's date where none is given: prompts would change overnight.
+    settings = {"tokenize": False, "date_string": "26 Jul 2024"}
+    made = tokenizer.apply_chat_template(list(messages), add_generation_prompt=prompt, **settings)
+    return str(made)
+
+
 def _chat_template(tokenizer: Any) -> Template:
     if not tokenizer.chat_template:
         raise UserError("--template chat: the tokenizer has no chat template; use plain.")
     asked = [{"role": "user", "content": "{question}"}]
     answered = [*asked, {"role": "assistant", "content": "{answer}"}]
-    # Llama-3's templates write today's date where none is given: prompts would change overnight.
-    settings = {"tokenize": False, "date_string": "26 Jul 2024"}
-    prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, **settings)
-    whole = tokenizer.apply_chat_template(answered, **settings)
+    prompt = chat_text(tokenizer, asked)
+    whole = chat_text(tokenizer, answered, prompt=False)
     _, _, end = whole.partition("{answer}")
     # The turn's end differs from the tokenizer's EOS in some chat formats; what the template
     # writes right after an answer is what the model was taught to stop with.

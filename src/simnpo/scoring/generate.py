@@ -1,7 +1,8 @@
-"""Greedy answers to every question, in length-sorted batches."""
+"""Answers to every question, greedy unless a temperature is given, in length-sorted batches."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -27,8 +28,9 @@ def generate(
     encoder: Encoder,
     evaluation: Mapping[str, EvaluationSet],
     tokens_per_batch: int | None = None,
+    temperature: float = 0.0,
 ) -> pd.DataFrame:
-    """Answer every question greedily.
+    """Answer every question, greedily unless a temperature is given.
 
     Args:
         model: a causal LM in evaluation mode.
@@ -36,6 +38,7 @@ def generate(
         evaluation: what is asked, by name; sets without `max_new_tokens` are left out.
         tokens_per_batch: rows x (longest prompt + answer) of a batch at most; None chooses it by
             the model.
+        temperature: above 0, tokens are drawn from the distribution at this temperature.
 
     Returns:
         A table with `GENERATION_COLUMNS`, in the order of sets and items.
@@ -44,11 +47,13 @@ def generate(
         UserError: an item that is to be answered has no question.
     """
     rows = list(_rows(encoder, evaluation))
-    stop_ids = _stop_ids(model, encoder)
+    stop_ids = ends_of_answers(model, encoder)
 
     def compute(numbers: list[int]) -> list[str]:
         limit = rows[numbers[0]].limit
-        new = greedy(model, [rows[number].prompt for number in numbers], limit, stop_ids)
+        prompts = [rows[number].prompt for number in numbers]
+        answer = partial(sampled, temperature=temperature) if temperature else greedy
+        new = answer(model, prompts, limit, stop_ids)
         return list(encoder.tokenizer.batch_decode(new, skip_special_tokens=True))
 
     budget = tokens_per_batch or max(TOKENS_PER_BATCH, LEAST_CACHE // _bytes_per_token(model))
@@ -97,7 +102,7 @@ def _bytes_per_token(model: Any) -> int:
     return int(2 * config.num_hidden_layers * config.hidden_size * model.dtype.itemsize)
 
 
-def _stop_ids(model: Any, encoder: Encoder) -> frozenset[int]:
+def ends_of_answers(model: Any, encoder: Encoder) -> frozenset[int]:
     """Return the tokens that end an answer: the template's, and those the model's authors name."""
     own = getattr(model.generation_config, "eos_token_id", None)
     named = own if isinstance(own, list) else [own]
@@ -181,6 +186,30 @@ def _pad_left(prompts: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Te
     return ids, mask
 
 
+@torch.no_grad()
+def sampled(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    stop_ids: frozenset[int],
+    temperature: float,
+    streamer: Any = None,
+) -> list[list[int]]:
+    """Continue each prompt through transformers' own `generate`, up to a stop token (left out).
+
+    Args:
+        model: a causal LM in evaluation mode.
+        prompts: their ids.
+        max_new_tokens: length of an answer at most.
+        stop_ids: tokens that end an answer.
+        temperature: tokens are drawn at it; 0 takes the likeliest, as `greedy` does.
+        streamer: transformers' streamer, which gets the tokens of a single prompt one at a time.
+    """
+    where = next(model.parameters()).device
+    ids, mask = (one.to(where) for one in _pad_left(prompts, pad_id=0))
+    return _generate(model, ids, mask, max_new_tokens, stop_ids, 0, temperature, streamer)
+
+
 def _generate(
     model: Any,
     ids: Tensor,
@@ -188,12 +217,15 @@ def _generate(
     max_new_tokens: int,
     stop_ids: frozenset[int],
     pad_id: int,
+    temperature: float = 0.0,
+    streamer: Any = None,
 ) -> list[list[int]]:
     """Do the same through transformers, for architectures with a cache of another kind."""
     from transformers import GenerationConfig
 
+    drawn = {"do_sample": True, "temperature": temperature, "top_k": 0}  # from all tokens
     config = GenerationConfig(
-        do_sample=False,
+        **(drawn if temperature else {"do_sample": False}),
         max_new_tokens=max_new_tokens,
         eos_token_id=sorted(stop_ids),
         pad_token_id=pad_id,
@@ -201,7 +233,9 @@ def _generate(
     # What `config` leaves open, `generate` takes from the model's own: sampling, penalties.
     own, model.generation_config = model.generation_config, config
     try:
-        new = model.generate(ids, attention_mask=mask, generation_config=config)[:, ids.shape[1] :]
+        new = model.generate(ids, attention_mask=mask, generation_config=config, streamer=streamer)[
+            :, ids.shape[1] :
+        ]
     finally:
         model.generation_config = own
     return [list(takewhile(lambda token: token not in stop_ids, row)) for row in new.tolist()]

@@ -1,0 +1,110 @@
+"""`simnpo generate`: a model's answers to a file of questions."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simnpo.commands.answer_options import AnswerOptions
+from simnpo.errors import UserError
+
+if TYPE_CHECKING:
+    from simnpo.data.rows import Row
+
+COLUMN = "generated"
+"""Where an answer is written."""
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Answer every question of a file, in batches.
+
+    Example: simnpo generate --model out --questions questions.jsonl --out answers.jsonl
+    """
+
+    model: str
+    """Model that answers: a folder, a run of simnpo, or a hub id of any causal LM."""
+    questions: str
+    """Questions: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
+    out: Path
+    """File for the questions' rows with a column `generated`, one JSON object a line (.jsonl)."""
+    question_column: str = "question"
+    """Column with the question."""
+    overwrite: bool = False
+    """Replace the file --out."""
+    answers: AnswerOptions = field(default_factory=AnswerOptions)
+
+    def run(self) -> None:
+        """Answer the questions, and say where the answers are."""
+        from transformers import set_seed
+
+        from simnpo.benchmarks.base import EvaluationSet, Item
+        from simnpo.data.examples import text_of
+        from simnpo.data.rows import read_rows
+        from simnpo.files import write_text
+        from simnpo.models import load_model, quiet
+        from simnpo.scoring.generate import generate
+
+        quiet()
+        options = self.answers
+        options.check()
+        self._check_out()
+        rows = read_rows(self.questions)
+        questions = [text_of(row, self.question_column) for row in rows]
+        self._check_rows(rows)
+        encoder = options.encoder(self.model)
+        model = load_model(self.model, options.precision, options.trust_remote_code)
+        self._check_lengths(model, rows, [len(encoder.prompt(one)) for one in questions])
+        items = tuple(Item(question, "") for question in questions)
+        asked = {"questions": EvaluationSet(items, options.max_new_tokens)}
+        set_seed(options.seed)
+        table = generate(model, encoder, asked, temperature=options.temperature)
+        lines = (
+            json.dumps(row.values | {COLUMN: answer}, ensure_ascii=False, default=_plain) + "\n"
+            for row, answer in zip(rows, table["generated"], strict=True)
+        )
+        write_text(self.out, "".join(lines))
+        print(f"Answers: {self.out} ({len(rows)} rows, column {COLUMN!r})")
+
+    def _check_out(self) -> None:
+        """Make sure that --out may be written.
+
+        Raises:
+            UserError: it is of another kind, a folder, there already, or the questions' own file.
+        """
+        if self.out.suffix != ".jsonl":
+            raise UserError(f"--out {self.out}: give a file that ends in .jsonl.")
+        if self.out.is_dir():
+            raise UserError(f"--out {self.out} is a folder; give a file.")
+        if self.out.exists() and self.out.resolve() == Path(self.questions).resolve():
+            raise UserError(f"--out {self.out} is the file of questions; give another.")
+        if self.out.exists() and not self.overwrite:
+            raise UserError(f"{self.out} exists: replace it with --overwrite, or give another.")
+
+    def _check_rows(self, rows: "list[Row]") -> None:
+        for row in rows:
+            if COLUMN in row.values:
+                raise UserError(
+                    f"{row.place}: there is a column {COLUMN!r} already; rename it in the file."
+                )
+
+    def _check_lengths(self, model: Any, rows: "list[Row]", lengths: list[int]) -> None:
+        """Make sure that the model takes every question with its answer.
+
+        Raises:
+            UserError: one is too long; the message names its row.
+        """
+        from simnpo.models import longest_sequence
+
+        room, new = longest_sequence(model), self.answers.max_new_tokens
+        for row, length in zip(rows, lengths, strict=True):
+            if room and length + new > room:
+                raise UserError(
+                    f"{row.place}: the prompt takes {length} tokens, and an answer may take {new} "
+                    f"more; the model takes {room}. Lower --max-new-tokens or shorten it."
+                )
+
+
+def _plain(value: Any) -> Any:
+    """Return what Parquet and the hub hold, such as arrays and dates, as JSON has it."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
