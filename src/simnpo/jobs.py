@@ -30,8 +30,8 @@ from simnpo.training.weights import WEIGHTS
 
 NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, *FILES)
 """What a job writes into its folder."""
-Callbacks: TypeAlias = Callable[[Any], Sequence[TrainerCallback]]
-"""Given the tokenizer, further callbacks of transformers' Trainer."""
+Callbacks: TypeAlias = Callable[[Any, Any], Sequence[TrainerCallback]]
+"""Given the model as it is before and its tokenizer, further callbacks of transformers' Trainer."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,13 @@ class Job:
     """The model that a method's reference log-probs come from, in the place of `model`."""
     further: Mapping[str, Any] = field(default_factory=dict)
     """What `run.json` records beside these settings."""
+    also_writes: tuple[str, ...] = ()
+    """What else is written into the run's folder, by whoever measures the run."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Patterns of all that is written into the run's folder."""
+        return (*NAMES, *self.also_writes)
 
     def config(self) -> dict[str, Any]:
         """Return the settings that `run.json` records."""
@@ -117,7 +124,7 @@ class Job:
         distributed.barrier()  # no process looks into `out` while another writes there
         fresh = not resume and distributed.is_main()
         if fresh:
-            runs.clear(out, NAMES)
+            runs.clear(out, self.names)
             runs.begin(out, self.command, self.config(), self.fingerprints())
         try:
             results = work(resume, report_to, callbacks)
@@ -125,7 +132,7 @@ class Job:
             raise
         except UserError:
             if fresh:  # nothing was made: leave nothing in the way
-                runs.clear(out, NAMES)
+                runs.clear(out, self.names)
             raise
         if distributed.is_main():
             runs.finish(out, results)
@@ -163,7 +170,7 @@ class Job:
                 reference=reference,
                 resume=resume,
                 report_to=report_to,
-                callbacks=callbacks(tokenizer) if callbacks else (),
+                callbacks=callbacks(model, tokenizer) if callbacks else (),
             )
 
         return work
@@ -174,7 +181,9 @@ class Job:
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
         edited = EditedModel(self.model, self.reinforced, self.method.alpha)
 
-        def work(*_: Any) -> dict[str, Any]:
+        def work(_: bool, __: str, callbacks: Callbacks | None) -> dict[str, Any]:
+            if callbacks:  # there is nothing to call them in, but they measure the model before
+                callbacks(load_model(self.model, "auto", self.trust_remote_code), tokenizer)
             started = time.monotonic()
             if distributed.is_main():
                 save_model(edited, tokenizer, out / MODEL_FOLDER)

@@ -124,7 +124,7 @@ class Unlearned(Run):
         )
         retain = retain_tables(self.needs, home)
 
-        def watch(tokenizer: Any) -> Sequence[TrainerCallback]:
+        def watch(_: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
             encoder = Encoder(tokenizer, max_length=benchmark.max_length)
             sets = {"forget": benchmark.forget, "retain": benchmark.retain}
             made: dict[Record, Any] = {
