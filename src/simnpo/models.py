@@ -9,6 +9,7 @@ import torch
 
 from simnpo.config import Precision, resolve_precision
 from simnpo.errors import UserError
+from simnpo.precision import run_mixed
 from simnpo.runs import RUN
 
 MODEL_FOLDER = "model"
@@ -132,7 +133,10 @@ def load_model(
             # Sampling settings without sampling, as some published models have: transformers reads
             # them but refuses to save them. Saying that they are meant for sampling keeps them.
             generation.do_sample = True
-    return loaded.to(device()).eval()
+    loaded = loaded.to(device()).eval()
+    if precision == "mixed":
+        run_mixed(loaded)
+    return loaded
 
 
 def _four_bits(precision: Precision) -> Any:

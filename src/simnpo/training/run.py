@@ -20,7 +20,7 @@ from simnpo.config import MAX_LENGTH, LoraConfig, Optimizer, TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.files import write_text
-from simnpo.models import MODEL_FOLDER, save_model
+from simnpo.models import MODEL_FOLDER, device, save_model
 from simnpo.objectives import Method
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
 from simnpo.training.checkpoints import last_checkpoint
@@ -173,6 +173,7 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
             lr_scheduler_type="linear" if config.schedule == "linear" else "constant_with_warmup",
             max_grad_norm=config.max_grad_norm,
             bf16=config.precision == "mixed",
+            use_cpu=device().type == "cpu",  # without it transformers refuses bf16 there
             save_strategy="steps" if config.checkpoint_epochs else "no",
             save_total_limit=1,
             seed=config.seed,
