@@ -2,7 +2,7 @@
 
 import re
 
-from simnpo.metrics.normal_text import LETTER, UNSPACED, comparable, words
+from simnpo.data.normal_text import LETTER, UNSPACED, comparable, words
 from simnpo.metrics.refusals import is_refusal
 from simnpo.metrics.repetition import repetition
 

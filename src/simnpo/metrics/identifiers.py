@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from simnpo.metrics.normal_text import DASHES, LETTER, UNSPACED, clean, comparable
+from simnpo.data.normal_text import DASHES, LETTER, UNSPACED, clean, comparable
 
 LEAST_DIGITS = 4
 """Digits of a number that identifies something."""

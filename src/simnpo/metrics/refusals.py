@@ -8,7 +8,7 @@ born in Torrin") is an answer, too. That there is no information on something co
 import re
 from collections.abc import Iterable
 
-from simnpo.metrics.normal_text import comparable
+from simnpo.data.normal_text import comparable
 
 _THAT = r"(?: that(?! (?:is|was|has)\b))?"
 _OPENINGS = (
