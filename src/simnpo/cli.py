@@ -15,8 +15,10 @@ from simnpo.commands.evaluate import Evaluate
 from simnpo.commands.finetune import Finetune
 from simnpo.commands.generate import Generate
 from simnpo.commands.markov import Markov
+from simnpo.commands.merge import Merge
 from simnpo.commands.metrics import Metrics
 from simnpo.commands.plan import Plan
+from simnpo.commands.push import Push
 from simnpo.commands.reproduce import Reproduce
 from simnpo.commands.sweep import Sweep
 from simnpo.commands.unlearn import Unlearn
@@ -32,6 +34,8 @@ Command: TypeAlias = (
     | Annotated[Attack, tyro.conf.subcommand("attack")]
     | Annotated[Chat, tyro.conf.subcommand("chat")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Merge, tyro.conf.subcommand("merge")]
+    | Annotated[Push, tyro.conf.subcommand("push")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Markov, tyro.conf.subcommand("markov")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]

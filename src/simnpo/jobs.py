@@ -12,6 +12,7 @@ from simnpo import distributed, runs
 from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.edits.task_vector import EditedModel, TaskVector
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.model_card import base_of, write_model_card
 from simnpo.models import (
     MODEL_FOLDER,
     is_adapter,
@@ -135,7 +136,9 @@ class Job:
                 runs.clear(out, self.names)
             raise
         if distributed.is_main():
-            runs.finish(out, results)
+            _, on_hub = base_of(self.model)
+            runs.finish(out, {**results, "base_on_hub": on_hub})
+            write_model_card(out)
             remove_checkpoints(out)
         return results
 
