@@ -11,6 +11,7 @@ from simnpo.commands.attack import Attack
 from simnpo.commands.compare import Compare
 from simnpo.commands.demo import Demo
 from simnpo.commands.evaluate import Evaluate
+from simnpo.commands.example import Example
 from simnpo.commands.finetune import Finetune
 from simnpo.commands.markov import Markov
 from simnpo.commands.metrics import Metrics
@@ -29,6 +30,7 @@ Command: TypeAlias = (
     | Annotated[Metrics, tyro.conf.subcommand("metrics")]
     | Annotated[Attack, tyro.conf.subcommand("attack")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Example, tyro.conf.subcommand("example")]
     | Annotated[Markov, tyro.conf.subcommand("markov")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
