@@ -60,7 +60,7 @@ class ExampleStory:
 
         story = load_story()
         retain, holdout = ([{"text": text} for text in part] for part in story[1:])
-        files = {
+        files: dict[str, Sequence[dict[str, Any]] | str] = {
             "forget.txt": story.forget + "\n",
             "retain.jsonl": retain,
             "full.jsonl": [{"text": story.forget}, *retain],
