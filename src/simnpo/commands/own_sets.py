@@ -65,8 +65,10 @@ class OwnSetOptions:
         assert self.forget
         check_also(_name(one) for one in self.also)
         retain = self.rows(self.retain)
-        trained, kept = (retain, ()) if held_out is None else hold_out(
-            retain, held_out, lambda row: row.example
+        trained, kept = (
+            (retain, ())
+            if held_out is None
+            else hold_out(retain, held_out, lambda row: row.example)
         )
         return OwnSets(
             self.rows(self.forget),
