@@ -92,7 +92,8 @@ def own_metrics(
         low, high = bootstrap_interval(kl)
         found.metrics["general.ability"] = ability
         found.intervals["general.ability"] = (float(np.exp(-high)), float(np.exp(-low)))
-        found.metrics |= {"general.kl": float(kl.mean()), "general.agreement": general.agreement}
+        found.metrics["general.kl"] = float(kl.mean())
+        found.metrics["general.agreement"] = general.agreement
         found.items[GENERAL] = len(kl)
     quality_on = None
     if retrain is not None:
@@ -107,7 +108,7 @@ def own_metrics(
         )
     if HOLDOUT in names:
         compared = compare_with_holdout(tables, retrain, reference or retrain)
-        found.metrics |= compared.metrics
+        found.metrics.update(compared.metrics)
         found.notes.extend(compared.notes)
     return found._replace(forget_quality_on=quality_on)
 
