@@ -188,7 +188,7 @@ class Evaluate:
         if self.max_items is not None and self.max_items < 1:
             raise UserError(f"--max-items {self.max_items}: must be at least 1.")
         settings = (run_of(self.model)["run"] or {}).get("settings", {})
-        return self.own.read(settings["seed"] if settings.get("held_out") else None)
+        return self.own.files().read(settings["seed"] if settings.get("held_out") else None)
 
     def _original(
         self, own: "OwnSets", benchmark: "Benchmark", encoder: "Encoder", retain: "Tables | None"

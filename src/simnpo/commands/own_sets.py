@@ -1,14 +1,13 @@
 """Options for a user's own sets, the same in every command that takes a benchmark."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simnpo.commands.options import ColumnOptions, Unset
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
-    from simnpo.benchmarks.own import OwnSets
-    from simnpo.data.own_rows import OwnRow
+    from simnpo.benchmarks.own_files import OwnFiles
 
 
 @dataclass(frozen=True)
@@ -48,42 +47,19 @@ class OwnSetOptions:
         if given and not self.forget:
             raise UserError(f"--{given[0]} needs what to forget: give --forget FILE.")
 
-    def read(self, held_out: int | None = None) -> "OwnSets":
-        """Read the sets and check them against each other; warnings go to stderr.
-
-        Args:
-            held_out: seed by which rows of the retain set are held out; None holds out none.
-
-        Raises:
-            UserError: a set cannot be read or is empty, or see `check_sets` and `check_also`.
-        """
-        from pathlib import Path
-
-        from simnpo.benchmarks.own import OwnSets, check_also
-        from simnpo.data.held_out import hold_out
+    def files(self) -> "OwnFiles":
+        """Return the sets as a value that reads them."""
+        from simnpo.benchmarks.own_files import Columns, OwnFiles
 
         assert self.forget
-        check_also(_name(one) for one in self.also)
-        retain = self.rows(self.retain)
-        trained, kept = (
-            (retain, ())
-            if held_out is None
-            else hold_out(retain, held_out, lambda row: row.example)
+        columns = self.columns
+        return OwnFiles(
+            self.forget,
+            self.retain,
+            self.holdout,
+            tuple((_name(one), _file(one)) for one in self.also),
+            Columns(columns.question_column, columns.answer_column, columns.text_column),
         )
-        return OwnSets(
-            self.rows(self.forget),
-            trained,
-            kept,
-            self.rows(self.holdout),
-            {_name(one): self.rows(_file(one)) for one in self.also},
-            title=Path(self.forget).name,
-        )
-
-    def rows(self, source: str | None) -> "tuple[OwnRow, ...]":
-        """Read one set; none where there is no source."""
-        from simnpo.data.own_rows import load_own_rows
-
-        return load_own_rows(source, **asdict(self.columns)) if source else ()
 
 
 def _name(also: str) -> str:

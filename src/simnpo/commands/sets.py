@@ -35,7 +35,7 @@ class SetOptions(OwnSetOptions):
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
 
     @property
-    def files(self) -> tuple[str | None, ...]:
+    def inputs(self) -> tuple[str | None, ...]:
         """The user's files that are read."""
         return (*self.own_files, self.refusals, *self.requests)
 
@@ -52,7 +52,7 @@ class SetOptions(OwnSetOptions):
         named = f"--benchmark {chosen}" if chosen else "--requests" if self.requests else None
         if named != "--requests":
             self.check_alone(named)
-        return self.read(held_out) if self.forget and not named else None
+        return self.files().read(held_out) if self.forget and not named else None
 
     def load(
         self, method: "AnyMethod", prompt: PromptOptions, own: "OwnSets | None" = None

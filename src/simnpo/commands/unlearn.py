@@ -143,7 +143,7 @@ class Unlearn:
                 stage.job,
                 replace(self.output, out=stage.out, resume=resume),
                 self.report_to,
-                (*self.sets.files, self.watch.retain_scores, *self._models()),
+                (*self.sets.inputs, self.watch.retain_scores, *self._models()),
                 measured if stage.out in methods else None,
             )
             for stage, resume in zip(todo, resumed, strict=True)
@@ -206,7 +206,7 @@ class Unlearn:
             reinforcement=self.reinforce.over(preset.reinforcement),
             output=self.output,
             report_to=self.report_to,
-            inputs=(*self.sets.files, watch.retain_scores),
+            inputs=(*self.sets.inputs, watch.retain_scores),
             requests=requests,
             benchmark=watch.benchmark(self.sets) if self.sets.sequential else None,
             retain_scores=watch.retain_scores,

@@ -45,6 +45,7 @@ def measure_original(
     retain: Tables | None = None,
     max_items: int | None = None,
     model_name: str,
+    name: str = NAME,
     **origin: Any,
 ) -> None:
     """Evaluate the original model into `folder`, with its reference for general ability.
@@ -66,9 +67,10 @@ def measure_original(
         encoder,
         measured_sets(sets, encoder, reference, max_items),
         retain,
-        name=NAME,
+        name=name,
         model_name=model_name,
         general=reference,
+        is_original=True,
         **origin,
     )
 

@@ -9,7 +9,7 @@ from simnpo.metrics.muse import muse_metrics
 from simnpo.metrics.own import GeneralScores, own_metrics
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.metrics.truth_ratio import Aggregation
-from simnpo.metrics.verdict import OwnEvaluation, judge
+from simnpo.metrics.verdict import KEPT_SHARE, OwnEvaluation, judge
 from simnpo.metrics.verdict_rules import KEEP
 from simnpo.scoring.evaluation import Evaluation
 from simnpo.scoring.tables import Tables
@@ -52,6 +52,8 @@ class Question(NamedTuple):
     """The original model's evaluation on the same sets, for a verdict."""
     keep: float = KEEP
     """Share of before that must be kept, for a verdict."""
+    is_original: bool = False
+    """Whether the model is the original itself, which keeps everything."""
 
 
 Suite = Callable[[Question], Measured]
@@ -112,6 +114,8 @@ def own_suite(question: Question) -> Measured:
         "forget_quality_on": found.forget_quality_on,
         "general_kl": question.general and list(question.general.kl),
     }
+    if question.is_original:
+        found.metrics[KEPT_SHARE] = 1.0
     if question.before is not None:
         after = OwnEvaluation(found.metrics, found.counts, question.tables)
         details["verdict"] = judge(own_evaluation(question.before), after, question.keep).record()

@@ -28,6 +28,10 @@ from simnpo.scoring.tables import Tables
 Kind = Literal["forgotten", "not forgotten", "hidden", "damaged", "nothing known"]
 
 
+KEPT_SHARE = "kept_share"
+"""The metric of `kept_share`."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Whether unlearning worked, for people who read one line."""
@@ -123,6 +127,20 @@ def judge(before: OwnEvaluation, after: OwnEvaluation, keep: float = KEEP) -> Ve
     if damage:
         return verdict("damaged", f"DAMAGED: {'; '.join(damage)}; {forgotten}")
     return verdict("forgotten", f"Forgotten: {forgotten}; {kept}")
+
+
+def kept_share(before: OwnEvaluation, after: OwnEvaluation) -> float | None:
+    """Return what was kept, in one number: the least of all that is to be kept, 1 for the original.
+
+    That is ROUGE-L on the trained retain rows and on those held out, each as a share of before (1
+    at most), and general ability. None where none of them was measured.
+    """
+    found = [after.mean("general.ability")]
+    for name in (RETAIN, KEPT):
+        was, now = (one.mean(f"{name}.rouge_l") for one in (before, after))
+        found.append(min(1.0, now / was) if was > 0 else float("nan"))
+    known = [value for value in found if not np.isnan(value)]
+    return min(known) if known else None
 
 
 def _allowed(before: OwnEvaluation, share: str, rows: int) -> float:

@@ -69,6 +69,7 @@ def evaluate_into(
     general: GeneralReference | None = None,
     before: Evaluation | None = None,
     keep: float = KEEP,
+    is_original: bool = False,
     **origin: Any,
 ) -> None:
     """Evaluate a model and write the evaluation's folder.
@@ -88,6 +89,7 @@ def evaluate_into(
         general: what the original model answers to generic prompts, for its general ability.
         before: the original model's evaluation, for a verdict on own data.
         keep: share of before that must be kept, for that verdict.
+        is_original: the model is the original itself.
         origin: what else `summary.json` is to say.
 
     Raises:
@@ -114,6 +116,7 @@ def evaluate_into(
                 ability,
                 before,
                 keep,
+                is_original,
             ),
             name=name,
             model=model_name,

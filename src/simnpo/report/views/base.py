@@ -53,6 +53,8 @@ class View:
     """Evaluation sets by their name in the tables, and as a reader sees them."""
     short_groups: Mapping[str, str]
     """Groups of columns by a name for narrow terminals."""
+    keep: float = 0.9  # simnpo.sweep.pareto.KEEP
+    """Share of what Original keeps that a sweep's picked setting keeps at least."""
     lead: str = ""
     """The report's first sentence; a benchmark's where it is empty."""
     answers: tuple[str, ...] = ()

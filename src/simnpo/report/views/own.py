@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, HOLDOUT, KEPT, RETAIN
+from simnpo.metrics.verdict_rules import KEEP
 from simnpo.report.views.base import Axis, Column, View
 from simnpo.scoring.evaluation import Evaluation
 
@@ -34,7 +35,8 @@ _PRINTED = {"extracted", "verbatim", "leaked", "probability", "rouge_l", "refuse
 _PRINTED_OF_OTHERS = {"probability", "rouge_l"}
 OVERALL = "Overall"
 _OVERALL_COLUMNS = (
-    Column("general.ability", OVERALL, "GA", "General ability"),
+    Column("kept_share", OVERALL, "kept", "Share kept: the least of all that is to be kept"),
+    Column("general.ability", OVERALL, "gen", "General ability"),
     Column("forget_quality", OVERALL, "FQ", "Forget quality (p-value)", "p_value"),
     Column("holdout_p_value", OVERALL, "p(H)", "Forget set against holdout set", "p_value"),
     Column("auc.loss", OVERALL, "AUC", "AUC of the membership attack by loss", printed=False),
@@ -72,11 +74,14 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
             "Share of forget answers that come out  (0 is the aim)",
             aims_at_zero=True,
         ),
-        kept=Axis(
+        kept=Axis("kept_share", "Share kept", "Share kept  (kept →)")
+        if "kept_share" in keys
+        else Axis(
             f"{kept}.rouge_l",
             f"{TITLES.get(kept, kept)}: ROUGE-L",
             f"{TITLES.get(kept, kept)}: ROUGE-L recall  (kept →)",
         ),
+        keep=KEEP,
         sets=sets | continued,
         short_groups={
             OVERALL: "",
@@ -114,8 +119,13 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
         ("forget.truth_ratio", "TR: truth ratio; on the forget set 1 is the aim."),
         ("forget.refused", "ref: answers that refuse. empty, rep: empty and repeating answers."),
         (
+            "kept_share",
+            "kept: the least of general ability and of ROUGE-L on retain rows, trained and held "
+            "out, as a share of before.",
+        ),
+        (
             "general.ability",
-            "GA, general ability: exp(−KL) from the original model, per token of its own answers "
+            "gen, general ability: exp(−KL) from the original model, per token of its own answers "
             "to generic prompts; 1 for the original itself.",
         ),
         ("forget_quality", f"FQ: p-value of a KS test against Retrain, on {quality}."),
