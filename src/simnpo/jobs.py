@@ -24,12 +24,13 @@ from simnpo.models import (
 from simnpo.objectives import Method
 from simnpo.scoring.history import HISTORY
 from simnpo.training.checkpoints import remove_checkpoints
+from simnpo.training.control import CONTROL, STATES, remove_states
 from simnpo.training.drift import DRIFT
 from simnpo.training.reference import check_same_tokens
 from simnpo.training.run import FILES, TrainingData, peak_memory_mib, train_model
 from simnpo.training.weights import WEIGHTS
 
-NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, *FILES)
+NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, *FILES)
 """What a job writes into its folder."""
 Callbacks: TypeAlias = Callable[[Any, Any], Sequence[TrainerCallback]]
 """Given the model as it is before and its tokenizer, further callbacks of transformers' Trainer."""
@@ -140,6 +141,7 @@ class Job:
             runs.finish(out, {**results, "base_on_hub": on_hub})
             write_model_card(out)
             remove_checkpoints(out)
+            remove_states(out)
         return results
 
     def _train(self, out: Path) -> "_Work":
