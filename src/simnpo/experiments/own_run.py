@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from transformers import TrainerCallback
@@ -21,6 +21,7 @@ from simnpo.metrics.verdict_rules import KEEP
 from simnpo.models import load_model, load_tokenizer
 from simnpo.objectives import Method
 from simnpo.objectives.base import REFUSAL
+from simnpo.precision import precision_of
 from simnpo.report.page import write_report
 from simnpo.report.rendering import REPORT
 from simnpo.scoring.evaluate import evaluate_into
@@ -30,9 +31,10 @@ from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.score import score
 from simnpo.scoring.summary import run_of
 from simnpo.scoring.tables import ANSWER
-from simnpo.training.control import CONTROL, Control, Point, Target
+from simnpo.training.control import CONTROL, STATES, Control
+from simnpo.training.target import Point, Target, Until
 
-FILES = (BEFORE, EVALUATION, REPORT, "plots", CONTROL)
+FILES = (BEFORE, EVALUATION, REPORT, "plots", CONTROL, STATES)
 """What is written beside the job's own files."""
 REFUSALS = "refusals"
 MOST_ROWS = 200
@@ -46,7 +48,7 @@ class OwnRun:
     """How a job on own data is measured."""
 
     sets: OwnSets
-    until: Literal["target", "end"] = "target"
+    until: Until = "target"
     """Whether the run stops once its target is reached, or goes on to its last step."""
     keep: float = KEEP
     """Share of before that ROUGE-L on retain rows and general ability must keep."""
@@ -64,7 +66,7 @@ class OwnRun:
         }
 
     def start(
-        self, job: Job, out: Path, model: Any, tokenizer: Any, precision: str
+        self, job: Job, out: Path, model: Any, tokenizer: Any
     ) -> Sequence[TrainerCallback]:
         """Measure the original model, and return what controls the training.
 
@@ -80,7 +82,7 @@ class OwnRun:
             retain=self._retain(),
             max_items=self.max_items,
             model_name=job.model,
-            precision=precision,
+            precision=precision_of(model),
         )
         if not isinstance(job.method, Method) or job.method.forget is None:
             return ()
@@ -88,18 +90,14 @@ class OwnRun:
         assert evaluation is not None
         refuses = REFUSAL in job.method.forget.answers
         measuring = Measuring(self, encoder, reference, job.data.refusals if refuses else ())
-        target = Target.of(
-            measuring.measure(model),
-            refusal=refuses,
-            holdout_probability=evaluation.summary["metrics"].get("holdout.probability"),
-        )
+        level = evaluation.summary["metrics"].get("holdout.probability")
         return [
             Control(
                 measuring.measure,
                 out,
-                target,
-                keep=self.keep,
-                until=self.until,
+                Target(until=self.until, level=level, refusal=refuses),
+                self.keep,
+                training_tokens_per_step=_step_tokens(job, encoder),
                 scored_tokens=measuring.tokens,
             )
         ]
@@ -201,6 +199,17 @@ class Measuring:
             general=general,
             refused=refused,
         )
+
+
+def _step_tokens(job: Job, encoder: Encoder) -> float:
+    """Return how many tokens an optimizer step trains on, on average."""
+    batch = job.training.batch_size
+    lengths = [
+        [len(one.ids) for one in encoder.encode_all(examples)]
+        for examples in (job.data.forget, job.data.retain)
+        if examples
+    ]
+    return sum(batch * float(np.mean(one)) for one in lengths)
 
 
 def _tokens(benchmark: Benchmark, encoder: Encoder) -> int:
