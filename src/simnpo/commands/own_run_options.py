@@ -1,13 +1,15 @@
 """How `unlearn` measures a run on your own sets."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from simnpo.commands.options import Unset
 from simnpo.errors import UserError
 from simnpo.metrics.verdict_rules import KEEP
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from simnpo.benchmarks.own import OwnSets
     from simnpo.experiments.own_run import OwnRun
 
@@ -36,10 +38,17 @@ class ReportOptions:
         if self.max_items is not None and self.max_items < 1:
             raise UserError(f"--max-items {self.max_items}: must be at least 1.")
 
-    def own_run(self, sets: "OwnSets", retain_scores: str | None) -> "OwnRun":
+    def own_run(
+        self, sets: "OwnSets", retain_scores: str | None, usual: "Mapping[str, Any]"
+    ) -> "OwnRun":
         """Return how a run on `sets` is measured."""
         from simnpo.experiments.own_run import MOST_ROWS, OwnRun
 
         return OwnRun(
-            sets, self.until, self.keep, self.max_items or MOST_ROWS, retain_scores=retain_scores
+            sets,
+            self.until,
+            self.keep,
+            self.max_items or MOST_ROWS,
+            retain_scores=retain_scores,
+            usual=usual,
         )

@@ -105,10 +105,9 @@ class TrainingJob:
     def _judge(self, measured: "OwnRun") -> None:
         """Measure the trained model and print what it has forgotten and kept."""
         from simnpo.distributed import is_main
-        from simnpo.report.outcome import describe_outcome
 
         out = self.output.out
         command = "simnpo " + " ".join(sys.argv[1:])
-        verdict = measured.finish(self.job, out, command)
+        text = measured.finish(self.job, out, command)
         if is_main():
-            print(describe_outcome(out, verdict))
+            print(text)

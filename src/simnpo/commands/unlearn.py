@@ -70,7 +70,7 @@ class Unlearn:
         if requests := self.sets.load_requests(first):
             self._run_sequence(methods, preset, requests)
             return
-        measured = self._own_run(own, first)
+        measured = self._own_run(own, preset)
         left = [job for job in self._jobs(methods, preset, own, measured) if job.check()]
         if any(job.output.out in methods for job in left):  # else no reinforced model is needed
             for job in left:
@@ -89,12 +89,17 @@ class Unlearn:
         lora = self.lora.lora_rank > 0
         return own_data_preset(self.method, len(own.forget), shape.parameters, lora)
 
-    def _own_run(self, own: "OwnSets | None", method: "AnyMethod") -> "OwnRun | None":
+    def _own_run(self, own: "OwnSets | None", preset: "Preset") -> "OwnRun | None":
         """Return how the run is measured, where it is one on own data."""
-        forgets = getattr(method, "forget", True) is not None
+        forgets = getattr(preset.method, "forget", True) is not None
         if own is None or self.report.no_report or not forgets:
             return None
-        return self.report.own_run(own, self.watch.retain_scores)
+        usual = {
+            "learning_rate": preset.training.learning_rate,
+            "steps": preset.training.steps,
+            "forget_weight": getattr(preset.method, "forget_weight", None),
+        }
+        return self.report.own_run(own, self.watch.retain_scores, usual)
 
     def _methods(self, preset: "Preset") -> "dict[Path, AnyMethod]":
         """Return the method with its settings; for each alpha and in its own folder, if several."""

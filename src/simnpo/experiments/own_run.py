@@ -1,7 +1,7 @@
 """An unlearning run on a user's own sets: measured before, during and after, and judged."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from simnpo.benchmarks.own import FORGET, RETAIN, OwnSets, evenly_spaced, own_be
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import is_main
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
+from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.files import write_json
 from simnpo.jobs import Job
 from simnpo.metrics.verdict import Verdict
@@ -54,6 +55,8 @@ class OwnRun:
     """Share of before that ROUGE-L on retain rows and general ability must keep."""
     max_items: int | None = MOST_ROWS
     retain_scores: str | None = None
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that such a run has by default, for advice."""
 
     def record(self) -> dict[str, Any]:
         """Return what `run.json` says of these settings."""
@@ -65,15 +68,15 @@ class OwnRun:
             "held_out": len(self.sets.kept),
         }
 
-    def start(
-        self, job: Job, out: Path, model: Any, tokenizer: Any
-    ) -> Sequence[TrainerCallback]:
+    def start(self, job: Job, out: Path, model: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
         """Measure the original model, and return what controls the training.
 
         Raises:
             UserError: see `measure_original`.
         """
         encoder = Encoder(tokenizer, job.data.template, job.data.max_length)
+        if is_main():
+            print(plan_text(job, self.sets, model, encoder), flush=True)
         measure_original(
             out / BEFORE,
             model,
@@ -102,8 +105,11 @@ class OwnRun:
             )
         ]
 
-    def finish(self, job: Job, out: Path, command: str) -> Verdict:
+    def finish(self, job: Job, out: Path, command: str) -> str:
         """Measure the unlearned model, write the report, and record the verdict.
+
+        Returns:
+            What to print.
 
         Raises:
             UserError: see `evaluate_into`.
@@ -137,7 +143,7 @@ class OwnRun:
             model = Path(job.model).name if Path(job.model).exists() else job.model
             title = f"{job.method.title} on {model}: {self.sets.title}"
             write_report([before, after], out, title, command, verdict)
-        return verdict
+        return outcome_text(out, before, after, verdict, self.usual)
 
     def _retain(self) -> Any:
         return read_scores(Path(self.retain_scores)) if self.retain_scores else None

@@ -22,6 +22,7 @@ from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.files import write_text
 from simnpo.models import MODEL_FOLDER, device, save_model
 from simnpo.objectives import Method
+from simnpo.shape import shape_of
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
 from simnpo.training.checkpoints import last_checkpoint
 from simnpo.training.terms import cut_answers
@@ -214,6 +215,13 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
         r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM"
     )
     return peft.get_peft_model(model, adapters)
+
+
+def trained_parameters(model: Any, lora: LoraConfig) -> int:
+    """Return how many weights of `model` are trained: all, or what adapters add."""
+    if not lora.rank:
+        return sum(one.numel() for one in model.parameters())
+    return lora.rank * shape_of(model).adapted
 
 
 def _keep_last_good(trainer: UnlearnTrainer, out: Path) -> str:
