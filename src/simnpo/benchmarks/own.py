@@ -148,7 +148,7 @@ def _passages(text: str, encoder: Encoder) -> list[tuple[str, str]]:
     if len(ids) < 2:
         raise UserError(f"the text {text!r:.80} has fewer than two tokens: nothing to score.")
     size = min(PASSAGE, encoder.max_length - 1)
-    found = []
+    found: list[tuple[str, str]] = []
     for begin in range(0, len(ids), size):
         piece = ids[begin : begin + size]
         if (found and len(piece) < size // 2) or len(piece) < 2:

@@ -110,4 +110,4 @@ class TrainingJob:
         command = "simnpo " + " ".join(sys.argv[1:])
         text = measured.finish(self.job, out, command)
         if is_main():
-            print(text)
+            write(text)

@@ -76,7 +76,7 @@ class OwnRun:
         """
         encoder = Encoder(tokenizer, job.data.template, job.data.max_length)
         if is_main():
-            print(plan_text(job, self.sets, model, encoder), flush=True)
+            write(plan_text(job, self.sets, model, encoder))
         measure_original(
             out / BEFORE,
             model,

@@ -17,11 +17,11 @@ from simnpo.report.numbers import compact, number
 from simnpo.report.outcome_text import AnswerChange, SetChange, describe_outcome
 from simnpo.report.rendering import REPORT
 from simnpo.report.table import cell
-from simnpo.report.views.base import Column
+from simnpo.report.views.base import Column, Form
 from simnpo.report.views.own import TITLES
 from simnpo.scoring.evaluation import Evaluation
 
-MEASURES = {
+MEASURES: Mapping[str, tuple[str, Form]] = {
     "probability": ("P", "fixed"),
     "rouge_l": ("ROUGE-L", "fixed"),
     "verbatim": ("verbatim", "count"),
@@ -74,13 +74,9 @@ def outcome_text(
         usual: settings that such a run has by default, for the advice.
     """
     settings = (after.summary.get("run") or {}).get("settings", {})
-    names = [
-        name for name in after.summary["items"] if f"{name}.rouge_l" in after.summary["metrics"]
-    ]
-    columns = {
-        key: Column(key, "", title, title, form)  # type: ignore[arg-type]
-        for key, (title, form) in MEASURES.items()
-    }
+    metrics = after.summary["metrics"]
+    names = [name for name in after.summary["items"] if f"{name}.rouge_l" in metrics]
+    columns = {key: Column(key, "", title, title, form) for key, (title, form) in MEASURES.items()}
     sets = [
         SetChange(
             "held out" if name == KEPT else TITLES.get(name, name).removesuffix(" set").lower(),

@@ -135,16 +135,13 @@ def judge_answers(
     pairs = list(zip(rows["reference"], rows["generated"], strict=True))
     judged["rouge_l"] = rouge_l_recall(pairs)
     judged["verbatim"] = [verbatim(reference, answer) for reference, answer in pairs]
-    named = {item: identifiers[item] if identifiers else None for item in rows.index}
+    secrets = [
+        identifiers_of(reference) if not identifiers or (own := identifiers[item]) is None else own
+        for item, (reference, _) in zip(rows.index, pairs, strict=True)
+    ]
     judged["leaked"] = [
-        bool(
-            leaked(
-                identifiers_of(row.reference) if named[row.Index] is None else named[row.Index],
-                row.question,
-                row.generated,
-            )
-        )
-        for row in rows.itertuples()
+        bool(leaked(secret, question, answer))
+        for secret, question, (_, answer) in zip(secrets, rows["question"], pairs, strict=True)
     ]
     judged["extracted"] = judged["verbatim"] | judged["leaked"]
     for column, judge in (

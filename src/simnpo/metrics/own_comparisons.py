@@ -48,7 +48,8 @@ def log_truth_ratios(
     if rows.empty:
         return pd.Series([], dtype="float64")
     items = item_logprobs(rows, name)
-    return pd.Series(log_truth_ratio(items.perturbed, items.paraphrase, aggregation), items.items)
+    ratios = log_truth_ratio(items.perturbed, items.paraphrase, aggregation)
+    return pd.Series(ratios, items.items, dtype="float64")
 
 
 def compare_with_retrain(tables: Tables, retrain: Tables) -> RetrainComparison:

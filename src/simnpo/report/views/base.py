@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
 
 from simnpo.metrics.rouge import rouge_l_recall
 from simnpo.scoring.evaluation import Evaluation
+
+Form: TypeAlias = Literal["fixed", "p_value", "logarithm", "percent", "count"]
 
 
 class Column(NamedTuple):
@@ -21,7 +23,7 @@ class Column(NamedTuple):
     """Header under the group's."""
     name: str
     """The metric in full."""
-    form: Literal["fixed", "p_value", "logarithm", "percent", "count"] = "fixed"
+    form: Form = "fixed"
     """How its values are written: three decimals, as a p-value, two decimals, one decimal, or `2 of
     30` where the summary has the count."""
     printed: bool = True

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, HOLDOUT, KEPT, RETAIN
 from simnpo.metrics.verdict_rules import KEEP
-from simnpo.report.views.base import Axis, Column, View
+from simnpo.report.views.base import Axis, Column, Form, View
 from simnpo.scoring.evaluation import Evaluation
 
 TITLES = {
@@ -14,7 +14,7 @@ TITLES = {
     HOLDOUT: "Holdout set",
     GENERAL: "Generic prompts",
 }
-_FORGET_COLUMNS = (
+_FORGET_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
     ("extracted", "out", "answers that come out: verbatim, or with an identifier", "count"),
     ("verbatim", "word", "answers reproduced word for word", "count"),
     ("leaked", "leak", "answers that give away an identifier", "count"),
@@ -26,7 +26,7 @@ _FORGET_COLUMNS = (
     ("empty", "empty", "empty answers", "count"),
     ("degenerate", "rep", "answers that repeat themselves", "count"),
 )
-_OTHER_COLUMNS = (
+_OTHER_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
     ("verbatim", "word", "answers reproduced word for word", "count"),
     ("probability", "P", "probability of the true answer", "fixed"),
     ("rouge_l", "R", "ROUGE-L recall", "fixed"),
