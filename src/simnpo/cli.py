@@ -12,11 +12,14 @@ from simnpo.commands.chat import Chat
 from simnpo.commands.compare import Compare
 from simnpo.commands.demo import Demo
 from simnpo.commands.evaluate import Evaluate
+from simnpo.commands.example import Example
 from simnpo.commands.finetune import Finetune
 from simnpo.commands.generate import Generate
 from simnpo.commands.markov import Markov
+from simnpo.commands.merge import Merge
 from simnpo.commands.metrics import Metrics
 from simnpo.commands.plan import Plan
+from simnpo.commands.push import Push
 from simnpo.commands.reproduce import Reproduce
 from simnpo.commands.sweep import Sweep
 from simnpo.commands.unlearn import Unlearn
@@ -32,7 +35,10 @@ Command: TypeAlias = (
     | Annotated[Attack, tyro.conf.subcommand("attack")]
     | Annotated[Chat, tyro.conf.subcommand("chat")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Merge, tyro.conf.subcommand("merge")]
+    | Annotated[Push, tyro.conf.subcommand("push")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Example, tyro.conf.subcommand("example")]
     | Annotated[Markov, tyro.conf.subcommand("markov")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]

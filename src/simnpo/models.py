@@ -9,6 +9,7 @@ import torch
 
 from simnpo.config import Precision, resolve_precision
 from simnpo.errors import UserError
+from simnpo.precision import run_mixed
 from simnpo.runs import RUN
 
 MODEL_FOLDER = "model"
@@ -69,6 +70,20 @@ def resolve(model: str) -> str:
     return str(folder.resolve())  # an adapter remembers its base by this path
 
 
+def hub_id_mistake(name: str) -> str:
+    """Return what keeps `name` from being a repository's on the hub; nothing if it may be one."""
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]
+        HFValidationError,
+        validate_repo_id,
+    )
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
 def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:
     """Load the tokenizer of `model` (see `resolve`).
 
@@ -124,15 +139,25 @@ def load_model(
             loaded = AutoModelForCausalLM.from_pretrained(name, **options)
     except Exception as error:
         raise UserError(cannot_load("the model", model, error)) from None
-    generation: Any = getattr(loaded, "generation_config", None)
+    check_generation_config(loaded)
+    loaded = loaded.to(device()).eval()
+    if precision == "mixed":
+        run_mixed(loaded)
+    return loaded
+
+
+def check_generation_config(model: Any) -> None:
+    """Mend a model's generation settings where transformers would refuse to save them.
+
+    Some published models have sampling settings without sampling. Saying that they are meant for
+    sampling keeps them.
+    """
+    generation = getattr(model, "generation_config", None)
     if generation is not None:
         try:
             generation.validate(strict=True)
         except ValueError:
-            # Sampling settings without sampling, as some published models have: transformers reads
-            # them but refuses to save them. Saying that they are meant for sampling keeps them.
             generation.do_sample = True
-    return loaded.to(device()).eval()
 
 
 def _four_bits(precision: Precision) -> Any:

@@ -1,6 +1,6 @@
 """The comparison of models: as a data frame, and in the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 from rich import box
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from simnpo.report.numbers import compact, number
 from simnpo.report.views import view_of
+from simnpo.report.views.base import Column
 from simnpo.scoring.evaluation import Evaluation
 
 WIDTH = 100
@@ -27,6 +28,15 @@ def comparison(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=names, columns=keys, dtype=float)
 
 
+def cell(evaluation: Evaluation, column: Column, write: Callable[[float], str]) -> str:
+    """Return a metric as text: a count as `2 of 30`, anything else as `write` has it."""
+    counts = evaluation.summary.get("counts") or {}
+    if column.form == "count" and column.key in counts:
+        count, total = counts[column.key]
+        return f"{count} of {total}"
+    return write(number(evaluation.summary["metrics"].get(column.key)))
+
+
 def print_table(evaluations: Sequence[Evaluation], console: Console | None = None) -> None:
     """Print the comparison; TOFU's fits 100 columns with names of up to 16 characters."""
     console = console or Console(width=max(WIDTH, Console().width))
@@ -41,7 +51,7 @@ def print_table(evaluations: Sequence[Evaluation], console: Console | None = Non
             f"{'' if group == previous else group}\n{column.short}", justify="right", no_wrap=True
         )
         previous = group
-    for name, values in comparison(evaluations).iterrows():
-        table.add_row(escape(str(name)), *(compact(values[column.key]) for column in shown))
+    for one in evaluations:
+        table.add_row(escape(one.name), *(cell(one, column, compact) for column in shown))
     console.print(table)
     console.print(" ".join(view.caption(evaluations)), style="dim", markup=False, highlight=False)
