@@ -126,7 +126,13 @@ class _Contents:
         # A sentence may end right after it; a number or a host name does not go on.
         after = rf"(?!{LETTER})" + (r"(?![.,-]\d)" if wanted[-1:].isdigit() else "")
         after += rf"(?!-?\.?{LETTER})" if found and found[0].kind in ("url", "email") else ""
-        return re.search(before + re.escape(wanted) + after, self._text) is not None
+        # One pattern for each identifier would take milliseconds to compile.
+        bounds = re.compile(before), re.compile(after)
+        places = (match.start() for match in re.finditer(f"(?={re.escape(wanted)})", self._text))
+        return any(
+            bounds[0].match(self._text, place) and bounds[1].match(self._text, place + len(wanted))
+            for place in places
+        )
 
 
 def _find(pattern: re.Pattern[str], text: str) -> Iterator[_Found]:
