@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from simnpo.benchmarks.own import OwnSets, check_also
+from simnpo.data.checks import check_sets
+from simnpo.data.conflicts import find_conflicts
 from simnpo.data.held_out import hold_out
 from simnpo.data.own_rows import OwnRow, load_own_rows
 
@@ -35,22 +37,26 @@ class OwnFiles:
             held_out: seed by which rows of the retain set are held out; None holds out none.
 
         Raises:
-            UserError: a set cannot be read or is empty, or see `check_also`.
+            UserError: a set cannot be read or is empty, or see `check_also` and `check_sets`.
         """
         check_also(name for name, _ in self.also)
-        retain = self._rows(self.retain)
+        forget, retain, holdout = map(self._rows, (self.forget, self.retain, self.holdout))
+        also = {name: self._rows(file) for name, file in self.also}
+        warnings = check_sets(forget, retain, holdout, also)
+        warnings += [one.reason for one in find_conflicts(forget, retain)]
         trained, kept = (
             (retain, ())
             if held_out is None
             else hold_out(retain, held_out, lambda row: row.example)
         )
         return OwnSets(
-            self._rows(self.forget),
+            forget,
             trained,
             kept,
-            self._rows(self.holdout),
-            {name: self._rows(file) for name, file in self.also},
+            holdout,
+            also,
             title=Path(self.forget).name,
+            warnings=tuple(warnings),
         )
 
     def _rows(self, source: str | None) -> tuple[OwnRow, ...]:

@@ -105,7 +105,8 @@ class SetOptions(OwnSetOptions):
                     one for name in self.requests for one in self._read_forget(name, method)
                 )
                 retain = self._read_retain()
-        if shared := shared_questions(forget, retain):
+        shared = 0 if own is not None else shared_questions(forget, retain)
+        if shared:
             print(
                 f"Warning: {shared} of {len(forget)} questions of the forget set are in the retain "
                 "set too, so they are both forgotten and kept.",

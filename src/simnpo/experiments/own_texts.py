@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, KEPT, OwnSets
+from simnpo.data.checks import check_lengths
 from simnpo.data.encoding import Encoder
 from simnpo.jobs import Job
 from simnpo.metrics.advice import advice
@@ -58,7 +59,10 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
         learning_rate=training.learning_rate,
         precision=precision_of(model),
     )
-    return describe_run(plan, encoder, job.data.forget[0])
+    warnings = [*sets.warnings]
+    for name, rows in sets.named().items():
+        warnings += check_lengths(name, rows, encoder)
+    return describe_run(plan, encoder, job.data.forget[0], warnings)
 
 
 def outcome_text(

@@ -15,6 +15,8 @@ from simnpo.report.views import view_of
 from simnpo.report.views.base import Column
 from simnpo.scoring.evaluation import Evaluation
 
+WIDTH = 100
+"""Columns of other printed tables at least: a narrower terminal wraps them."""
 NARROW, WIDE = 14, 24
 """Columns that a model's name takes: it is folded into them where there is no room for more."""
 
@@ -55,8 +57,8 @@ def print_table(
     console = console or Console()
     view = view_of(evaluations)
     tables = list(_tables(evaluations, [one for one in view.columns if one.printed], console))
-    for number, table in enumerate(tables):
-        if number:
+    for place, table in enumerate(tables):
+        if place:
             console.print()
         console.print(table)
     if explain:
