@@ -23,12 +23,13 @@ from simnpo.models import (
 from simnpo.objectives import Method
 from simnpo.scoring.history import HISTORY
 from simnpo.training.checkpoints import remove_checkpoints
+from simnpo.training.control import CONTROL, STATES, remove_states
 from simnpo.training.drift import DRIFT
 from simnpo.training.reference import check_same_tokens
 from simnpo.training.run import FILES, TrainingData, peak_memory_mib, train_model
 from simnpo.training.weights import WEIGHTS
 
-NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, *FILES)
+NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, *FILES)
 """What a job writes into its folder."""
 Callbacks: TypeAlias = Callable[[Any], Sequence[TrainerCallback]]
 """Given the tokenizer, further callbacks of transformers' Trainer."""
@@ -130,6 +131,7 @@ class Job:
         if distributed.is_main():
             runs.finish(out, results)
             remove_checkpoints(out)
+            remove_states(out)
         return results
 
     def _train(self, out: Path) -> "_Work":

@@ -70,7 +70,8 @@ def train_model(
     Without `keep_model` the trained weights are not saved: callbacks have seen them.
 
     Returns:
-        What `run.json` records: steps, the checkpoint it was resumed from, processes, seconds since
+        What `run.json` records: the steps made and those planned (a callback may have stopped
+        before, which is no failure), the checkpoint it was resumed from, processes, seconds since
         then, the mean loss, peak memory in MiB (of the main process), and how many answers the
         length limit shortened.
 
@@ -101,7 +102,7 @@ def train_model(
         reinforced=reinforced,
         reference=reference,
         offload_reference=config.offload_reference,
-        callbacks=[interrupt, bar, *callbacks],
+        callbacks=[bar, *callbacks, interrupt],  # last: whether another one stops first
     )
     _pace(trainer.args, config, len(trainer.terms[0]))
     if lora and lora.merge and (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
@@ -122,7 +123,7 @@ def train_model(
         if distributed.is_main():
             log = [json.dumps(row) + "\n" for row in trainer.state.log_history]
             write_text(out / LOG, "".join(log))
-    if interrupt.interrupted and trainer.state.global_step < trainer.state.max_steps:
+    if interrupt.stopped:
         kept = distributed.from_main(lambda: last_checkpoint(out))
         raise Interrupted(
             f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
@@ -140,6 +141,7 @@ def train_model(
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return {
         "steps": trainer.state.global_step,
+        "planned_steps": trainer.state.max_steps,
         "resumed_from": checkpoint.name if checkpoint else None,
         "processes": distributed.world_size(),
         "seconds": round(seconds, 2),
