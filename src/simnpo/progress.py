@@ -57,7 +57,9 @@ def progress(what: str, total: int, notes: int = 0) -> Iterator[Advance]:
         task = bar.add_task(what, total=total, note="")
 
         def advance(steps: int, note: str | None = None) -> None:
-            bar.update(task, advance=steps, **({} if note is None else {"note": note}))
+            bar.advance(task, steps)
+            if note is not None:
+                bar.update(task, note=note)
 
         yield advance
 

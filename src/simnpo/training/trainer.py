@@ -35,6 +35,8 @@ class UnlearnTrainer(Trainer):
     computed once, at the start of `train`; a method that needs none never computes any.
     """
 
+    lr_scheduler: Any
+
     def __init__(
         self,
         model: nn.Module,
