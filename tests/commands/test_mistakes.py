@@ -167,7 +167,7 @@ def test_output_that_holds_a_run(unlearn: Any, tmp_path: Path) -> None:
         ({"retain_loss": "l2"}, "unknown retain loss 'l2'"),
         ({"method": "ga", "retain": None, "retain_weight": 2.0}, "no retain loss"),
         ({"epochs": 0}, "--epochs must be above 0, got 0"),
-        ({"batch_size": 10, "micro_batch_size": 4}, "not a multiple"),
+        ({"batch_size": 0}, "--batch-size must be above 0, got 0"),
         ({"template": "Q: {question}"}, "ends in {answer}"),
         ({"template": "chat"}, "no chat template"),
         (
@@ -294,7 +294,7 @@ def test_a_demo_goes_on_as_it_was_begun(simnpo: Any, tmp_path: Path) -> None:
 
 def test_a_corrected_command_is_not_in_its_own_way(unlearn: Any, tmp_path: Path) -> None:
     refused(unlearn(max_length=8), "leaves none of its answer")
-    refused(unlearn(batch_size=5, micro_batch_size=2), "not a multiple")
+    refused(unlearn(batch_size=0), "must be above 0")
     assert unlearn().code == 0
 
 

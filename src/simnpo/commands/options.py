@@ -170,6 +170,8 @@ class TrainingOptions:
             settings["epochs"] = None
         if self.epochs is not None:
             settings["steps"] = None
+        if self.warmup_epochs is not None:  # as the paper counts it, whatever the preset has
+            settings["warmup_ratio"] = None
         return replace(preset, **settings)
 
 
