@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from simnpo.benchmarks.own import OwnSets, check_also
+from simnpo.data.checks import check_sets
 from simnpo.data.held_out import hold_out
 from simnpo.data.own_rows import OwnRow, load_own_rows
+from simnpo.notes import note_once
 
 
 @dataclass(frozen=True)
@@ -29,27 +31,31 @@ class OwnFiles:
     columns: Columns = field(default_factory=Columns)
 
     def read(self, held_out: int | None = None) -> OwnSets:
-        """Read the sets.
+        """Read the sets and check them against each other; warnings go to stderr.
 
         Args:
             held_out: seed by which rows of the retain set are held out; None holds out none.
 
         Raises:
-            UserError: a set cannot be read or is empty, or see `check_also`.
+            UserError: a set cannot be read or is empty, or see `check_also` and
+                `simnpo.data.checks.check_sets`.
         """
         check_also(name for name, _ in self.also)
-        retain = self._rows(self.retain)
+        forget, retain, holdout = map(self._rows, (self.forget, self.retain, self.holdout))
+        also = {name: self._rows(file) for name, file in self.also}
+        for warning in check_sets(forget, retain, holdout, also):
+            note_once(f"Warning: {warning}")
         trained, kept = (
             (retain, ())
             if held_out is None
             else hold_out(retain, held_out, lambda row: row.example)
         )
         return OwnSets(
-            self._rows(self.forget),
+            forget,
             trained,
             kept,
-            self._rows(self.holdout),
-            {name: self._rows(file) for name, file in self.also},
+            holdout,
+            also,
             title=Path(self.forget).name,
         )
 
