@@ -1,8 +1,10 @@
 """The command `simnpo`: which commands there are, and how a user's mistake is told."""
 
 import os
+import platform
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Annotated, TypeAlias
 
 import tyro
@@ -25,6 +27,7 @@ from simnpo.commands.sweep import Sweep
 from simnpo.commands.unlearn import Unlearn
 from simnpo.distributed import is_main, let_others_speak, rank, together, world_size
 from simnpo.errors import Interrupted, UserError
+from simnpo.terminal import output_may_end
 
 Command: TypeAlias = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
@@ -56,7 +59,7 @@ def parse(argv: Sequence[str]) -> Command:
         Command,
         prog="simnpo",
         description="Unlearn a forget set from a language model, and show what was forgotten and "
-        "what was kept.",
+        "what was kept. simnpo --version tells the versions.",
         args=list(argv),
         config=(
             tyro.conf.OmitArgPrefixes,
@@ -72,9 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A tokenizer's threads and transformers' advice are not for the people who read our output.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    arguments = sys.argv[1:] if argv is None else argv
+    if list(arguments) in (["--version"], ["-V"]):
+        print(_version())
+        return 0
     try:
-        with together():
-            command = parse(sys.argv[1:] if argv is None else argv)
+        with output_may_end(), together():
+            command = parse(arguments)
             if world_size() > 1 and not isinstance(command, Finetune | Unlearn | Evaluate):
                 name = type(command).__name__.lower()
                 raise UserError(f"{name} runs in one process; leave the launcher out.")
@@ -98,6 +105,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             1,
         )
     return 0
+
+
+def _version() -> str:
+    """Return name and version, and the versions of what results depend on most."""
+    own, *others = (f"{name} {version(name)}" for name in ("simnpo", "torch", "transformers"))
+    return f"{own} ({', '.join(others)}, Python {platform.python_version()})"
 
 
 def _fail(message: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,23 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def link_folder(link: Path, target: str) -> None:
+    """Let `link` lead to the folder `target` beside it; a copy where links are not allowed.
+
+    What an earlier call made there is replaced.
+    """
+    if link.is_dir() and not link.is_symlink():
+        shutil.rmtree(link)
+    link.unlink(missing_ok=True)
+    try:
+        link.symlink_to(target, target_is_directory=True)
+    except OSError:  # Windows, without developer mode; some file systems
+        partial = link.with_name(f".{link.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(link.parent / target, partial)
+        partial.replace(link)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,8 +1,8 @@
 """What this machine has: what some options need, how much memory, how fast it multiplies."""
 
-import os
 import time
 
+import psutil
 import torch
 
 from simnpo.config import LoraConfig, TrainingConfig
@@ -40,7 +40,7 @@ def device_memory() -> int:
     """Return the memory of the device that models run on, in bytes; without a GPU the machine's."""
     if torch.cuda.is_available():
         return int(torch.cuda.get_device_properties(0).total_memory)
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(psutil.virtual_memory().total)
 
 
 def matmul_rate(dtype: torch.dtype, seconds: float = 0.5) -> float:

@@ -51,6 +51,7 @@ class SequenceJob:
             UserError: see `simnpo.runs` and `simnpo.reinforce.unlearn`.
         """
         from simnpo import distributed, runs
+        from simnpo.files import link_folder
         from simnpo.models import MODEL_FOLDER
         from simnpo.progress import announced
 
@@ -74,8 +75,7 @@ class SequenceJob:
             return
         last = f"{self._folder(stages[-1]).name}/{MODEL_FOLDER}"
         link = out / MODEL_FOLDER
-        link.unlink(missing_ok=True)
-        link.symlink_to(last, target_is_directory=True)
+        link_folder(link, last)
         if self.benchmark:
             self._report()
         runs.finish(out, {"model": last, "seconds": round(time.monotonic() - started, 1)})

@@ -105,6 +105,7 @@ class TrainingJob:
     def _judge(self, measured: "OwnRun") -> None:
         """Measure the trained model and print what it has forgotten and kept."""
         from simnpo.distributed import is_main
+        from simnpo.report.terminal import write
 
         out = self.output.out
         command = "simnpo " + " ".join(sys.argv[1:])

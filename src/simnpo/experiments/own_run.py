@@ -25,6 +25,7 @@ from simnpo.objectives.base import REFUSAL
 from simnpo.precision import precision_of
 from simnpo.report.page import write_report
 from simnpo.report.rendering import REPORT
+from simnpo.report.terminal import write
 from simnpo.scoring.evaluate import evaluate_into
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
 from simnpo.scoring.general import general_ability

@@ -46,7 +46,7 @@ def log_truth_ratios(
     ]
     rows = rows[rows["item"].isin(set.intersection(*having))]
     if rows.empty:
-        return pd.Series([], dtype="float64")
+        return pd.Series(np.empty(0), dtype="float64")
     items = item_logprobs(rows, name)
     ratios = log_truth_ratio(items.perturbed, items.paraphrase, aggregation)
     return pd.Series(ratios, items.items, dtype="float64")

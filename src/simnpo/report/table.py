@@ -1,11 +1,13 @@
 """The comparison of models: as a data frame, and in the terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from simnpo.report.numbers import compact, number
@@ -13,8 +15,8 @@ from simnpo.report.views import view_of
 from simnpo.report.views.base import Column
 from simnpo.scoring.evaluation import Evaluation
 
-WIDTH = 100
-"""Columns of the printed table at least: a narrower terminal wraps it, rather than lose names."""
+NARROW, WIDE = 14, 24
+"""Columns that a model's name takes: it is folded into them where there is no room for more."""
 
 
 def comparison(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
@@ -37,21 +39,61 @@ def cell(evaluation: Evaluation, column: Column, write: Callable[[float], str]) 
     return write(number(evaluation.summary["metrics"].get(column.key)))
 
 
-def print_table(evaluations: Sequence[Evaluation], console: Console | None = None) -> None:
-    """Print the comparison; TOFU's fits 100 columns with names of up to 16 characters."""
-    console = console or Console(width=max(WIDTH, Console().width))
+def print_table(
+    evaluations: Sequence[Evaluation],
+    console: Console | None = None,
+    explain: bool | None = None,
+) -> None:
+    """Print the comparison, below each other in as many tables as the terminal's width takes.
+
+    Args:
+        evaluations: of one suite.
+        console: where to; None takes standard output.
+        explain: whether the columns are explained at length; None where the user has no option
+            that asks for it.
+    """
+    console = console or Console()
     view = view_of(evaluations)
-    shown = [column for column in view.columns if column.printed]
+    tables = list(_tables(evaluations, [one for one in view.columns if one.printed], console))
+    for number, table in enumerate(tables):
+        if number:
+            console.print()
+        console.print(table)
+    if explain:
+        lines = view.caption(evaluations)
+    else:
+        lines = [view.legend + ("" if explain is None else " (--explain)")]
+    for line in lines:
+        console.print(line.strip(), style="dim", markup=False, highlight=False)
+
+
+def _tables(
+    evaluations: Sequence[Evaluation], columns: Sequence[Column], console: Console
+) -> Iterator[Table]:
+    """Yield tables of neighbouring columns, each as wide as the console takes; groups are whole."""
+    room = console.options.update(width=10 * console.width)
+    groups = [list(group) for _, group in groupby(columns, key=lambda column: column.group)]
+    held: list[Column] = []
+    for group in groups:
+        wider = _table(evaluations, [*held, *group])
+        if held and Measurement.get(console, room, wider).minimum > console.width:
+            yield _table(evaluations, held)
+            held = []
+        held += group
+    yield _table(evaluations, held)
+
+
+def _table(evaluations: Sequence[Evaluation], columns: Sequence[Column]) -> Table:
+    view = view_of(evaluations)
     table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    table.add_column("\nModel", overflow="fold", min_width=14, max_width=24)
+    table.add_column("\nModel", overflow="fold", min_width=NARROW, max_width=WIDE)
     previous = ""
-    for column in shown:
+    for column in columns:
         group = view.short_groups.get(column.group, column.group.split()[0].lower())
         table.add_column(
             f"{'' if group == previous else group}\n{column.short}", justify="right", no_wrap=True
         )
         previous = group
     for one in evaluations:
-        table.add_row(escape(one.name), *(cell(one, column, compact) for column in shown))
-    console.print(table)
-    console.print(" ".join(view.caption(evaluations)), style="dim", markup=False, highlight=False)
+        table.add_row(escape(one.name), *(cell(one, column, compact) for column in columns))
+    return table

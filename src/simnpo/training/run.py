@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -250,5 +249,17 @@ def peak_memory_mib() -> float:
     """Return the most memory that this process has held, of the GPU if there is one, in MiB."""
     if torch.cuda.is_available():
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return round(_peak_memory() / 2**20, 1)
+
+
+def _peak_memory() -> int:
+    """Return the most bytes of main memory that this process has held."""
+    try:
+        import resource
+    except ImportError:  # Windows counts elsewhere
+        import psutil
+
+        held = psutil.Process().memory_info()
+        return int(getattr(held, "peak_wset", held.rss))
     unit = 1 if sys.platform == "darwin" else 2**10  # macOS counts bytes
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)

@@ -49,6 +49,8 @@ class View:
     columns: tuple[Column, ...]
     caption: Callable[[Sequence[Evaluation]], list[str]]
     """One sentence group an entry: what each column is."""
+    legend: str = ""
+    """The short headers in a few words: one line on a terminal, with ` (--explain)` after it."""
     forgotten: Axis
     kept: Axis
     sets: Mapping[str, str]

@@ -26,6 +26,7 @@ def multiple_choice_view(names: Sequence[str]) -> View:
             ),
         ),
         caption=caption,
+        legend="1−Acc forgotten, Kept controls, Acc accuracy ± error, P probability",
         forgotten=Axis(
             "forgotten",
             "1 − accuracy on what is to be forgotten",

@@ -98,6 +98,7 @@ _SHOWN = 300
 VIEW = View(
     columns=COLUMNS,
     caption=caption,
+    legend="verb, know, priv: MUSE's metrics; EM, ES: by heart; AUC: attacks",
     forgotten=Axis("privleak", "PrivLeak", "PrivLeak, %  (0 is the aim)", aims_at_zero=True),
     kept=Axis("knowmem_retain", "Retain KnowMem", "KnowMem on the retain set, %  (kept →)"),
     sets=SETS,

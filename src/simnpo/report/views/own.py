@@ -88,6 +88,7 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
             **{title: title for name, title in sets.items() if name not in TITLES},
             TITLES[KEPT]: "held out",
         },
+        legend="out comes out, word verbatim, leak identifiers, P prob., R ROUGE-L, gen ability",
         lead="What each model still says of the rows it should forget, and how well it answers "
         "the rows it should keep.",
         answers=tuple([*answered, *continued]),

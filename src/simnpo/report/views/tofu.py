@@ -79,6 +79,7 @@ def notes(evaluations: Sequence[Evaluation]) -> list[str]:
 VIEW = View(
     columns=COLUMNS,
     caption=caption,
+    legend="FQ forget quality, MU utility, P prob., R ROUGE-L, TR truth ratio",
     forgotten=Axis(
         "forget_quality",
         "Forget quality (KS p-value)",
