@@ -100,12 +100,20 @@ def test_shortened_answers_are_counted(unlearn: Any, tokenizer: Any, examples: A
     assert f"Note: --max-length {limit} shortened {cut} answers." in done.out
 
 
-def test_same_question_in_both_sets(unlearn: Any, files: Any, tmp_path: Path) -> None:
+def test_rows_in_both_sets(unlearn: Any, files: Any, tmp_path: Path) -> None:
     both = tmp_path / "both.jsonl"
     both.write_text(files.forget.read_text() + files.retain.read_text())
+    where = f"{files.forget}, line 1 = {both}, line 1"
+    refused(unlearn(retain=both), "retain set would keep all that is forgotten", where)
+    refused(unlearn(retain=files.forget), "the forget and the retain set are the same")
+    refused(unlearn(holdout=files.forget), "of the holdout are in the forget set", "line 1 = ")
+    assert not (tmp_path / "run").exists()
+    both.write_text("".join(files.forget.read_text().splitlines(True)[:1]) + "\n")
+    both.write_text(both.read_text() + files.retain.read_text())
     done = unlearn(retain=both)
     assert done.code == 0
-    assert "Warning: 4 of 4 questions of the forget set are in the retain set" in done.err
+    assert done.err.count("Warning: 1 of 4 rows of the forget set are in the retain set") == 1
+    assert where in done.err
 
 
 def test_no_model(unlearn: Any, simnpo: Any, files: Any, tmp_path: Path) -> None:

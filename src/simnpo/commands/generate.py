@@ -25,7 +25,8 @@ class Generate:
     model: str
     """Model that answers: a folder, a run of simnpo, or a hub id of any causal LM."""
     questions: str
-    """Questions: .jsonl, .json, .parquet or a hub dataset (name:config:split)."""
+    """Questions: .jsonl, .json, .csv or .tsv (also .gz), .parquet, a folder of
+    datasets.save_to_disk (folder:split), or a hub dataset (name:config:split)."""
     out: Path
     """File for the questions' rows with a column `generated`, one JSON object a line (.jsonl)."""
     question_column: str = "question"

@@ -65,7 +65,11 @@ class PromptOptions:
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """Names of the columns in your files."""
+    """Names of the columns in your files.
+
+    Found without these: question and answer; messages; prompt and completion; instruction, input
+    and output; text.
+    """
 
     question_column: str = "question"
     """Column with the question."""
