@@ -75,6 +75,8 @@ class Evaluate:
     """Items of each set at most; 300 is the official TOFU cut."""
     name: Unset[str] = None
     """Name in tables and reports [the method, else the model's folder]."""
+    explain: bool = False
+    """Say at length what each column of the table is."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """fp32, bf16, or auto: bf16 on a GPU, else fp32."""
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
@@ -145,7 +147,7 @@ class Evaluate:
             **origin,
         )
         if is_main():
-            show(self.output.out)
+            show(self.output.out, self.explain)
 
     def _benchmark(self) -> "Benchmark":
         benchmark = self._loaded()
