@@ -9,7 +9,8 @@ import pytest
 from simnpo.cli import parse
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", *(f"docs/{n}.md" for n in ("results", "methods", "design", "performance"))]
+NAMES = ("results", "methods", "design", "performance", "serving")
+PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 
 
 def commands() -> list[str]:

@@ -4,11 +4,14 @@ import io
 import math
 
 import pandas as pd
+import pytest
 from made_up_evaluations import SHAPES, evaluation
 from rich.console import Console
 
 from simnpo.report.numbers import compact, fixed, p_value, seconds
 from simnpo.report.table import comparison, print_table
+from simnpo.report.views import muse, tofu
+from simnpo.report.views.multiple_choice import multiple_choice_view
 from simnpo.report.views.tofu import COLUMNS, caption
 from simnpo.scoring.evaluation import Evaluation
 from simnpo.scoring.tables import Tables
@@ -36,9 +39,9 @@ def test_comparison_keeps_order_values_and_gaps():
     assert table.at["a", "world_facts.truth_ratio"] == 0.25
 
 
-def printed(evaluations: list[Evaluation], width: int) -> list[str]:
+def printed(evaluations: list[Evaluation], width: int, explain: bool | None = False) -> list[str]:
     stream = io.StringIO()
-    print_table(evaluations, Console(file=stream, width=width, color_system=None))
+    print_table(evaluations, Console(file=stream, width=width, color_system=None), explain)
     return stream.getvalue().splitlines()
 
 
@@ -50,6 +53,34 @@ def test_terminal_table_fits_a_hundred_columns():
     assert len(rows) == len(names)
     assert rows[0].split()[-16:] == ["long", "3e-121", *[".250"] * 14]
     assert "…" not in "".join(lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_narrow_terminal_gets_several_tables(width: int) -> None:
+    """No group of columns is split, no number is shortened, and every model is in each table."""
+    names = ["HuggingFaceTB/SmolLM2-135M-Instruct", *SHAPES]
+    lines = printed([made(name, forget_quality=3e-121) for name in names], width)
+    assert max(map(len, lines)) <= width
+    starts = [n for n, line in enumerate(lines) if line.startswith("Model")]
+    heads = [lines[n].split()[1:] for n in starts]
+    assert [short for head in heads for short in head] == ["FQ", "KS", "MU", *["P", "R", "TR"] * 4]
+    assert len(heads) == {60: 3, 80: 2, 100: 2}[width]
+    for start, head in zip(starts, heads, strict=True):
+        assert head[-1] in ("MU", "TR")
+        row = next(line for line in lines[start:] if line.startswith("SimNPO"))
+        assert len(row.split()) == 1 + len(head)
+    assert "…" not in "".join(lines)
+
+
+def test_the_legend_is_one_line_and_the_rest_is_for_who_asks() -> None:
+    short, silent = printed([made("NPO")], 80), printed([made("NPO")], 80, None)
+    assert short[:-1] == silent[:-1]
+    assert short[-1] == silent[-1] + " (--explain)"
+    assert silent[-1].startswith("FQ forget quality, MU utility")
+    long = " ".join(" ".join(printed([made("NPO")], 80, True)).split())
+    assert all(sentence in long for sentence in caption([made("NPO")]))
+    for view in (tofu.VIEW, muse.VIEW, multiple_choice_view(["craft"])):
+        assert 0 < len(view.legend) <= 80 - len(" (--explain)")
 
 
 def test_terminal_table_prints_a_dash_for_a_gap_and_brackets_as_they_are():

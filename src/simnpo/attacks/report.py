@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from simnpo.report.courses import (
 )
 from simnpo.report.numbers import compact
 from simnpo.report.rendering import REPORT, write_page
-from simnpo.report.table import WIDTH
+from simnpo.report.stacking import print_stacked
 from simnpo.report.views.base import Column, View
 from simnpo.runs import versions
 
@@ -117,16 +118,19 @@ def print_outcomes(
     attacked: Attacked, found: Sequence[Outcome], console: Console | None = None
 ) -> None:
     """Print a table per attack, metrics by rows and models by columns, and all in words."""
-    console = console or Console(width=max(WIDTH, Console().width))
+    console = console or Console()
     columns = shown_columns(attacked.view, attacked.course)
     for ending in attacked.endings:
-        console.print(_table(ending.title, by_metric(found, ending.title), columns))
+        rows = by_metric(found, ending.title)
+        models = [[model] for model in rows[columns[0].key]]
+        make = partial(_table, ending.title, rows, columns)
+        print_stacked(console, models, make)
     console.print("Before → after; over several seeds the mean.", style="dim", highlight=False)
     for sentence in in_words(found, attacked.view):
         console.print(sentence, highlight=False, markup=False)
 
 
-def _table(title: str, rows: Any, columns: Sequence[Column]) -> Table:
+def _table(title: str, rows: Any, columns: Sequence[Column], models: list[str]) -> Table:
     table = Table(
         title=title[:1].upper() + title[1:],
         title_justify="left",
@@ -135,12 +139,12 @@ def _table(title: str, rows: Any, columns: Sequence[Column]) -> Table:
         show_edge=False,
     )
     table.add_column("Metric", min_width=20)
-    for model in rows[columns[0].key]:
+    for model in models:
         table.add_column(escape(model), justify="right", no_wrap=True)
     for column in columns:
         cells = [
             f"{compact(one.before)} → {compact(one.after.mean)}"
-            for one in rows[column.key].values()
+            for one in map(rows[column.key].get, models)
         ]
         table.add_row(column.name, *cells)
     return table

@@ -22,6 +22,8 @@ class Compare:
     """Folder for report.html and its plots."""
     title: Unset[str] = None
     """Title of the report."""
+    explain: bool = False
+    """Say at length what each column of the table is."""
     overwrite: bool = False
     """Replace the report in --out."""
 
@@ -44,7 +46,7 @@ class Compare:
         check_comparable(evaluations)
         check_free(self.out, FILES, self.overwrite)
         clear(self.out, FILES)
-        print_table(evaluations)
+        print_table(evaluations, explain=self.explain)
         first = evaluations[0].summary
         title = self.title or f"{first['benchmark']} {first['split'] or ''}".strip()
         report = write_report(evaluations, self.out, title, "simnpo " + " ".join(sys.argv[1:]))

@@ -84,6 +84,8 @@ class Evaluate:
     [what a run of unlearn has kept of it]."""
     name: Unset[str] = None
     """Name in tables and reports [the method, else the model's folder]."""
+    explain: bool = False
+    """Say at length what each column of the table is."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """fp32, bf16, or auto: bf16 on a GPU, else fp32."""
     own: OwnSetOptions = field(default_factory=OwnSetOptions)
@@ -169,7 +171,7 @@ class Evaluate:
             **origin,
         )
         if is_main():
-            show(self.output.out)
+            show(self.output.out, self.explain)
 
     def _own_sets(self) -> "OwnSets | None":
         """Return your own sets, split as the run that made the model did; None without --forget."""

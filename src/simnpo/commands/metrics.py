@@ -31,6 +31,8 @@ class Metrics:
     """How truth ratios combine the wrong answers."""
     name: Unset[str] = None
     """Name in tables and reports [that of the scores]."""
+    explain: bool = False
+    """Say at length what each column of the table is."""
 
     def run(self) -> None:
         """Compute the metrics, print the table, and say where the results are."""
@@ -79,4 +81,4 @@ class Metrics:
         summary = summarise(self.benchmark, question, **origin)
         clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)
-        show(self.output.out)
+        show(self.output.out, self.explain)

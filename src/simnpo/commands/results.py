@@ -45,13 +45,13 @@ def _difference(key: str, before: Any, now: Any) -> str:
     return f"{key} was {before!r} and is {now!r}"
 
 
-def show(folder: Path) -> None:
-    """Print an evaluation's table and notes, and name its files."""
+def show(folder: Path, explain: bool) -> None:
+    """Print an evaluation's table and notes, and name its files; perhaps explain the columns."""
     from simnpo.report.table import print_table
     from simnpo.scoring.evaluation import FILES, read_evaluation
 
     evaluation = read_evaluation(folder)
-    print_table([evaluation])
+    print_table([evaluation], explain=explain)
     for note in evaluation.summary["notes"]:
         print(f"Note: {note}")
     print(f"Results: {folder} ({', '.join(FILES)})")

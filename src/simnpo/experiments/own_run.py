@@ -31,7 +31,6 @@ from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read
 from simnpo.scoring.general import general_ability
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.score import score
-from simnpo.scoring.summary import run_of
 from simnpo.scoring.tables import ANSWER
 from simnpo.training.control import CONTROL, STATES, Control
 from simnpo.training.target import Point, Target, Until
@@ -135,7 +134,6 @@ class OwnRun:
                 before=before,
                 keep=self.keep,
                 precision=precision,
-                **run_of(str(out)),
             )
         after = read_evaluation(out / EVALUATION)
         verdict = Verdict(**after.summary["verdict"])

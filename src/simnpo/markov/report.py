@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,7 @@ from simnpo.report.colours import styles
 from simnpo.report.drawing import KINDS
 from simnpo.report.numbers import fixed, with_interval
 from simnpo.report.rendering import REPORT, write_page
+from simnpo.report.stacking import print_stacked
 from simnpo.runs import versions
 
 SUMMARY, PATHS = "summary.json", "paths.parquet"
@@ -187,7 +190,7 @@ def _summary(found: Results, study: Study, seconds: float) -> dict[str, Any]:
 
 def print_results(found: Results, console: Console | None = None) -> None:
     """Print each panel's table and the claims in the terminal."""
-    console = console or Console(width=max(100, Console().width))
+    console = console or Console()
     for panel, rows in found.tables.items():
         _print_table(f"{PANELS[panel].title} (--panel {panel})", rows, console)
     for panel, rows in found.grid.items():
@@ -210,6 +213,11 @@ def print_results(found: Results, console: Console | None = None) -> None:
 
 
 def _print_table(title: str, rows: Sequence[Row], console: Console) -> None:
+    groups = [list(group) for _, group in groupby(COLUMNS, key=lambda column: column.group)]
+    print_stacked(console, groups, partial(_table, title, rows))
+
+
+def _table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Table:
     table = Table(
         title=title,
         title_justify="left",
@@ -219,12 +227,12 @@ def _print_table(title: str, rows: Sequence[Row], console: Console) -> None:
     )
     table.add_column("\nModel", min_width=17)
     table.add_column("\nbeta", justify="right")
-    for column in COLUMNS:
+    for column in columns:
         table.add_column(f"{column.group}\n{column.short}", justify="right", no_wrap=True)
     for row in rows:
         beta = "" if pd.isna(row.beta) else f"{row.beta:g}{'*' if row.picked else ''}"
-        cells = (with_interval(row.values_of[column.key]) for column in COLUMNS)
-        # Six means with intervals fit 100 columns only without what a reader can do without.
+        cells = (with_interval(row.values_of[column.key]) for column in columns)
+        # Three means with intervals fit 80 columns only without what a reader can do without.
         short = [cell.replace(" ± ", "±").replace("0.", ".") for cell in cells]
         table.add_row(row.name, beta, *short)
-    console.print(table)
+    return table

@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simnpo.report.table import WIDTH
 from simnpo.reproduce.report import Shown
 
 
@@ -18,7 +17,7 @@ def print_findings(shown: Mapping[str, Shown], console: Console | None = None) -
         shown: by artefact, in order.
         console: where to; standard output by default.
     """
-    console = console or Console(width=max(WIDTH, Console().width))
+    console = console or Console()
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("Artefact", no_wrap=True)
     table.add_column("The paper's claim")
