@@ -105,11 +105,11 @@ def outcome_text(
     ]
     ability = number(metrics.get("general.ability"))
     return describe_outcome(
-        verdict.sentence,
+        " ".join([f"{verdict.sentence}.", *verdict.cautions]),
         [title for title, _ in MEASURES.values()],
         sets,
         _answers(before, after),
-        [*verdict.cautions, *advice(verdict.kind, settings, usual)],
+        advice(verdict.kind, settings, usual),
         [("Report", str(out / REPORT)), ("Model", str(out / MODEL_FOLDER))],
         None if ability != ability else ("1.00", compact(ability)),
     )
