@@ -166,6 +166,8 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     Raises:
         UserError: an unknown method.
     """
+    from simnpo.precision import own_data_precision
+
     batch = 10 if rows < SMALL_SETS else 32
     steps = max(60, 10 * math.ceil(rows / batch))
     rate = (LORA_RATE if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
@@ -175,6 +177,7 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         learning_rate=float(f"{rate:.2g}"),
         batch_size=batch,
         micro_batch_size=batch,
+        precision=own_data_precision(parameters),
     )
     settings = {"beta": 2.5} if method == "simnpo" else {}
     return Preset(build(method, **settings), training)

@@ -12,6 +12,7 @@ from simnpo.commands.options import (
     check_retain_scores,
 )
 from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.config import Precision
 from simnpo.distributed import world_size
 from simnpo.errors import UserError
 
@@ -86,8 +87,9 @@ class Evaluate:
     """Name in tables and reports [the method, else the model's folder]."""
     explain: bool = False
     """Say at length what each column of the table is."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """fp32, bf16, or auto: bf16 on a GPU, else fp32."""
+    precision: Precision = "auto"
+    """fp32, mixed (fp32 weights, bf16 compute), bf16, or auto: bf16 on a GPU, else fp32; with
+    --forget, what the run was measured in."""
     own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     questions: ChoiceOptions = field(default_factory=ChoiceOptions)
@@ -150,11 +152,13 @@ class Evaluate:
         if not check_evaluation(self.output, wanted, resolve(self.model), *read):
             return
         retain, reference = (read_scores(one) if one else None for one in given)
-        before = Original()
+        before, precision = Original(), self.precision
         if own is not None:
             before = self._original(own, benchmark, encoder, retain)
+            if self.precision == "auto" and before.evaluation is not None:
+                precision = before.evaluation.summary["precision"]
             benchmark = measured_sets(own, encoder, before.general, self.max_items)
-        model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
+        model = load_model(self.model, precision, self.prompt.trust_remote_code)
         evaluate_into(
             self.output.out,
             model,
@@ -198,6 +202,7 @@ class Evaluate:
         """Return the original model's evaluation and answers: --original's, else the run's own."""
         from simnpo.experiments.original import BEFORE, Original, measure_original
         from simnpo.models import load_model
+        from simnpo.precision import precision_of
 
         if not self.original:
             return Original.read(Path(self.model) / BEFORE).on_same_rows(benchmark)
@@ -211,7 +216,7 @@ class Evaluate:
             retain=retain,
             max_items=self.max_items,
             model_name=self.original,
-            precision=self.precision,
+            precision=precision_of(model),
         )
         return Original.read(folder)
 

@@ -16,6 +16,7 @@ from simnpo.errors import UserError
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
+    from simnpo.config import TrainingConfig
     from simnpo.data.examples import Example
 
 
@@ -49,7 +50,6 @@ class Finetune:
         from simnpo.commands.training_job import TrainingJob
         from simnpo.jobs import Job
         from simnpo.objectives import METHODS
-        from simnpo.presets import finetuning_preset
         from simnpo.training.run import TrainingData
 
         benchmark = self._benchmark()
@@ -62,13 +62,27 @@ class Finetune:
                 template=self.prompt.template,
                 max_length=self.prompt.limit(benchmark),
             ),
-            training=self.training.over(finetuning_preset(self.benchmark.benchmark)),
+            training=self.training.over(self._preset()),
             lora=self.lora.config(),
             trust_remote_code=self.prompt.trust_remote_code,
         )
         guarded = TrainingJob(job, self.output, self.report_to, (self.data,))
         if guarded.check():
             guarded.run()
+
+    def _preset(self) -> "TrainingConfig":
+        """Return what options change: a benchmark's settings, or the general ones."""
+        from dataclasses import replace
+
+        from simnpo.precision import own_data_precision
+        from simnpo.presets import finetuning_preset
+        from simnpo.shape import read_shape
+
+        preset = finetuning_preset(self.benchmark.benchmark)
+        if self.benchmark.benchmark:
+            return preset
+        parameters = read_shape(self.model, self.prompt.trust_remote_code).parameters
+        return replace(preset, precision=own_data_precision(parameters))
 
     def _benchmark(self) -> "Benchmark | None":
         if not self.benchmark.benchmark:

@@ -145,7 +145,7 @@ class TrainingOptions:
     """Gradients are scaled down to this norm; 0 leaves them [1]."""
     precision: Unset[Precision] = None
     """fp32, mixed (fp32 weights, bf16 compute), bf16 (weights too), or auto: on a GPU mixed (bf16
-    with LoRA), else fp32 [auto]."""
+    with LoRA), else fp32 [auto; on your own data mixed for large models on CPUs with fast bf16]."""
     optimizer: Unset[Optimizer] = None
     """adamw, adamw-8bit (its states in 8 bits), or paged-adamw-8bit (and moved to host memory where
     the GPU's is short); the 8-bit ones need bitsandbytes and a GPU [adamw]."""
