@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ class OwnRun:
                 before=before,
                 keep=self.keep,
                 precision=precision,
+                date=date.today().isoformat(),
             )
         after = read_evaluation(out / EVALUATION)
         verdict = Verdict(**after.summary["verdict"])

@@ -8,7 +8,8 @@ The rules, in the order they are tried (docs/own-data.md explains them):
 - *Hidden*: no longer so, but the true answers keep more than a quarter of their probability (and
   more than those of the holdout set have): what was learnt is still there.
 - *Damaged*: forgotten, but what must be kept is not: ROUGE-L on trained retain rows or general
-  ability fell below `keep` of before, or ROUGE-L on the rows held out is significantly below it.
+  ability fell below `keep` of before, or ROUGE-L on the rows held out is significantly below
+  `HELD_OUT_KEEP` of before.
 - *Forgotten*: none of these.
 """
 
@@ -22,7 +23,7 @@ import pandas as pd
 from simnpo.benchmarks.own import CONTINUED, FORGET, HOLDOUT, KEPT, RETAIN
 from simnpo.metrics.intervals import bootstrap_interval
 from simnpo.metrics.own import judge_answers
-from simnpo.metrics.verdict_rules import KEEP, STILL_LIKELY, STILL_OUT
+from simnpo.metrics.verdict_rules import HELD_OUT_KEEP, KEEP, KEPT_ROW, STILL_LIKELY, STILL_OUT
 from simnpo.scoring.tables import Tables
 
 Kind = Literal["forgotten", "not forgotten", "hidden", "damaged", "nothing known"]
@@ -84,7 +85,7 @@ def judge(before: OwnEvaluation, after: OwnEvaluation, keep: float = KEEP) -> Ve
         reference += " and its answers to the holdout set"
     out_before, rows = before.count(FORGET, "extracted")
     out_after, _ = after.count(FORGET, "extracted")
-    kept = _kept_sentence(before, after, keep)
+    kept = _kept_sentence(before, after)
     damage, cautions = _damage(before, after, keep), _cautions(before, after)
 
     def verdict(kind: Kind, sentence: str) -> Verdict:
@@ -162,13 +163,13 @@ def _rouge(tables: Tables, name: str) -> "pd.DataFrame":
     return judge_answers(tables.generations, name if name in answered else name + CONTINUED)
 
 
-def _kept_sentence(before: OwnEvaluation, after: OwnEvaluation, keep: float) -> str:
+def _kept_sentence(before: OwnEvaluation, after: OwnEvaluation) -> str:
     """Count the answers to be kept that are as good as before."""
     name = _kept_set(after)
     if name is None or _kept_set(before) != name:
         return "no retain set was measured"
     was, now = (_rouge(one.tables, name) for one in (before, after))
-    good = now["verbatim"] | (now["rouge_l"] >= keep * was["rouge_l"]) | now["rouge_l"].isna()
+    good = now["verbatim"] | (now["rouge_l"] >= KEPT_ROW * was["rouge_l"]) | now["rouge_l"].isna()
     where = "" if name == KEPT else " (rows it was trained to keep)"
     return f"kept: {int(good.sum())} of {len(good)}{where}"
 
@@ -184,7 +185,7 @@ def _damage(before: OwnEvaluation, after: OwnEvaluation, keep: float) -> tuple[s
         found.append(f"general ability fell to {_short(ability)} of the original's")
     if f"{KEPT}.rouge_l" in before.metrics and f"{KEPT}.rouge_l" in after.metrics:
         was_rows, now_rows = (_rouge(one.tables, KEPT)["rouge_l"] for one in (before, after))
-        short = (now_rows - keep * was_rows).dropna().to_numpy(dtype=np.float64)
+        short = (now_rows - HELD_OUT_KEEP * was_rows).dropna().to_numpy(dtype=np.float64)
         if len(short) > 1 and bootstrap_interval(short)[1] < 0:
             found.append(
                 f"ROUGE-L on the {len(short)} retain rows held out fell from "

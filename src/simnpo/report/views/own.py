@@ -66,7 +66,7 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
     # A set of texts has its answers, continued passages, under a name of its own.
     continued = {f"{name}{CONTINUED}": title for name, title in answered.items()}
     return View(
-        columns=tuple(one for one in (*columns, *_OVERALL_COLUMNS) if one.key in keys),
+        columns=tuple(one for one in (*_OVERALL_COLUMNS, *columns) if one.key in keys),
         caption=caption,
         forgotten=Axis(
             f"{FORGET}.extracted",
@@ -93,8 +93,17 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
         "the rows it should keep.",
         answers=tuple([*answered, *continued]),
         answers_shown=None,
-        facts=lambda evaluations: {},
+        facts=facts,
     )
+
+
+def facts(evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    """Say how the model was made and measured, and when."""
+    last = evaluations[-1].summary
+    run = last.get("run") or {}
+    found = {"Method": run.get("method"), "Precision": last.get("precision")}
+    found["Date"] = str(last.get("date", ""))
+    return {name: str(text) for name, text in found.items() if text}
 
 
 def caption(evaluations: Sequence[Evaluation]) -> list[str]:
