@@ -137,7 +137,7 @@ class OwnRun:
                 date=date.today().isoformat(),
             )
         after = read_evaluation(out / EVALUATION)
-        verdict = Verdict(**after.summary["verdict"])
+        verdict = Verdict.of_record(after.summary["verdict"])
         if is_main():
             runs.add(out, {"verdict": verdict.record()})
             model = Path(job.model).name if Path(job.model).exists() else job.model

@@ -51,6 +51,12 @@ class Verdict:
         """Return what `run.json` and `summary.json` hold of it."""
         return asdict(self)
 
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> "Verdict":
+        """Return the verdict of a record, as JSON has it."""
+        lists = {name: tuple(record[name]) for name in ("damage", "cautions")}
+        return cls(**{**record, **lists})
+
 
 @dataclass(frozen=True)
 class OwnEvaluation:
