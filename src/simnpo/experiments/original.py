@@ -24,10 +24,15 @@ NAME = "Before"
 def measured_sets(
     sets: OwnSets, encoder: Encoder, reference: GeneralReference | None, max_items: int | None
 ) -> Benchmark:
-    """Return own data as a benchmark, with the generic prompts where their reference is known."""
+    """Return own data as a benchmark, with the generic prompts where their reference is known.
+
+    Raises:
+        UserError: see `GeneralReference.check`.
+    """
     benchmark = own_benchmark(sets, encoder, max_items)
     if reference is None:
         return benchmark
+    reference.check(encoder)
     items = tuple(
         Item(prompt, answer)
         for prompt, answer in zip(reference.prompts, reference.answers, strict=True)

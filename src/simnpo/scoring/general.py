@@ -214,8 +214,11 @@ def _at_answers(
     batch: Any = {key: value.to(where) for key, value in cast(Any, pad(encoded)).items()}
     after = read_head(model, head, batch["input_ids"]).after
     if after is None:
-        logits = answer_logits(model, batch, head).logits.float()
-        return [work(slice(0, len(logits)), logits)]
+        logits = answer_logits(model, batch, head).logits
+        rows = max(1, fused.CHUNK // logits.shape[-1])
+        parts = [slice(first, first + rows) for first in range(0, len(logits), rows)]
+        return [work(part, logits[part].float()) for part in parts]
+    # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
     return at_head(
         model,
         batch,

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from simnpo.data.encoding import Encoded
+from simnpo.data.encoding import Encoded, Encoder
 from simnpo.errors import UserError
 from simnpo.files import whole_file
 
@@ -34,6 +34,26 @@ class GeneralReference(NamedTuple):
     template: str
     vocabulary: str
     """See `vocabulary_hash`."""
+
+    def check(self, encoder: Encoder) -> None:
+        """Make sure that a model with this encoder can be compared with the original.
+
+        Raises:
+            UserError: its tokenizer has another vocabulary, or its template makes other prompts.
+        """
+        if vocabulary_hash(encoder.tokenizer) != self.vocabulary:
+            raise UserError(
+                "general ability: the original model has another tokenizer than this one; give "
+                "the model that training started from."
+            )
+        if [encoder.prompt(one) for one in self.prompts] != [
+            e.ids[: e.start] for e in self.encoded
+        ]:
+            raise UserError(
+                f"general ability: the original was asked with template {self.template!r}, and "
+                f"{encoder.template.name!r} makes other prompts of the same questions; give the "
+                "same --template."
+            )
 
     def save(self, path: Path) -> None:
         """Write it as one safetensors file, which appears whole or not at all."""
