@@ -192,6 +192,18 @@ def test_a_killed_run_resumes_with_the_same_bits(
     assert results["steps"] == expected.outcome().steps
 
 
+def test_no_checkpoint_is_left_of_the_step_that_reached_the_target(
+    tmp_path: Path, run: Any
+) -> None:
+    """It would be due after step 4, and a resumption from it would train on."""
+    measure = Scripted(ORIGINAL, START, HALF, NEARER, DONE)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(tmp_path, measure, Kill())
+    results, control, _ = run(tmp_path, measure, resume=True)
+    assert (results["resumed_from"], results["steps"]) == ("checkpoint-2", 4)
+    assert control.outcome()[:4] == (4, 4, True, True) and len(measure.known) == 5
+
+
 class PressCtrlC(TrainerCallback):
     def __init__(self, step: int):
         self.step = step
