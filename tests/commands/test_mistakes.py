@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from datasets import Dataset
 
 from simnpo.data.encoding import Encoder
 from simnpo.runs import begin
@@ -110,10 +112,19 @@ def test_rows_in_both_sets(unlearn: Any, files: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
     both.write_text("".join(files.forget.read_text().splitlines(True)[:1]) + "\n")
     both.write_text(both.read_text() + files.retain.read_text())
-    done = unlearn(retain=both)
+    done = unlearn(retain=both, no_report=True)
     assert done.code == 0
     assert done.err.count("Warning: 1 of 4 rows of the forget set are in the retain set") == 1
     assert where in done.err
+
+
+def test_sets_of_one_row_as_a_table_and_a_saved_dataset(unlearn: Any, tmp_path: Path) -> None:
+    pd.DataFrame({"instruction": ["a?"], "output": ["b"]}).to_csv(tmp_path / "f.csv", index=False)
+    turns = [{"role": "user", "content": "c?"}, {"role": "assistant", "content": "d"}]
+    Dataset.from_list([{"messages": turns}]).save_to_disk(tmp_path / "r")
+    done = unlearn(forget=tmp_path / "f.csv", retain=tmp_path / "r", no_report=True)
+    assert done.code == 0, done.err
+    assert "Warning" not in done.err and "Note" not in done.err
 
 
 def test_no_model(unlearn: Any, simnpo: Any, files: Any, tmp_path: Path) -> None:
