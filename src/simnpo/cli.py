@@ -14,6 +14,7 @@ from simnpo.commands.chat import Chat
 from simnpo.commands.compare import Compare
 from simnpo.commands.demo import Demo
 from simnpo.commands.evaluate import Evaluate
+from simnpo.commands.example import Example
 from simnpo.commands.finetune import Finetune
 from simnpo.commands.generate import Generate
 from simnpo.commands.markov import Markov
@@ -40,6 +41,7 @@ Command: TypeAlias = (
     | Annotated[Merge, tyro.conf.subcommand("merge")]
     | Annotated[Push, tyro.conf.subcommand("push")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Example, tyro.conf.subcommand("example")]
     | Annotated[Markov, tyro.conf.subcommand("markov")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]

@@ -76,7 +76,7 @@ def _unlearn(
     evaluate_epochs: int,
     resume: bool,
 ) -> None:
-    def watch(tokenizer: Any) -> list[EvaluateWhileTraining]:
+    def watch(_: Any, tokenizer: Any) -> list[EvaluateWhileTraining]:
         if not evaluate_epochs:
             return []
         encoder = Encoder(tokenizer, max_length=benchmark.max_length)

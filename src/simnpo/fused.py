@@ -4,6 +4,7 @@
 float32, and the backward pass makes them again rather than keep them.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -70,13 +71,22 @@ def linear_moments(
     after: AfterHead,
 ) -> TokenMoments:
     """Return `moments` of the logits that `linear_logprobs` makes, without gradients."""
+    chunks = logit_chunks(hidden, weight, bias, after)
+    made = [moments(logits, targets[part]) for part, logits in chunks]
+    return TokenMoments(*(torch.cat(values) for values in zip(*made, strict=True)))
+
+
+def logit_chunks(
+    hidden: Float[Tensor, "tokens width"],
+    weight: Float[Tensor, "vocab width"],
+    bias: Float[Tensor, " vocab"] | None,
+    after: AfterHead,
+) -> Iterator[tuple[slice, Float[Tensor, "part vocab"]]]:
+    """Yield the logits that `linear_logprobs` makes, a chunk of positions at a time, in float32."""
     dtype = _compute_type(hidden)
     typed = weight.to(dtype)
-    made = [
-        moments(after.apply(_raw_logits(hidden[part].to(dtype), typed, bias)), targets[part])
-        for part in _parts(len(hidden), _rows(weight))
-    ]
-    return TokenMoments(*(torch.cat(values) for values in zip(*made, strict=True)))
+    for part in _parts(len(hidden), _rows(weight)):
+        yield part, after.apply(_raw_logits(hidden[part].to(dtype), typed, bias))
 
 
 def linear_logprobs(

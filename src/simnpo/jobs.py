@@ -24,15 +24,16 @@ from simnpo.models import (
 from simnpo.objectives import Method
 from simnpo.scoring.history import HISTORY
 from simnpo.training.checkpoints import remove_checkpoints
+from simnpo.training.control import CONTROL, STATES, remove_states
 from simnpo.training.drift import DRIFT
 from simnpo.training.reference import check_same_tokens
 from simnpo.training.run import FILES, TrainingData, peak_memory_mib, train_model
 from simnpo.training.weights import WEIGHTS
 
-NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, *FILES)
+NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, *FILES)
 """What a job writes into its folder."""
-Callbacks: TypeAlias = Callable[[Any], Sequence[TrainerCallback]]
-"""Given the tokenizer, further callbacks of transformers' Trainer."""
+Callbacks: TypeAlias = Callable[[Any, Any], Sequence[TrainerCallback]]
+"""Given the model as it is before and its tokenizer, further callbacks of transformers' Trainer."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ class Job:
     """The model that a method's reference log-probs come from, in the place of `model`."""
     further: Mapping[str, Any] = field(default_factory=dict)
     """What `run.json` records beside these settings."""
+    also_writes: tuple[str, ...] = ()
+    """What else is written into the run's folder, by whoever measures the run."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Patterns of all that is written into the run's folder."""
+        return (*NAMES, *self.also_writes)
 
     def config(self) -> dict[str, Any]:
         """Return the settings that `run.json` records."""
@@ -118,7 +126,7 @@ class Job:
         distributed.barrier()  # no process looks into `out` while another writes there
         fresh = not resume and distributed.is_main()
         if fresh:
-            runs.clear(out, NAMES)
+            runs.clear(out, self.names)
             runs.begin(out, self.command, self.config(), self.fingerprints())
         try:
             results = work(resume, report_to, callbacks)
@@ -126,13 +134,14 @@ class Job:
             raise
         except UserError:
             if fresh:  # nothing was made: leave nothing in the way
-                runs.clear(out, NAMES)
+                runs.clear(out, self.names)
             raise
         if distributed.is_main():
             _, on_hub = base_of(self.model)
             runs.finish(out, {**results, "base_on_hub": on_hub})
             write_model_card(out)
             remove_checkpoints(out)
+            remove_states(out)
         return results
 
     def _train(self, out: Path) -> "_Work":
@@ -166,7 +175,7 @@ class Job:
                 reference=reference,
                 resume=resume,
                 report_to=report_to,
-                callbacks=callbacks(tokenizer) if callbacks else (),
+                callbacks=callbacks(model, tokenizer) if callbacks else (),
             )
 
         return work
@@ -177,7 +186,9 @@ class Job:
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
         edited = EditedModel(self.model, self.reinforced, self.method.alpha)
 
-        def work(*_: Any) -> dict[str, Any]:
+        def work(_: bool, __: str, callbacks: Callbacks | None) -> dict[str, Any]:
+            if callbacks:  # there is nothing to call them in, but they measure the model before
+                callbacks(load_model(self.model, "auto", self.trust_remote_code), tokenizer)
             started = time.monotonic()
             if distributed.is_main():
                 save_model(edited, tokenizer, out / MODEL_FOLDER)

@@ -9,6 +9,7 @@ import torch
 
 from simnpo.config import Precision, resolve_precision
 from simnpo.errors import UserError
+from simnpo.precision import run_mixed
 from simnpo.runs import RUN
 
 MODEL_FOLDER = "model"
@@ -139,7 +140,10 @@ def load_model(
     except Exception as error:
         raise UserError(cannot_load("the model", model, error)) from None
     check_generation_config(loaded)
-    return loaded.to(device()).eval()
+    loaded = loaded.to(device()).eval()
+    if precision == "mixed":
+        run_mixed(loaded)
+    return loaded
 
 
 def check_generation_config(model: Any) -> None:

@@ -1,5 +1,6 @@
 """The settings of each method on each benchmark, with their sources."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -141,6 +142,42 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
     if method == "retrain":
         return Preset(build(method), finetuning_preset(benchmark))
     return Preset(build(method), TrainingConfig())
+
+
+FULL_RATE, LORA_RATE = 1e-5, 1e-4
+"""Learning rates of full weights and of LoRA for a model of 7 billion parameters."""
+LARGE = 7e9
+SMALL_SETS = 100
+"""Rows of a forget set below which a step has few of them."""
+
+
+def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Preset:
+    """Return the settings of `method` for own data (docs/choosing.md says how they were found).
+
+    Smaller models need larger learning rates: the paper's, for 7 billion parameters, grows with the
+    inverse square root of their number.
+
+    Args:
+        method: a method's name.
+        rows: rows of the forget set (of a text set: texts).
+        parameters: of the model.
+        lora: whether adapters are trained.
+
+    Raises:
+        UserError: an unknown method.
+    """
+    batch = 10 if rows < SMALL_SETS else 32
+    steps = max(60, 10 * math.ceil(rows / batch))
+    rate = (LORA_RATE if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
+    training = TrainingConfig(
+        epochs=None,
+        steps=steps,
+        learning_rate=float(f"{rate:.2g}"),
+        batch_size=batch,
+        micro_batch_size=batch,
+    )
+    settings = {"beta": 2.5} if method == "simnpo" else {}
+    return Preset(build(method, **settings), training)
 
 
 def _muse_method(split: str | None, method: str) -> "AnyMethod":

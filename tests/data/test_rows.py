@@ -67,7 +67,7 @@ def test_byte_order_mark_blank_lines_and_windows_line_ends(tmp_path: Path) -> No
         ("a.jsonl", " \n\n", r"a\.jsonl holds no row"),
         ("a.json", "[]", r"a\.json holds no row"),
         ("a.parquet", "no parquet", r"a\.parquet is not a Parquet file"),
-        ("a.csv", "a,b\n", r"a\.csv: expected a file ending in \.jsonl"),
+        ("a.doc", "a,b\n", r"a\.doc: expected a file ending in \.jsonl"),
     ],
 )
 def test_malformed_files(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -80,7 +80,7 @@ def test_malformed_files(tmp_path: Path, name: str, content: str, message: str) 
 def test_other_encodings_missing_files_and_folders(tmp_path: Path) -> None:
     path = tmp_path / "latin.jsonl"
     path.write_bytes('{"a": "ö"}'.encode("latin-1"))
-    with pytest.raises(UserError, match=r"latin\.jsonl is not UTF-8 text \(byte 7\)"):
+    with pytest.raises(UserError, match=r"latin\.jsonl is not UTF-8 text \(byte 7, line 1\)"):
         read_rows(str(path))
     for name in ("none.jsonl", "none.json", "none.parquet"):
         with pytest.raises(UserError, match=rf"{name} does not exist"):
@@ -93,7 +93,9 @@ def test_other_encodings_missing_files_and_folders(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_what_is_neither_a_file_nor_on_the_hub_is_named() -> None:
-    with pytest.raises(UserError, match="no-such-owner/no-such-set:x is neither a file nor"):
+    with pytest.raises(
+        UserError, match="no-such-owner/no-such-set:x is neither a file, a folder nor"
+    ):
         read_rows("no-such-owner/no-such-set:x")
 
 

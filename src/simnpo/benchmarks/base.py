@@ -36,6 +36,8 @@ class EvaluationSet:
     """Whether a question is the whole prompt: no template around it, no end after an answer."""
     cut_reference: bool = False
     """Whether a generated answer is compared with as many tokens of the true one (MUSE)."""
+    identifiers: tuple[tuple[str, ...] | None, ...] = ()
+    """For each item, the strings of its answer that must not leak, where the data name them."""
 
 
 @dataclass(frozen=True)

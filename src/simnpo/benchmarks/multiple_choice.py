@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
-from simnpo.data.examples import text_of
+from simnpo.data.layouts import text_of
 from simnpo.data.rows import Row, read_file
 from simnpo.errors import UserError
 

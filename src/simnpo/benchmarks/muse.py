@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
-from simnpo.data.examples import Example, text_of
+from simnpo.data.examples import Example
+from simnpo.data.layouts import text_of
 from simnpo.data.rows import Row, read_file, read_rows, read_texts
 from simnpo.errors import UserError
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
-from simnpo.data.examples import Example, text_of
+from simnpo.data.examples import Example
+from simnpo.data.layouts import text_of
 from simnpo.data.rows import Row, read_file, read_lines
 from simnpo.errors import UserError
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet
 from simnpo.benchmarks.multiple_choice import SUITE, choice_set
-from simnpo.data.examples import Example, text_of
+from simnpo.data.examples import Example
+from simnpo.data.layouts import text_of
 from simnpo.data.rows import Row, read_file, read_rows
 from simnpo.errors import UserError
 

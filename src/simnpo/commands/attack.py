@@ -115,7 +115,9 @@ class Relearn(AttackOptions):
                 for select in attack.selects
             ),
             steps=Steps("Epoch"),
-            view=VIEWS[attack.benchmark.suite](list(attack.benchmark.evaluation)),
+            view=VIEWS[attack.benchmark.suite](
+                list(attack.benchmark.evaluation), list(course["metric"].unique())
+            ),
         )
 
 
@@ -180,7 +182,9 @@ class Quantize(AttackOptions):
             course=course,
             endings=tuple(Ending(name, "", step) for step, name in enumerate(steps) if step),
             steps=Steps("Weights", steps),
-            view=VIEWS[attack.benchmark.suite](list(attack.benchmark.evaluation)),
+            view=VIEWS[attack.benchmark.suite](
+                list(attack.benchmark.evaluation), list(course["metric"].unique())
+            ),
         )
 
 

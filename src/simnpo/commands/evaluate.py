@@ -11,11 +11,16 @@ from simnpo.commands.options import (
     Unset,
     check_retain_scores,
 )
+from simnpo.commands.own_sets import OwnSetOptions
 from simnpo.distributed import world_size
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
+    from simnpo.benchmarks.own import OwnSets
+    from simnpo.data.encoding import Encoder
+    from simnpo.experiments.original import Original
+    from simnpo.scoring.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -72,29 +77,37 @@ class Evaluate:
     aggregation: Literal["geometric", "arithmetic"] = "geometric"
     """How truth ratios combine the wrong answers."""
     max_items: Unset[int] = None
-    """Items of each set at most; 300 is the official TOFU cut."""
+    """Items of each set at most; 300 is the official TOFU cut. With --forget they are evenly
+    spaced."""
+    original: Unset[str] = None
+    """With --forget: the model before unlearning, which verdict and general ability compare with
+    [what a run of unlearn has kept of it]."""
     name: Unset[str] = None
     """Name in tables and reports [the method, else the model's folder]."""
     explain: bool = False
     """Say at length what each column of the table is."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """fp32, bf16, or auto: bf16 on a GPU, else fp32."""
+    own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     questions: ChoiceOptions = field(default_factory=ChoiceOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
 
     def run(self) -> None:
         """Evaluate, print the table, and say where the results are."""
+        from simnpo.benchmarks.own import own_benchmark
         from simnpo.commands.results import check_evaluation, show
         from simnpo.data.encoding import Encoder
         from simnpo.distributed import is_main
+        from simnpo.experiments.original import Original, measured_sets
         from simnpo.models import load_model, load_tokenizer, quiet, resolve
         from simnpo.scoring.evaluate import evaluate_into, evaluation_hashes
         from simnpo.scoring.evaluation import read_scores, score_files
         from simnpo.scoring.summary import name_of, run_of
 
         quiet()
-        benchmark = self._benchmark()
+        own = self._own_sets()
+        benchmark = None if own else self._benchmark()
         files, tasks = self.questions.choices, self.questions.lm_eval
         include = self.questions.lm_eval_include
         origin: dict[str, Any] = {
@@ -113,6 +126,10 @@ class Evaluate:
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
         encoder = Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark))
         run = run_of(self.model)
+        if benchmark is None:
+            assert own is not None
+            benchmark = own_benchmark(own, encoder, self.max_items)
+            origin["original"] = self.original
         wanted = origin | {
             "model": self.model,
             "benchmark": benchmark.name,
@@ -129,9 +146,14 @@ class Evaluate:
             wanted["controls"] = list(benchmark.controls)
         given = [Path(one) if one else None for one in (self.retain_scores, self.reference_scores)]
         read = [*files, *(path for one in given for path in score_files(one))]
+        read += [Path(one) for one in self.own.own_files if one is not None]
         if not check_evaluation(self.output, wanted, resolve(self.model), *read):
             return
         retain, reference = (read_scores(one) if one else None for one in given)
+        before = Original()
+        if own is not None:
+            before = self._original(own, benchmark, encoder, retain)
+            benchmark = measured_sets(own, encoder, before.general, self.max_items)
         model = load_model(self.model, self.precision, self.prompt.trust_remote_code)
         evaluate_into(
             self.output.out,
@@ -144,10 +166,54 @@ class Evaluate:
             aggregation=self.aggregation,
             reference=reference,
             ask=(lambda: lm_eval_tables(model, tokenizer, tasks, include)) if tasks else None,
+            general=before.general,
+            before=before.evaluation,
             **origin,
         )
         if is_main():
             show(self.output.out, self.explain)
+
+    def _own_sets(self) -> "OwnSets | None":
+        """Return your own sets, split as the run that made the model did; None without --forget."""
+        from simnpo.scoring.summary import run_of
+
+        others = {
+            f"--benchmark {self.benchmark.benchmark}": self.benchmark.benchmark,
+            "--choices": self.questions.choices,
+            "--lm-eval": self.questions.lm_eval,
+        }
+        self.own.check_alone(next((name for name, given in others.items() if given), None))
+        if not self.own.forget:
+            if self.original:
+                raise UserError("--original does nothing without --forget.")
+            return None
+        if self.max_items is not None and self.max_items < 1:
+            raise UserError(f"--max-items {self.max_items}: must be at least 1.")
+        settings = (run_of(self.model)["run"] or {}).get("settings", {})
+        return self.own.files().read(settings["seed"] if settings.get("held_out") else None)
+
+    def _original(
+        self, own: "OwnSets", benchmark: "Benchmark", encoder: "Encoder", retain: "Tables | None"
+    ) -> "Original":
+        """Return the original model's evaluation and answers: --original's, else the run's own."""
+        from simnpo.experiments.original import BEFORE, Original, measure_original
+        from simnpo.models import load_model
+
+        if not self.original:
+            return Original.read(Path(self.model) / BEFORE).on_same_rows(benchmark)
+        folder = self.output.out / BEFORE
+        model = load_model(self.original, self.precision, self.prompt.trust_remote_code)
+        measure_original(
+            folder,
+            model,
+            encoder,
+            own,
+            retain=retain,
+            max_items=self.max_items,
+            model_name=self.original,
+            precision=self.precision,
+        )
+        return Original.read(folder)
 
     def _benchmark(self) -> "Benchmark":
         benchmark = self._loaded()

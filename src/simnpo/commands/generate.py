@@ -39,7 +39,7 @@ class Generate:
         from transformers import set_seed
 
         from simnpo.benchmarks.base import EvaluationSet, Item
-        from simnpo.data.examples import text_of
+        from simnpo.data.layouts import text_of
         from simnpo.data.rows import read_rows
         from simnpo.files import write_text
         from simnpo.models import load_model, quiet

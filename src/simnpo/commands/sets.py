@@ -5,23 +5,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simnpo.commands.options import BenchmarkOptions, ColumnOptions, PromptOptions, Unset
+from simnpo.commands.options import BenchmarkOptions, PromptOptions, Unset
+from simnpo.commands.own_sets import OwnSetOptions
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from simnpo.benchmarks.own import OwnSets
     from simnpo.data.examples import Example
     from simnpo.methods import AnyMethod
     from simnpo.training.run import TrainingData
 
 
 @dataclass(frozen=True)
-class SetOptions:
+class SetOptions(OwnSetOptions):
     """Forget set and retain set: files, or a benchmark's."""
 
-    forget: Unset[str] = None
-    """Forget set: .jsonl, .json, .parquet, .txt (one text) or a hub dataset (name:config:split)."""
-    retain: Unset[str] = None
-    """Retain set, likewise. Not needed by a method whose retain loss is none."""
     requests: tuple[str, ...] = ()
     """Forget sets in the place of --forget, unlearned one after the other: each stage starts from
     the last one's model, in stage-1, stage-2, ... of --out."""
@@ -35,15 +33,36 @@ class SetOptions:
     """Column of the forget set with each row's topic: rmu steers every topic to a place of its own
     [all are one topic]."""
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
-    columns: ColumnOptions = field(default_factory=ColumnOptions)
 
     @property
-    def files(self) -> tuple[str | None, ...]:
+    def inputs(self) -> tuple[str | None, ...]:
         """The user's files that are read."""
-        return (self.forget, self.retain, self.refusals, *self.requests)
+        return (*self.own_files, self.refusals, *self.requests)
 
-    def load(self, method: "AnyMethod", prompt: PromptOptions) -> "TrainingData":
+    def own(self, held_out: int | None) -> "OwnSets | None":
+        """Return your own sets, where what to forget is one file; else None.
+
+        Args:
+            held_out: seed by which rows of the retain set are held out; None holds out none.
+
+        Raises:
+            UserError: see `OwnSetOptions`.
+        """
+        chosen = self.benchmark.benchmark
+        named = f"--benchmark {chosen}" if chosen else "--requests" if self.requests else None
+        if named != "--requests":
+            self.check_alone(named)
+        return self.files().read(held_out) if self.forget and not named else None
+
+    def load(
+        self, method: "AnyMethod", prompt: PromptOptions, own: "OwnSets | None" = None
+    ) -> "TrainingData":
         """Read what `method` needs.
+
+        Args:
+            method: what is done with it.
+            prompt: how it becomes prompts.
+            own: the sets, where they were read already.
 
         Raises:
             UserError: options that contradict each other, a set that is missing, or a file that
@@ -61,10 +80,8 @@ class SetOptions:
         loaded = None
         refusals = read_lines(Path(self.refusals)) if self.refusals else ()
         if self.benchmark.benchmark:
-            if self.forget or self.retain or self.requests:
-                raise UserError(
-                    "--benchmark brings its own sets; leave out --forget, --retain and --requests."
-                )
+            if self.requests:
+                raise UserError("--benchmark brings its own sets; leave out --requests.")
             if self.topic_column:
                 raise UserError("--topic-column names a column of --forget; a benchmark has none.")
             loaded = self.benchmark.load("training")
@@ -80,10 +97,16 @@ class SetOptions:
                 raise UserError(
                     f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
                 )
-            sources = [self.forget] if self.forget else self.requests
-            forget = tuple(one for name in sources for one in self._read_forget(name, method))
-            retain = self._read_retain()
-        if shared := shared_questions(forget, retain):
+            if own is not None:
+                forget = self._read_forget(str(self.forget), method)
+                retain = tuple(row.example for row in own.retain)
+            else:
+                forget = tuple(
+                    one for name in self.requests for one in self._read_forget(name, method)
+                )
+                retain = self._read_retain()
+        shared = 0 if own is not None else shared_questions(forget, retain)
+        if shared:
             print(
                 f"Warning: {shared} of {len(forget)} questions of the forget set are in the retain "
                 "set too, so they are both forgotten and kept.",

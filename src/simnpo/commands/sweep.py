@@ -6,10 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from simnpo.commands.options import BenchmarkOptions, MethodName, Unset, check_retain_scores
+from simnpo.commands.options import (
+    BenchmarkOptions,
+    MethodName,
+    PromptOptions,
+    Unset,
+    check_retain_scores,
+)
+from simnpo.commands.own_sets import OwnSetOptions
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from simnpo.reproduce.own_site import OwnSite
     from simnpo.reproduce.run import Run
     from simnpo.sweep.outcome import Outcome
     from simnpo.sweep.runs import Trials
@@ -30,10 +38,11 @@ class Sweep:
     Example: simnpo sweep --benchmark mini-tofu --over beta=1.5,2.5,4.5 gamma=0,1 --out sweep
     """
 
-    over: tuple[str, ...]
-    """Settings with their values, as in beta=1.5,2.5,4.5 forget_weight=0.1,1 learning_rate=1e-5."""
     out: Path
     """Folder for the runs and the report; what is finished in it is kept."""
+    over: tuple[str, ...] = ()
+    """Settings with their values, as in beta=1.5,2.5,4.5 forget_weight=0.1,1 learning_rate=1e-5
+    [with --forget: half, once and twice the default learning rate]."""
     method: MethodName = "simnpo"
     search: Literal["grid", "random", "optuna"] = "grid"
     """grid: every combination; random: --trials of them, drawn; optuna: --trials of them, each
@@ -51,7 +60,11 @@ class Sweep:
     """First seed of every random choice."""
     workers: Unset[int] = None
     """Runs at a time [one for each GPU, or for each core]."""
+    max_items: Unset[int] = None
+    """With --forget: rows of each set that are measured at most, evenly spaced [200]."""
+    own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
+    prompt: PromptOptions = field(default_factory=PromptOptions)
 
     def run(self) -> None:
         """Try the settings, print their table, and say where the report is."""
@@ -65,6 +78,8 @@ class Sweep:
             print(f"{run.title}: {why}", file=sys.stderr)
         page = write_sweep(outcome, self.out, "simnpo " + " ".join(sys.argv[1:]))
         print_sweep(outcome)
+        if self.own.forget and outcome.pick is not None:
+            print(f"Run it with:\n  {self._command(outcome.settings[outcome.pick])}")
         print(f"Numbers: {self.out / CSV}\nReport: {page}")
 
     def _check(self) -> None:
@@ -83,6 +98,45 @@ class Sweep:
         if self.method == "retrain":
             raise UserError("retrain forgets nothing, so there is nothing to weigh; name another.")
 
+    def _command(self, setting: "Setting") -> str:
+        """Return the command that unlearns with a setting."""
+        import shlex
+
+        words = ["simnpo", "unlearn", "--model", str(self.model), "--method", self.method]
+        for name in ("forget", "retain", "holdout"):
+            if given := getattr(self.own, name):
+                words += [f"--{name}", given]
+        for name, value in setting:
+            words += [f"--{name.replace('_', '-')}", f"{value:g}"]
+        return shlex.join([*words, "--out", "unlearned"])
+
+    def _own_site(self) -> "OwnSite":
+        """Return your own sets as something to try settings on.
+
+        Raises:
+            UserError: no model to unlearn from, or see `OwnFiles.read`.
+        """
+        from simnpo.experiments.own_run import MOST_ROWS
+        from simnpo.models import resolve
+        from simnpo.reproduce.own_site import OwnSite
+
+        if self.model is None:
+            raise UserError("--forget: give the model to unlearn from, with --model.")
+        resolve(self.model)
+        files = self.own.files()
+        site = OwnSite(
+            "own data",
+            Path(files.forget).name,
+            files=files,
+            model=self.model,
+            template=self.prompt.template,
+            max_length=self.prompt.limit(),
+            held_out=self.seed,
+            max_items=self.max_items or MOST_ROWS,
+        )
+        site.own_sets()  # says what is wrong with them
+        return site
+
     def _trials(self) -> "Trials":
         """Return what settings are tried on.
 
@@ -94,6 +148,13 @@ class Sweep:
         from simnpo.reproduce.site import Site
         from simnpo.sweep.runs import Trials
 
+        named = self.benchmark.benchmark
+        self.own.check_alone(f"--benchmark {named}" if named else None)
+        seeds = tuple(range(self.seed, self.seed + self.seeds))
+        if self.own.forget:
+            return Trials(self._own_site(), self.method, seeds, self.model, self.retain_scores)
+        if self.prompt != PromptOptions():
+            raise UserError("--template, --max-length and --trust-remote-code go with --forget.")
         loaded = self.benchmark.load()  # says what is wrong with it
         self.benchmark.kept(loaded)
         name, split = loaded.name, self.benchmark.split or BENCHMARKS[loaded.name]
@@ -107,19 +168,21 @@ class Sweep:
             raise UserError(
                 "--retain-scores does nothing without --model: an embedded benchmark has its own."
             )
-        seeds = tuple(range(self.seed, self.seed + self.seeds))
         return Trials(site, self.method, seeds, self.model, self.retain_scores)
 
     def _search(self) -> "Outcome":
         """Do the runs."""
-        from simnpo.presets import unlearning_preset
         from simnpo.sweep.optuna_search import optuna_settings
         from simnpo.sweep.outcome import Outcome
         from simnpo.sweep.settings import drawn, grid, read_values
 
         trials = self._trials()
-        preset = unlearning_preset(trials.site.benchmark, trials.site.split, self.method)
-        values = read_values(self.over, preset.method)
+        preset = trials.site.preset(self.method)
+        over = self.over
+        if not over and self.own.forget:
+            rate = preset.training.learning_rate
+            over = (f"learning_rate={rate / 2:g},{rate:g},{2 * rate:g}",)
+        values = read_values(over, preset.method)
         for setting in grid(values):
             trials.unlearned(setting, self.seed).preset()  # a value out of its range is told now
         if self.search == "grid":

@@ -1,11 +1,18 @@
 """What `unlearn` and `finetune` share: guarding a job's folder, doing the job, and the report."""
 
+import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.options import OutputOptions, check_output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import TrainerCallback
+
+    from simnpo.experiments.own_run import OwnRun
     from simnpo.jobs import Callbacks, Job
 
 
@@ -18,6 +25,8 @@ class TrainingJob:
     report_to: str
     inputs: tuple[str | None, ...]
     """Files that are read, beside the model: never to be overwritten."""
+    measured: "OwnRun | None" = None
+    """How the job is measured, where it is on the user's own sets."""
 
     def check(self) -> bool:
         """Make sure that the job may go into `output.out` and fits this machine.
@@ -30,7 +39,6 @@ class TrainingJob:
         """
         from simnpo.config import check_offload
         from simnpo.hardware import check_hardware
-        from simnpo.jobs import NAMES
         from simnpo.models import quiet, resolve
 
         quiet()
@@ -38,24 +46,42 @@ class TrainingJob:
         check_offload(self.job.training, self.job.lora, self.job.method.compares)
         return check_output(
             self.output,
-            NAMES,
-            lambda: self.job.unfinished(self.output.out),
+            self.job.names,
+            lambda: self.job.unfinished(self.output.out) or not self._reported,
             lambda: (resolve(self.job.model), *self.inputs),
         )
+
+    @property
+    def _reported(self) -> bool:
+        """Whether the run's last file is there."""
+        from simnpo.report.rendering import REPORT
+
+        return self.measured is None or (self.output.out / REPORT).is_file()
 
     def run(self, callbacks: "Callbacks | None" = None) -> None:
         """Do the job, once `check` has said so, and say where the model is.
 
         Raises:
-            UserError: see `simnpo.jobs.Job.carry_out`.
+            UserError: see `simnpo.jobs.Job.carry_out` and `simnpo.experiments.own_run.OwnRun`.
         """
+        from simnpo.runs import RUN
+
+        out = self.output.out
+        begun = self.output.resume and (out / RUN).is_file()
+        if not begun or self.job.unfinished(out):
+            self._train(callbacks)
+        if self.measured is not None:
+            self._judge(self.measured)
+
+    def _train(self, callbacks: "Callbacks | None") -> None:
         from simnpo import runs
         from simnpo.distributed import is_main
         from simnpo.models import MODEL_FOLDER
 
         job, out = self.job, self.output.out
+        watched = callbacks if self.measured is None else partial(self._callbacks, callbacks)
         results = job.carry_out(
-            out, resume=self.output.resume, report_to=self.report_to, callbacks=callbacks
+            out, resume=self.output.resume, report_to=self.report_to, callbacks=watched
         )
         if not is_main():
             return
@@ -66,4 +92,23 @@ class TrainingJob:
         )
         if shortened := results.get("shortened_answers"):
             print(f"Note: --max-length {job.data.max_length} shortened {shortened} answers.")
-        print(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
+        if self.measured is None:
+            print(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
+
+    def _callbacks(
+        self, others: "Callbacks | None", model: Any, tokenizer: Any
+    ) -> "Sequence[TrainerCallback]":
+        assert self.measured is not None
+        own = self.measured.start(self.job, self.output.out, model, tokenizer)
+        return [*own, *(others(model, tokenizer) if others else ())]
+
+    def _judge(self, measured: "OwnRun") -> None:
+        """Measure the trained model and print what it has forgotten and kept."""
+        from simnpo.distributed import is_main
+        from simnpo.report.terminal import write
+
+        out = self.output.out
+        command = "simnpo " + " ".join(sys.argv[1:])
+        text = measured.finish(self.job, out, command)
+        if is_main():
+            write(text)

@@ -15,13 +15,17 @@ from simnpo.commands.options import (
     Unset,
     given,
 )
+from simnpo.commands.own_run_options import ReportOptions
 from simnpo.commands.sets import SetOptions
 from simnpo.commands.watch_options import WatchOptions
+from simnpo.config import TrainingConfig
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from simnpo.benchmarks.own import OwnSets
     from simnpo.commands.training_job import TrainingJob
     from simnpo.data.examples import Example
+    from simnpo.experiments.own_run import OwnRun
     from simnpo.jobs import Callbacks, Job
     from simnpo.methods import AnyMethod
     from simnpo.presets import Preset
@@ -44,6 +48,7 @@ class Unlearn:
     """transformers' logging integrations, by comma: tensorboard, wandb, trackio."""
     sets: SetOptions = field(default_factory=SetOptions)
     watch: WatchOptions = field(default_factory=WatchOptions)
+    report: ReportOptions = field(default_factory=ReportOptions)
     settings: MethodOptions = field(default_factory=MethodOptions)
     reinforce: ReinforceOptions = field(default_factory=ReinforceOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -52,11 +57,11 @@ class Unlearn:
 
     def run(self) -> None:
         """Unlearn, and say where the model is."""
-        from simnpo.presets import unlearning_preset
-
         self.watch.check(self.sets)
-        benchmark = self.sets.benchmark
-        preset = unlearning_preset(benchmark.benchmark, benchmark.split, self.method)
+        self.report.check()
+        seed = TrainingConfig.seed if self.training.seed is None else self.training.seed
+        own = self.sets.own(held_out=None if self.report.no_report else seed)
+        preset = self._preset(own)
         methods = self._methods(preset)
         first = next(iter(methods.values()))
         self._check_reinforce(first)
@@ -65,11 +70,36 @@ class Unlearn:
         if requests := self.sets.load_requests(first):
             self._run_sequence(methods, preset, requests)
             return
-        left = [job for job in self._jobs(methods, preset) if job.check()]
+        measured = self._own_run(own, preset)
+        left = [job for job in self._jobs(methods, preset, own, measured) if job.check()]
         if any(job.output.out in methods for job in left):  # else no reinforced model is needed
             for job in left:
                 out = job.output.out
                 job.run(self._callbacks(methods[out], out) if out in methods else None)
+
+    def _preset(self, own: "OwnSets | None") -> "Preset":
+        """Return the settings that options change: the benchmark's, or those for own data."""
+        from simnpo.presets import own_data_preset, unlearning_preset
+        from simnpo.shape import read_shape
+
+        benchmark = self.sets.benchmark
+        if own is None:
+            return unlearning_preset(benchmark.benchmark, benchmark.split, self.method)
+        shape = read_shape(self.model, self.prompt.trust_remote_code)
+        lora = self.lora.lora_rank > 0
+        return own_data_preset(self.method, len(own.forget), shape.parameters, lora)
+
+    def _own_run(self, own: "OwnSets | None", preset: "Preset") -> "OwnRun | None":
+        """Return how the run is measured, where it is one on own data."""
+        forgets = getattr(preset.method, "forget", True) is not None
+        if own is None or self.report.no_report or not forgets:
+            return None
+        usual = {
+            "learning_rate": preset.training.learning_rate,
+            "steps": preset.training.steps,
+            "forget_weight": getattr(preset.method, "forget_weight", None),
+        }
+        return self.report.own_run(own, self.watch.retain_scores, usual)
 
     def _methods(self, preset: "Preset") -> "dict[Path, AnyMethod]":
         """Return the method with its settings; for each alpha and in its own folder, if several."""
@@ -90,13 +120,24 @@ class Unlearn:
             for alpha in alphas
         }
 
-    def _jobs(self, methods: "dict[Path, AnyMethod]", preset: "Preset") -> "list[TrainingJob]":
+    def _jobs(
+        self,
+        methods: "dict[Path, AnyMethod]",
+        preset: "Preset",
+        own: "OwnSets | None",
+        measured: "OwnRun | None",
+    ) -> "list[TrainingJob]":
         """Return a job for each folder's method, and before them what they need."""
         from simnpo.commands.training_job import TrainingJob
         from simnpo.reinforce import Stage, stages
         from simnpo.runs import RUN
 
-        job = self._job(next(iter(methods.values())), preset)
+        job = self._job(next(iter(methods.values())), preset, own)
+        if measured is not None:
+            from simnpo.experiments.own_run import FILES
+
+            further = {**job.further, **measured.record()}
+            job = replace(job, further=further, also_writes=FILES)
         wanted = [Stage(replace(job, method=method), out) for out, method in methods.items()]
         todo = stages(wanted, self.reinforce.over(preset.reinforcement), self.output.out)
         # A run that Ctrl-C came before is started with --resume; one run at least must be there.
@@ -107,19 +148,20 @@ class Unlearn:
                 stage.job,
                 replace(self.output, out=stage.out, resume=resume),
                 self.report_to,
-                (*self.sets.files, self.watch.retain_scores, *self._models()),
+                (*self.sets.inputs, self.watch.retain_scores, *self._models()),
+                measured if stage.out in methods else None,
             )
             for stage, resume in zip(todo, resumed, strict=True)
         ]
 
-    def _job(self, method: "AnyMethod", preset: "Preset") -> "Job":
+    def _job(self, method: "AnyMethod", preset: "Preset", own: "OwnSets | None" = None) -> "Job":
         from simnpo.jobs import Job
 
         return Job(
             command="unlearn",
             model=self.model,
             method=method,
-            data=self.sets.load(method, self.prompt),
+            data=self.sets.load(method, self.prompt, own),
             training=self.training.over(preset.training),
             lora=self.lora.config(),
             trust_remote_code=self.prompt.trust_remote_code,
@@ -169,7 +211,7 @@ class Unlearn:
             reinforcement=self.reinforce.over(preset.reinforcement),
             output=self.output,
             report_to=self.report_to,
-            inputs=(*self.sets.files, watch.retain_scores),
+            inputs=(*self.sets.inputs, watch.retain_scores),
             requests=requests,
             benchmark=watch.benchmark(self.sets) if self.sets.sequential else None,
             retain_scores=watch.retain_scores,

@@ -80,6 +80,7 @@ class WatchOptions:
         sets: SetOptions,
         prompt: PromptOptions,
         out: Path,
+        model: Any,
         tokenizer: Any,
     ) -> "Sequence[TrainerCallback]":
         """Return what watches the training of a run in `out`."""

@@ -1,17 +1,25 @@
-"""Rows from a file or a hub dataset, each with the place it came from, for error messages."""
+"""Rows from a file, a folder or a hub dataset, each with its place, for error messages."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from simnpo.data.folders import folder_of, folder_records
+from simnpo.data.records import csv_records, json_records
+from simnpo.data.text_files import read_text
 from simnpo.errors import UserError
+
+DELIMITED = {".csv": None, ".tsv": "\t"}
+TEXT_KINDS = (".jsonl", ".json", *DELIMITED, ".txt")
+"""Kinds of text files, each also as `.gz`."""
+KINDS = (*TEXT_KINDS, ".parquet")
+KINDS_NAMED = ".jsonl, .json, .csv, .tsv or .txt (also .gz), or .parquet"
 
 
 class Row(NamedTuple):
-    """One record and where it stands, e.g. `forget.jsonl, line 3`."""
+    """One record and where it is, e.g. `forget.jsonl, line 3`."""
 
     place: str
     values: dict[str, Any]
@@ -21,21 +29,21 @@ def read_rows(source: str) -> list[Row]:
     """Read all records of `source`.
 
     Args:
-        source: a file (`.jsonl`, `.json` holding a list or one object a line, `.parquet`, `.txt`
-            holding one text) or a hub dataset as `owner/name`, `owner/name:config` or
-            `owner/name:config:split`.
+        source: a file (see `read_file`), a folder (see `folder_records`), or a hub dataset as
+            `owner/name`, `owner/name:config` or `owner/name:config:split`.
 
     Raises:
-        UserError: nothing is there, a line is malformed (file and line named), or there is no row.
+        UserError: nothing is there, a record is malformed (file and line named), or there is no
+            row.
     """
     path = Path(source)
     if path.is_file():
         rows = read_file(path)
-    elif path.is_dir():
-        raise UserError(f"{source} is a folder; give the file in it.")
+    elif folder := folder_of(source):
+        rows = [Row(place, values) for place, values in folder_records(*folder)]
     elif path.suffix and source.count("/") != 1:
-        raise UserError(f"{source} does not exist (expected .jsonl, .json, .parquet or .txt).")
-    elif path.suffix in {".json", ".jsonl", ".parquet", ".txt"}:
+        raise UserError(f"{source} does not exist (expected {KINDS_NAMED}, or a folder).")
+    elif path.suffix.lower() in (*KINDS, ".gz"):
         raise UserError(f"{source} does not exist.")
     else:
         rows = list(_hub_rows(source))
@@ -45,12 +53,17 @@ def read_rows(source: str) -> list[Row]:
 
 
 def read_file(path: Path) -> list[Row]:
-    """Read the records of a local file; a `.txt` file is one record, with the column `text`.
+    """Read the records of a local file, and its kind from its name.
+
+    Args:
+        path: `.jsonl` or `.json` (a list, or one object a line), `.csv` or `.tsv` (with a header),
+            `.txt` (one text, in the column `text`), each of them also as `.gz`; or `.parquet`.
 
     Raises:
         UserError: the file is of another kind, or malformed; the message names the line.
     """
-    if path.suffix == ".parquet":
+    kind = kind_of(path)
+    if kind == ".parquet":
         try:
             table = pd.read_parquet(path)
         except (OSError, ValueError) as error:
@@ -59,11 +72,23 @@ def read_file(path: Path) -> list[Row]:
             Row(f"{path}, row {number}", {str(key): value for key, value in record.items()})
             for number, record in enumerate(table.to_dict(orient="records"), 1)
         ]
-    if path.suffix in {".json", ".jsonl"}:
-        return [_row(place, record) for place, record in _json_records(path)]
-    if path.suffix == ".txt":
-        return [Row(str(path), {"text": _text(path)})]
-    raise UserError(f"{path}: expected a file ending in .jsonl, .json, .parquet or .txt.")
+    if kind in {".json", ".jsonl"}:
+        return [_row(place, record) for place, record in json_records(path)]
+    if kind in DELIMITED:
+        return [Row(place, dict(found)) for place, found in csv_records(path, DELIMITED[kind])]
+    if kind == ".txt":
+        return [Row(str(path), {"text": read_text(path)})]
+    raise UserError(f"{path}: expected a file ending in {KINDS_NAMED}.")
+
+
+def kind_of(path: Path) -> str:
+    """Return the ending that names a file's kind: `.jsonl` for `a.jsonl`, `a.jsonl.gz`, `A.JSONL`.
+
+    A Parquet file is compressed within, so `.parquet.gz` is no kind.
+    """
+    kind = path.suffix.lower()
+    inner = Path(path.stem).suffix.lower()
+    return inner if kind == ".gz" and inner in TEXT_KINDS else kind
 
 
 def read_texts(path: Path) -> list[Row]:
@@ -72,11 +97,11 @@ def read_texts(path: Path) -> list[Row]:
     Raises:
         UserError: see `read_file`.
     """
-    if path.suffix not in {".json", ".jsonl"}:
+    if kind_of(path) not in {".json", ".jsonl"}:
         return read_file(path)
     return [
         Row(place, {"text": record}) if isinstance(record, str) else _row(place, record)
-        for place, record in _json_records(path)
+        for place, record in json_records(path)
     ]
 
 
@@ -86,57 +111,16 @@ def read_lines(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: the file is missing, not UTF-8, or empty.
     """
-    lines = tuple(line.strip() for line in _text(path).splitlines() if line.strip())
+    lines = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
     if not lines:
         raise UserError(f"{path} is empty.")
     return lines
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist.") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text (byte {error.start}).") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def _json_records(path: Path) -> Iterator[tuple[str, Any]]:
-    text = _text(path)
-    if text.lstrip().startswith("["):
-        try:
-            records = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            line = getattr(error, "lineno", 1)
-            raise UserError(f"{path}, line {line}: not JSON ({_reason(error)}).") from None
-        places = [f"{path}, record {n}" for n in range(1, len(records) + 1)]
-    else:
-        records, places = [], []
-        # Not splitlines(): it also splits at characters that JSON allows within a string.
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                place = f"{path}, line {number}"
-                try:
-                    records.append(json.loads(line))
-                except (ValueError, RecursionError) as error:
-                    raise UserError(
-                        f"{place}: not JSON ({_reason(error)}). A file holds one object a line, or "
-                        "a list of them."
-                    ) from None
-                places.append(place)
-    yield from zip(places, records, strict=True)
 
 
 def _row(place: str, record: Any) -> Row:
     if not isinstance(record, dict):
         raise UserError(f"{place}: expected an object with named columns, got {record!r:.80}.")
     return Row(place, record)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "msg", None) or str(error)
 
 
 def _hub_rows(source: str) -> Iterator[Row]:
@@ -148,7 +132,7 @@ def _hub_rows(source: str) -> Iterator[Row]:
         dataset = load_dataset(name, config or None, split=split or "train")
     except Exception as error:  # the hub client raises many kinds; all mean the same to a user
         raise UserError(
-            f"{source} is neither a file nor a dataset that the hub gives "
+            f"{source} is neither a file, a folder nor a dataset that the hub gives "
             f"({type(error).__name__}: {error})"
         ) from None
     for number, record in enumerate(dataset, 1):

@@ -9,22 +9,17 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from simnpo.data.normal_text import DASHES, LETTER, UNSPACED, clean, comparable
+
 LEAST_DIGITS = 4
 """Digits of a number that identifies something."""
 
-# Letters of scripts that put no space around a number: Thai, Lao, Burmese, Khmer, and from the CJK
-# radicals on; without their digits.
-_UNSPACED = (
-    r"\u0e00-\u0e4f\u0e5a-\u0ecf\u0eda-\u0eff\u1000-\u103f\u104a-\u109f\u1780-\u17df"
-    r"\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-_LETTER = rf"[^\W{_UNSPACED}]"  # what no identifier may touch
 _GAP = r"(?:[ .\-/()]|\ \(|\)\ |\)-)?"
 _PHONE = rf"""
     \+\ ?\d (?:{_GAP}\d){{6,14}}                               # +44 (0)20 7946 0123
     | (?:1[ -]?)? \([1-9]\d\d\) [ -]? (?:\d{{3}}[ .-]?\d{{4}}|\d{{4}}) # (212) 555-0123, (555) 0123
     | \(0\d{{1,4}}\) [ -]? \d{{3,8}} (?:[ -]\d{{2,6}}){{0,2}}          # (020) 7946 0123
-    | (?<!{_LETTER}) (?:
+    | (?<!{LETTER}) (?:
         (?:1[ .-])? \d{{3}}[ .-]\d{{3}}[ .-]\d{{4}}            # 212-555-0123
         | 0\d{{1,5}} [/-] \d{{2,8}} (?:\ \d{{2,8}}){{1,3}}     # 0171/123 45 67
         | 0\d{{1,5}} (?P<gap>[ .\-/]) \d{{2,8}} (?:(?P=gap)\d{{2,8}}){{0,3}}  # 01 23 45 67 89
@@ -34,7 +29,7 @@ _PHONE = rf"""
 _YEARS = r"(?:1\d|20)\d\d-(?:\d\d|(?:1\d|20)\d\d)(?![\w-])"
 _NUMBER = rf"""
     (?:{_PHONE}
-    | (?<!{_LETTER}) (?:
+    | (?<!{LETTER}) (?:
         \d{{4}}(?:[ -]\d{{4}}){{2,4}}(?:[ -]\d{{1,4}})?        # 4111 1111 1111 1111
         | \d{{3}}[ -]\d{{2}}[ -]\d{{4}}                        # 078-05-1120
         | \d{{1,3}}(?:\.\d{{1,3}}){{3}}                        # 192.0.2.1
@@ -42,32 +37,30 @@ _NUMBER = rf"""
         | \d{{1,3}}(?:(?P<mark>[,.' ’])\d{{3}})(?:(?P=mark)\d{{3}}){{0,9}}(?:[.,]\d{{1,9}})?
         | (?!{_YEARS})(?=\d{{1,12}}-)(?=(?:-?\d){{6}}) \d{{1,12}}(?:-\d{{1,12}}){{1,9}}
         | \d{{1,12}}[.,]\d{{1,12}}
-    )) (?!{_LETTER})(?!-\d)
+    )) (?!{LETTER})(?!-\d)
 """
-_HOST = rf"[^\W_{_UNSPACED}](?:{_LETTER}|-){{0,62}}\."  # a label of a host name
+_HOST = rf"[^\W_{UNSPACED}](?:{LETTER}|-){{0,62}}\."  # a label of a host name
 _EMAIL = rf"""
-    (?<!{_LETTER}) [^\W_{_UNSPACED}] (?:{_LETTER}|[.+%'-]){{0,63}}
-    @ (?:{_HOST}){{1,8}} [^\W\d_{_UNSPACED}]{{2,24}} (?!{_LETTER})
+    (?<!{LETTER}) [^\W_{UNSPACED}] (?:{LETTER}|[.+%'-]){{0,63}}
+    @ (?:{_HOST}){{1,8}} [^\W\d_{UNSPACED}]{{2,24}} (?!{LETTER})
 """
 # Endings of bare host names: the common ones that are no English words, and the reserved ones.
 _TOP = (
     "com|org|net|edu|gov|info|io|dev|app|uk|de|fr|nl|eu|ch|es|se|fi|dk|pl|ca|au|jp|cn|br|ru|example"
     "|invalid|test"
 )
-_REST = rf"[^\s<>\"{_UNSPACED}]"
+_REST = rf"[^\s<>\"{UNSPACED}]"
 _URL = rf"""
-    (?<!{_LETTER})(?i:https?|ftp)://(?=[^\W_]){_REST}+
-    | (?<!{_LETTER})(?i:www)\.(?=[^\W_]){_REST}+
-    | (?<!{_LETTER})(?<![@.-])(?:{_HOST}){{1,6}}(?:{_TOP})(?!{_LETTER}|[@-]|\.\w)(?:/{_REST}*)?
+    (?<!{LETTER})(?i:https?|ftp)://(?=[^\W_]){_REST}+
+    | (?<!{LETTER})(?i:www)\.(?=[^\W_]){_REST}+
+    | (?<!{LETTER})(?<![@.-])(?:{_HOST}){{1,6}}(?:{_TOP})(?!{LETTER}|[@-]|\.\w)(?:/{_REST}*)?
 """
-_WORD = rf"[^\W_{_UNSPACED}]+"
+_WORD = rf"[^\W_{UNSPACED}]+"
 _PARTS = re.compile(
     rf"(?P<email>{_EMAIL})|(?P<url>{_URL})|(?P<number>{_NUMBER})|(?P<word>{_WORD})", re.VERBOSE
 )
 _NUMBERS = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>{_WORD})", re.VERBOSE)
 _PUNCTUATION = ".,;:!?'\"…”’»*_"
-_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
-_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
 _COUNTRY_CODE = 3  # digits at most
 _SHORTEST_PHONE = 7
 
@@ -87,7 +80,7 @@ def identifiers_of(text: str) -> tuple[str, ...]:
     Args:
         text: any text; the identifiers are returned in its NFKC form.
     """
-    return tuple(dict.fromkeys(found.text for found in _find(_PARTS, _clean(text))))
+    return tuple(dict.fromkeys(found.text for found in _find(_PARTS, clean(text))))
 
 
 def leaked(identifiers: Iterable[str], question: str, generated: str) -> tuple[str, ...]:
@@ -110,35 +103,41 @@ class _Contents:
     """What a text holds, for `in`."""
 
     def __init__(self, text: str):
-        clean = _clean(text)
-        self._text = _comparable(clean)
-        numbers = [found.text for found in _find(_NUMBERS, clean) if found.kind == "number"]
+        plain = clean(text)
+        self._text = comparable(plain)
+        numbers = [found.text for found in _find(_NUMBERS, plain) if found.kind == "number"]
         self._numbers = {key for number in numbers for key in _number_keys(number)}
 
     def __contains__(self, identifier: str) -> bool:
-        clean = _clean(identifier).strip()
-        found = list(_find(_PARTS, clean))
-        if found == [_Found("number", clean)]:
-            return not self._numbers.isdisjoint(_number_keys(clean))
-        wanted = _comparable(clean)
-        if found == [_Found("url", clean)]:
+        plain = clean(identifier).strip()
+        found = list(_find(_PARTS, plain))
+        if found == [_Found("number", plain)]:
+            return not self._numbers.isdisjoint(_number_keys(plain))
+        wanted = comparable(plain)
+        if found == [_Found("url", plain)]:
             wanted = re.sub(r"^(?:https?://|ftp://)?(?:www\.(?=\w))?", "", wanted).rstrip("/")
-            before = rf"(?:(?<!{_LETTER})(?<![@.-])|(?<=\bwww\.))"
-        elif found == [_Found("email", clean)]:
-            before = rf"(?<!{_LETTER})(?<![.+%-])"
+            before = rf"(?:(?<!{LETTER})(?<![@.-])|(?<=\bwww\.))"
+        elif found == [_Found("email", plain)]:
+            before = rf"(?<!{LETTER})(?<![.+%-])"
         else:
-            before = rf"(?<!{_LETTER})" + (r"(?<!\d[.,-])" if wanted[:1].isdigit() else "")
+            before = rf"(?<!{LETTER})" + (r"(?<!\d[.,-])" if wanted[:1].isdigit() else "")
         if not any(letter.isalnum() for letter in wanted):
             return False
         # A sentence may end right after it; a number or a host name does not go on.
-        after = rf"(?!{_LETTER})" + (r"(?![.,-]\d)" if wanted[-1:].isdigit() else "")
-        after += rf"(?!-?\.?{_LETTER})" if found and found[0].kind in ("url", "email") else ""
-        return re.search(before + re.escape(wanted) + after, self._text) is not None
+        after = rf"(?!{LETTER})" + (r"(?![.,-]\d)" if wanted[-1:].isdigit() else "")
+        after += rf"(?!-?\.?{LETTER})" if found and found[0].kind in ("url", "email") else ""
+        # One pattern for each identifier would take milliseconds to compile.
+        bounds = re.compile(before), re.compile(after)
+        places = (match.start() for match in re.finditer(f"(?={re.escape(wanted)})", self._text))
+        return any(
+            bounds[0].match(self._text, place) and bounds[1].match(self._text, place + len(wanted))
+            for place in places
+        )
 
 
 def _find(pattern: re.Pattern[str], text: str) -> Iterator[_Found]:
     """Yield the identifiers in a cleaned text."""
-    for match in pattern.finditer(text.translate(_DASHES)):
+    for match in pattern.finditer(text.translate(DASHES)):
         kind = str(match.lastgroup)
         found = text[match.start() : match.end()]
         if kind == "url":
@@ -179,13 +178,3 @@ def _number_keys(number: str) -> set[tuple[str, str]]:
 
 def _digits(text: str) -> str:
     return "".join(str(unicodedata.digit(letter)) for letter in text if letter.isdecimal())
-
-
-def _clean(text: str) -> str:
-    """Return a text in NFKC form, without invisible characters, each white space a space."""
-    text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
-    return re.sub(r"[^\S\n]", " ", text)
-
-
-def _comparable(clean: str) -> str:
-    return " ".join(clean.translate(_DASHES).casefold().split())

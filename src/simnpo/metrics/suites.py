@@ -1,12 +1,17 @@
 """The suites of metrics: what each kind of benchmark is measured by. The only list of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from simnpo.errors import UserError
 from simnpo.metrics.multiple_choice import multiple_choice_metrics
 from simnpo.metrics.muse import muse_metrics
+from simnpo.metrics.own import GeneralScores, own_metrics
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.metrics.truth_ratio import Aggregation
+from simnpo.metrics.verdict import KEPT_SHARE, OwnEvaluation, judge
+from simnpo.metrics.verdict_rules import KEEP
+from simnpo.scoring.evaluation import Evaluation
 from simnpo.scoring.tables import Tables
 
 AGGREGATIONS: tuple[Aggregation, ...] = ("geometric", "arithmetic")
@@ -39,6 +44,16 @@ class Question(NamedTuple):
     """The tables of the reference attack's model; the retain model's where it is None."""
     controls: tuple[str, ...] = ()
     """Sets that ask for what must be kept, see `Benchmark.controls`."""
+    identifiers: Mapping[str, Sequence[tuple[str, ...] | None]] = {}
+    """Strings that must not leak, by set and item, see `EvaluationSet.identifiers`."""
+    general: GeneralScores | None = None
+    """How far the model is from the original one on generic prompts."""
+    before: Evaluation | None = None
+    """The original model's evaluation on the same sets, for a verdict."""
+    keep: float = KEEP
+    """Share of before that must be kept, for a verdict."""
+    is_original: bool = False
+    """Whether the model is the original itself, which keeps everything."""
 
 
 Suite = Callable[[Question], Measured]
@@ -80,10 +95,50 @@ def multiple_choice_suite(question: Question) -> Measured:
     return Measured(found.metrics, found.items, found.notes, {"controls": list(question.controls)})
 
 
+def own_suite(question: Question) -> Measured:
+    """Measure a user's own sets, with a count or an interval for each number.
+
+    Raises:
+        UserError: see `simnpo.metrics.own.own_metrics`.
+    """
+    found = own_metrics(
+        question.tables,
+        question.retain,
+        question.identifiers,
+        question.general,
+        question.reference,
+    )
+    details = {
+        "counts": found.counts,
+        "intervals": found.intervals,
+        "forget_quality_on": found.forget_quality_on,
+        "general_kl": question.general and list(question.general.kl),
+    }
+    if question.is_original:
+        found.metrics[KEPT_SHARE] = 1.0
+    if question.before is not None:
+        after = OwnEvaluation(found.metrics, found.counts, question.tables)
+        details["verdict"] = judge(own_evaluation(question.before), after, question.keep).record()
+    return Measured(found.metrics, found.items, found.notes, details)
+
+
+def own_evaluation(evaluation: Evaluation) -> OwnEvaluation:
+    """Return a stored evaluation of own data as a verdict reads it.
+
+    Raises:
+        UserError: it is of something else.
+    """
+    summary = evaluation.summary
+    if summary.get("suite") != "own":
+        raise UserError(f"{evaluation.name} is no evaluation of own data.")
+    return OwnEvaluation(summary["metrics"], summary["counts"], evaluation.tables)
+
+
 SUITES: Mapping[str, Suite] = {
     "tofu": tofu_suite,
     "muse": muse_suite,
     "multiple_choice": multiple_choice_suite,
+    "own": own_suite,
 }
 
 

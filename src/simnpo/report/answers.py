@@ -9,9 +9,6 @@ from simnpo.report.differences import Piece, pieces
 from simnpo.report.views import view_of
 from simnpo.scoring.evaluation import Evaluation
 
-SHOWN = 12
-"""Questions shown of each set."""
-
 
 class Answer(NamedTuple):
     """One model's greedy answer."""
@@ -35,8 +32,10 @@ class Card(NamedTuple):
     answers: tuple[Answer, ...]
 
 
-def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) -> list[Card]:
+def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int | None = None) -> list[Card]:
     """Pick `shown` questions of a set, evenly spaced over the items every model answered.
+
+    None shows as many as the view says.
 
     Raises:
         UserError: an item is repeated, or two evaluations ask different questions under the same
@@ -56,7 +55,7 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int = SHOWN) 
                 " evaluations of the same benchmark and split."
             )
     view = view_of(evaluations)
-    count = min(shown, len(common))
+    count = min(shown or view.answers_shown or len(common), len(common))
     picked = [common[index * len(common) // count] for index in range(count)]
     return [
         Card(

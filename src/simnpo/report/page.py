@@ -1,17 +1,21 @@
 """The report: one HTML page that needs nothing beside it and fetches nothing."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from simnpo.errors import UserError
+from simnpo.metrics.verdict import Verdict
 from simnpo.report.answers import cards
 from simnpo.report.colours import is_retrain, styles
 from simnpo.report.drawing import KINDS
 from simnpo.report.figures import PLOTS, draw_plots
 from simnpo.report.notes import notes
+from simnpo.report.numbers import fixed, written
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.settings import settings
-from simnpo.report.table import comparison
+from simnpo.report.table import cell, comparison
 from simnpo.report.views import suite_of, view_of
 from simnpo.report.views.base import Column
 from simnpo.scoring.evaluation import Evaluation
@@ -21,8 +25,20 @@ FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in KINDS))
 _SAME = ("benchmark", "split", "truth_ratio_aggregation")
 
 
+class Cell(NamedTuple):
+    """One number of the comparison as text."""
+
+    text: str
+    interval: str
+    """Its 95 % interval; empty where it has none."""
+
+
 def write_report(
-    evaluations: Sequence[Evaluation], folder: Path, title: str, command: str | None = None
+    evaluations: Sequence[Evaluation],
+    folder: Path,
+    title: str,
+    command: str | None = None,
+    verdict: Verdict | None = None,
 ) -> Path:
     """Write `report.html` and its plots under `plots/`.
 
@@ -32,6 +48,7 @@ def write_report(
         folder: where to write; made if it is missing.
         title: the page's title.
         command: the command that made the report, shown at its end.
+        verdict: whether unlearning worked, shown at its head.
 
     Returns:
         The path of the page.
@@ -56,6 +73,8 @@ def write_report(
         groups=_groups(view.columns),
         facts=view.facts(evaluations),
         table=comparison(evaluations),
+        cells=_cells(evaluations, view.columns),
+        verdict=verdict,
         caption=view.caption(evaluations),
         answers={name: cards(evaluations, name) for name in view.answers},
         settings=settings(evaluations),
@@ -91,6 +110,23 @@ def check_comparable(evaluations: Sequence[Evaluation]) -> None:
                 f"These evaluations differ in {key}: {listed}. Their numbers do not compare; write"
                 " one report for each."
             )
+
+
+def _cells(
+    evaluations: Sequence[Evaluation], columns: Sequence[Column]
+) -> dict[str, dict[str, Cell]]:
+    """Return the comparison as text, by model and metric."""
+    cells: dict[str, dict[str, Cell]] = {}
+    for one in evaluations:
+        intervals = one.summary.get("intervals") or {}
+        cells[one.name] = {
+            column.key: Cell(
+                cell(one, column, partial(written, form=column.form)),
+                "–".join(fixed(end, 2) for end in intervals.get(column.key, ())),
+            )
+            for column in columns
+        }
+    return cells
 
 
 def _groups(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:

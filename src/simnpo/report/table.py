@@ -1,6 +1,6 @@
 """The comparison of models: as a data frame, and in the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 import pandas as pd
@@ -28,6 +28,15 @@ def comparison(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     ]
     names = pd.Index([evaluation.name for evaluation in evaluations], name="model")
     return pd.DataFrame(rows, index=names, columns=keys, dtype=float)
+
+
+def cell(evaluation: Evaluation, column: Column, write: Callable[[float], str]) -> str:
+    """Return a metric as text: a count as `2 of 30`, anything else as `write` has it."""
+    counts = evaluation.summary.get("counts") or {}
+    if column.form == "count" and column.key in counts:
+        count, total = counts[column.key]
+        return f"{count} of {total}"
+    return write(number(evaluation.summary["metrics"].get(column.key)))
 
 
 def print_table(
@@ -67,6 +76,6 @@ def _table(evaluations: Sequence[Evaluation], columns: Sequence[Column]) -> Tabl
             f"{'' if group == previous else group}\n{column.short}", justify="right", no_wrap=True
         )
         previous = group
-    for name, values in comparison(evaluations).iterrows():
-        table.add_row(escape(str(name)), *(compact(values[column.key]) for column in columns))
+    for one in evaluations:
+        table.add_row(escape(one.name), *(cell(one, column, compact) for column in columns))
     return table

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from simnpo.metrics.intervals import Interval, interval
+from simnpo.report.views.base import Form
 from simnpo.scoring.evaluation import Evaluation
 
 Verdict = Literal["held", "not held", "undecided", "not testable"]
-Form = Literal["fixed", "p_value", "logarithm", "percent"]
-"""How a column's values are written, see `simnpo.report.numbers.written`."""
 
 
 class Claim(NamedTuple):

@@ -54,5 +54,5 @@ class GivenModel(Run):
     def carry_out(self, home: Path) -> dict[str, Any]:
         """Evaluate it."""
         folder, retain = self.folder(home), retain_tables(self.needs, home)
-        evaluate(folder, self.model, self.site.load(), retain, name="Original")
+        evaluate(folder, self.model, self.site, self.site.load(), retain, name="Original")
         return {"model": self.model}

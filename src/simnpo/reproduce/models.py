@@ -18,6 +18,7 @@ from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, resolve, sav
 from simnpo.objectives import Method
 from simnpo.presets import finetuning_preset
 from simnpo.reproduce.given import GivenScores
+from simnpo.reproduce.own_site import OwnSite, evaluate_own
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.site import Learnt, Site
 from simnpo.runs import RUN, fingerprint
@@ -80,6 +81,7 @@ class TrainedModel(Run):
         evaluate(
             folder,
             model,
+            self.site,
             benchmark,
             retain_tables(self.needs, home),
             name=NAMES[self.learnt],
@@ -174,15 +176,32 @@ def retain_tables(runs: tuple[Run, ...], home: Path) -> Tables | None:
 def evaluate(
     folder: Path,
     model: str,
+    site: Site,
     benchmark: Benchmark,
     retain: Tables | None,
     *,
     name: str,
     is_retrain: bool = False,
+    original: Path | None = None,
 ) -> None:
-    """Evaluate a model into `folder`, unless that is done already."""
+    """Evaluate a model into `folder`, unless that is done already.
+
+    Args:
+        folder: the run's.
+        model: a folder, a run, or a hub id.
+        site: where the benchmark is from.
+        benchmark: what to evaluate on.
+        retain: see `evaluate_into`.
+        name: see `evaluate_into`.
+        is_retrain: see `evaluate_into`.
+        original: on a user's own sets, folder of the original model's run, which a verdict and
+            general ability compare with; None for the original itself.
+    """
     target = folder / EVALUATION
     if (target / SUMMARY).is_file():
+        return
+    if isinstance(site, OwnSite):
+        evaluate_own(target, model, site, retain, name, original and original / EVALUATION)
         return
     evaluate_into(
         target,

@@ -10,6 +10,7 @@ from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.minis import Mini
 from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
+from simnpo.presets import Preset, unlearning_preset
 
 Learnt = Literal["all", "retain", "first half"]
 """What a model was trained on: forget and retain set; the retain set alone; the retain set and the
@@ -32,6 +33,14 @@ class Site:
     """A released Original."""
     retrain: str | None = None
     """A released Retrain."""
+
+    def preset(self, method: str) -> Preset:
+        """Return the settings of a method on this benchmark.
+
+        Raises:
+            UserError: see `unlearning_preset`.
+        """
+        return unlearning_preset(self.benchmark, self.split, method)
 
     @property
     def is_mini(self) -> bool:

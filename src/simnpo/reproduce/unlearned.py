@@ -14,7 +14,7 @@ from simnpo.edits.task_vector import TaskVector
 from simnpo.jobs import Job
 from simnpo.methods import adjust
 from simnpo.models import MODEL_FOLDER
-from simnpo.presets import Preset, unlearning_preset
+from simnpo.presets import Preset
 from simnpo.reinforce import FOLDER as REINFORCED
 from simnpo.reinforce import unlearn
 from simnpo.reproduce.given import GivenScores
@@ -83,7 +83,7 @@ class Unlearned(Run):
 
     def preset(self) -> Preset:
         """Return the method with its settings, and how it trains."""
-        preset = unlearning_preset(self.site.benchmark, self.site.split, self.method)
+        preset = self.site.preset(self.method)
         own = dict(self.setting)
         changed: dict[str, Any] = {
             name: own.pop(name) for name in ("learning_rate", "epochs") if name in own
@@ -124,7 +124,7 @@ class Unlearned(Run):
         )
         retain = retain_tables(self.needs, home)
 
-        def watch(tokenizer: Any) -> Sequence[TrainerCallback]:
+        def watch(_: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
             encoder = Encoder(tokenizer, max_length=benchmark.max_length)
             sets = {"forget": benchmark.forget, "retain": benchmark.retain}
             made: dict[Record, Any] = {
@@ -137,7 +137,15 @@ class Unlearned(Run):
         callbacks = None if isinstance(preset.method, TaskVector) else watch
         begun = (folder / RUN).is_file()
         unlearn(job, preset.reinforcement, folder, resume=begun, callbacks=callbacks)
-        evaluate(folder, str(folder / MODEL_FOLDER), benchmark, retain, name=self.name)
+        evaluate(
+            folder,
+            str(folder / MODEL_FOLDER),
+            self.site,
+            benchmark,
+            retain,
+            name=self.name,
+            original=self.origin.folder(home),
+        )
         shutil.rmtree(folder / REINFORCED, ignore_errors=True)
         if self.keeps_model:
             return {"model": str(folder / MODEL_FOLDER)}

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.benchmarks.base import Benchmark
+from simnpo.benchmarks.own import GENERAL
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import barrier, is_main, is_sharded
+from simnpo.metrics.own import GeneralScores
 from simnpo.metrics.suites import Question
 from simnpo.metrics.truth_ratio import Aggregation
+from simnpo.metrics.verdict_rules import KEEP
 from simnpo.runs import fingerprint
-from simnpo.scoring.evaluation import write_evaluation
+from simnpo.scoring.evaluation import Evaluation, write_evaluation
+from simnpo.scoring.general import general_ability
+from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.generate import generate
 from simnpo.scoring.score import score
 from simnpo.scoring.summary import run_of, summarise
@@ -40,8 +45,12 @@ def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables
 
 
 def evaluation_hashes(benchmark: Benchmark) -> dict[str, str]:
-    """Return a hash of each evaluation set's items, by name."""
-    return {name: fingerprint(asked.items) for name, asked in benchmark.evaluation.items()}
+    """Return a hash of each evaluation set's items, by name; of generic prompts none.
+
+    Their answers are a model's own.
+    """
+    sets = benchmark.evaluation.items()
+    return {name: fingerprint(asked.items) for name, asked in sets if name != GENERAL}
 
 
 def evaluate_into(
@@ -57,6 +66,10 @@ def evaluate_into(
     reference: Tables | None = None,
     is_retrain: bool = False,
     ask: Callable[[], Tables] | None = None,
+    general: GeneralReference | None = None,
+    before: Evaluation | None = None,
+    keep: float = KEEP,
+    is_original: bool = False,
     **origin: Any,
 ) -> None:
     """Evaluate a model and write the evaluation's folder.
@@ -73,6 +86,10 @@ def evaluate_into(
         reference: tables of the model that a reference attack compares with.
         is_retrain: the model is Retrain, so its own tables are those of the retain model.
         ask: makes the tables, where it is not `evaluate_model` that does.
+        general: what the original model answers to generic prompts, for its general ability.
+        before: the original model's evaluation, for a verdict on own data.
+        keep: share of before that must be kept, for that verdict.
+        is_original: the model is the original itself.
         origin: what else `summary.json` is to say.
 
     Raises:
@@ -80,11 +97,27 @@ def evaluate_into(
     """
     started = time.monotonic()
     tables = ask() if ask else evaluate_model(model, encoder, benchmark)
+    ability = None
+    if general is not None:
+        found = general_ability(model, general)
+        ability = GeneralScores(tuple(found.kl.tolist()), found.agreement)
     if is_main():
         known = tables if is_retrain else retain
         summary = summarise(
             benchmark.suite,
-            Question(tables, known, aggregation, benchmark.split, reference, benchmark.controls),
+            Question(
+                tables,
+                known,
+                aggregation,
+                benchmark.split,
+                reference,
+                benchmark.controls,
+                {name: asked.identifiers for name, asked in benchmark.evaluation.items()},
+                ability,
+                before,
+                keep,
+                is_original,
+            ),
             name=name,
             model=model_name,
             benchmark=benchmark.name,

@@ -15,6 +15,7 @@ from simnpo.data.batching import token_budget_batches
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import compute_rows
 from simnpo.errors import UserError
+from simnpo.precision import weights_cast_once
 from simnpo.scoring.tables import GENERATION_COLUMNS
 
 TOKENS_PER_BATCH = 16384
@@ -47,23 +48,11 @@ def generate(
         UserError: an item that is to be answered has no question.
     """
     rows = list(_rows(encoder, evaluation))
-    stop_ids = ends_of_answers(model, encoder)
-
-    def compute(numbers: list[int]) -> list[str]:
-        limit = rows[numbers[0]].limit
-        prompts = [rows[number].prompt for number in numbers]
-        answer = partial(sampled, temperature=temperature) if temperature else greedy
-        new = answer(model, prompts, limit, stop_ids)
-        return list(encoder.tokenizer.batch_decode(new, skip_special_tokens=True))
-
-    budget = tokens_per_batch or max(TOKENS_PER_BATCH, LEAST_CACHE // _bytes_per_token(model))
-    batches: list[list[int]] = []
-    for limit in dict.fromkeys(row.limit for row in rows):  # rows of a batch end at the same length
-        alike = [number for number, row in enumerate(rows) if row.limit == limit]
-        lengths = [len(rows[number].prompt) + limit for number in alike]
-        for batch in token_budget_batches(lengths, budget):
-            batches.append([alike[place] for place in batch])
-    answers = compute_rows("Generating", model, batches, compute)
+    asked = [(row.prompt, row.limit) for row in rows]
+    answers = [
+        str(encoder.tokenizer.decode(ids, skip_special_tokens=True))
+        for ids in answer_ids(model, encoder, asked, tokens_per_batch, temperature)
+    ]
     table = pd.DataFrame(
         [
             (row.set, row.item, row.question, row.reference, answer if row.bare else answer.strip())
@@ -72,6 +61,41 @@ def generate(
         columns=list(GENERATION_COLUMNS),
     )
     return table.astype(GENERATION_COLUMNS)
+
+
+def answer_ids(
+    model: Any,
+    encoder: Encoder,
+    prompts: Sequence[tuple[tuple[int, ...], int]],
+    tokens_per_batch: int | None = None,
+    temperature: float = 0.0,
+) -> list[list[int]]:
+    """Return the answer to each prompt as token ids, without the token that ended it.
+
+    Args:
+        model: a causal LM in evaluation mode.
+        encoder: its tokenizer, bound to the template that says what ends an answer.
+        prompts: token ids, each with the most tokens its answer may have.
+        tokens_per_batch: see `generate`.
+        temperature: see `generate`.
+    """
+    stop_ids = ends_of_answers(model, encoder)
+
+    def compute(numbers: list[int]) -> list[list[int]]:
+        ids = [prompts[number][0] for number in numbers]
+        answer = partial(sampled, temperature=temperature) if temperature else greedy
+        return answer(model, ids, prompts[numbers[0]][1], stop_ids)
+
+    budget = tokens_per_batch or max(TOKENS_PER_BATCH, LEAST_CACHE // _bytes_per_token(model))
+    batches: list[list[int]] = []
+    # Rows of a batch end at the same length.
+    for limit in dict.fromkeys(limit for _, limit in prompts):
+        alike = [number for number, (_, own) in enumerate(prompts) if own == limit]
+        lengths = [len(prompts[number][0]) + limit for number in alike]
+        for batch in token_budget_batches(lengths, budget):
+            batches.append([alike[place] for place in batch])
+    with weights_cast_once(model):
+        return compute_rows("Generating", model, batches, compute)
 
 
 class _Row(NamedTuple):

@@ -87,7 +87,9 @@ class Outcome:
     @cached_property
     def pick(self) -> int | None:
         """The place of the setting to take, see `picked`."""
-        return picked(*self._judged(), self.reference(self.original, self.view.kept.key))
+        return picked(
+            *self._judged(), self.reference(self.original, self.view.kept.key), self.view.keep
+        )
 
     def judged(self) -> list[tuple[float, float]]:
         """Return for each setting what was forgotten and what was kept: higher is better."""

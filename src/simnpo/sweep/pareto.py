@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float
 from simnpo.report.views.base import Axis
 
 KEEP = 0.9
-"""Share of what Original keeps that a picked setting keeps at least."""
+"""Share of what Original keeps that a picked setting keeps at least, where nothing else is asked.
+"""
 
 
 def undominated(
@@ -35,10 +36,11 @@ def picked(
     forgotten: Float[np.ndarray, " settings"],
     kept: Float[np.ndarray, " settings"],
     original: float,
+    keep: float = KEEP,
 ) -> int | None:
     """Return the place of the setting to take.
 
-    Of the settings that keep at least `KEEP` of what Original does, the one that is best on what
+    Of the settings that keep at least `keep` of what Original does, the one that is best on what
     was forgotten; where none keeps as much, or Original's value is NaN, the one that keeps most.
 
     Returns:
@@ -47,7 +49,7 @@ def picked(
     known = ~np.isnan(forgotten) & ~np.isnan(kept)
     if not known.any():
         return None
-    enough = known & (kept >= KEEP * original)
+    enough = known & (kept >= keep * original)
     if math.isnan(original) or not enough.any():
         return int(np.argmax(np.where(known, kept, -np.inf)))
     return int(np.argmax(np.where(enough, forgotten, -np.inf)))

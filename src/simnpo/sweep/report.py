@@ -16,7 +16,6 @@ from simnpo.report.views.base import Axis
 from simnpo.reproduce.unlearned import Unlearned
 from simnpo.sweep.figure import FRONT, TRIED, paint_front, placed
 from simnpo.sweep.outcome import Outcome
-from simnpo.sweep.pareto import KEEP
 from simnpo.sweep.settings import Setting, named
 
 CSV, PLOT = "sweep.csv", "pareto"
@@ -105,7 +104,7 @@ def rule(outcome: Outcome) -> str:
     view = outcome.view
     best = "is nearest to 0" if view.forgotten.aims_at_zero else "is highest"
     return (
-        f"Of the settings whose {view.kept.title} is at least {KEEP:.0%} of Original's, the "
+        f"Of the settings whose {view.kept.title} is at least {view.keep:.0%} of Original's, the "
         f"one whose {view.forgotten.title} {best}; where none keeps as much, the one that "
         "keeps most."
     )

@@ -42,12 +42,15 @@ class StopOnInterrupt(TrainerCallback):
     """Turns Ctrl-C into: finish the step, write a checkpoint, stop. A second one stops at once."""
 
     interrupted = False
+    stopped = False
+    """Whether Ctrl-C ended the training, and not a last step or a target reached before it."""
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask the Trainer for a checkpoint and an end, once Ctrl-C was pressed."""
         # The signal reaches processes at different steps; they stop at the same one.
         self.interrupted = distributed.anywhere(self.interrupted)
-        if self.interrupted:
+        if self.interrupted and not control.should_training_stop:
+            self.stopped = True
             control.should_save = True
             control.should_training_stop = True
 

@@ -19,8 +19,9 @@ from simnpo.config import MAX_LENGTH, LoraConfig, Optimizer, TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.files import write_text
-from simnpo.models import MODEL_FOLDER, save_model
+from simnpo.models import MODEL_FOLDER, device, save_model
 from simnpo.objectives import Method
+from simnpo.shape import shape_of
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
 from simnpo.training.checkpoints import last_checkpoint
 from simnpo.training.terms import cut_answers
@@ -69,7 +70,8 @@ def train_model(
     Without `keep_model` the trained weights are not saved: callbacks have seen them.
 
     Returns:
-        What `run.json` records: steps, the checkpoint it was resumed from, processes, seconds since
+        What `run.json` records: the steps made and those planned (a callback may have stopped
+        before, which is no failure), the checkpoint it was resumed from, processes, seconds since
         then, the mean loss, peak memory in MiB (of the main process), and how many answers the
         length limit shortened.
 
@@ -100,7 +102,7 @@ def train_model(
         reinforced=reinforced,
         reference=reference,
         offload_reference=config.offload_reference,
-        callbacks=[interrupt, bar, *callbacks],
+        callbacks=[bar, *callbacks, interrupt],  # last: whether another one stops first
     )
     _pace(trainer.args, config, len(trainer.terms[0]))
     if lora and lora.merge and (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
@@ -121,7 +123,7 @@ def train_model(
         if distributed.is_main():
             log = [json.dumps(row) + "\n" for row in trainer.state.log_history]
             write_text(out / LOG, "".join(log))
-    if interrupt.interrupted and trainer.state.global_step < trainer.state.max_steps:
+    if interrupt.stopped:
         kept = distributed.from_main(lambda: last_checkpoint(out))
         raise Interrupted(
             f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
@@ -139,6 +141,7 @@ def train_model(
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return {
         "steps": trainer.state.global_step,
+        "planned_steps": trainer.state.max_steps,
         "resumed_from": checkpoint.name if checkpoint else None,
         "processes": distributed.world_size(),
         "seconds": round(seconds, 2),
@@ -172,6 +175,7 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
             lr_scheduler_type="linear" if config.schedule == "linear" else "constant_with_warmup",
             max_grad_norm=config.max_grad_norm,
             bf16=config.precision == "mixed",
+            use_cpu=device().type == "cpu",  # without it transformers refuses bf16 there
             save_strategy="steps" if config.checkpoint_epochs else "no",
             save_total_limit=1,
             seed=config.seed,
@@ -210,6 +214,13 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
         r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM"
     )
     return peft.get_peft_model(model, adapters)
+
+
+def trained_parameters(model: Any, lora: LoraConfig) -> int:
+    """Return how many weights of `model` are trained: all, or what adapters add."""
+    if not lora.rank:
+        return sum(one.numel() for one in model.parameters())
+    return lora.rank * shape_of(model).adapted
 
 
 def _keep_last_good(trainer: UnlearnTrainer, out: Path) -> str:

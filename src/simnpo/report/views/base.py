@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
 
 from simnpo.metrics.rouge import rouge_l_recall
 from simnpo.scoring.evaluation import Evaluation
+
+Form: TypeAlias = Literal["fixed", "p_value", "logarithm", "percent", "count"]
 
 
 class Column(NamedTuple):
@@ -21,8 +23,9 @@ class Column(NamedTuple):
     """Header under the group's."""
     name: str
     """The metric in full."""
-    form: Literal["fixed", "p_value", "logarithm", "percent"] = "fixed"
-    """How its values are written: three decimals, as a p-value, two decimals, one decimal."""
+    form: Form = "fixed"
+    """How its values are written: three decimals, as a p-value, two decimals, one decimal, or `2 of
+    30` where the summary has the count."""
     printed: bool = True
     """Whether the terminal's and the Markdown table have it."""
 
@@ -54,8 +57,14 @@ class View:
     """Evaluation sets by their name in the tables, and as a reader sees them."""
     short_groups: Mapping[str, str]
     """Groups of columns by a name for narrow terminals."""
+    keep: float = 0.9  # simnpo.sweep.pareto.KEEP
+    """Share of what Original keeps that a sweep's picked setting keeps at least."""
+    lead: str = ""
+    """The report's first sentence; a benchmark's where it is empty."""
     answers: tuple[str, ...] = ()
     """Sets whose generated answers are shown."""
+    answers_shown: int | None = 12
+    """Answers shown of each set at most, evenly spaced; None shows all."""
     answer_score: Callable[[Iterable[tuple[str, str]]], Float64[np.ndarray, " pairs"]] = (
         rouge_l_recall
     )

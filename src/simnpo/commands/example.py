@@ -1,0 +1,111 @@
+"""`simnpo example`: invented data to try everything on."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+
+@dataclass(frozen=True)
+class ExampleRecords:
+    """Write invented customer records: questions and answers to forget, to keep, and a holdout.
+
+    Example: simnpo example records --out records
+    """
+
+    out: Path
+    """Folder for the files; it is made if it is not there."""
+    seed: int = 0
+    """Seed of the invention; the same seed and sizes give the same records."""
+    forget: int = 30
+    """Records to forget."""
+    retain: int = 60
+    """Records to keep."""
+    holdout: int = 30
+    """Records of the same kind that no model is taught; 0 for none."""
+    overwrite: bool = False
+    """Replace the files in --out."""
+
+    def run(self) -> None:
+        """Write the files and say what to do with them."""
+        from simnpo.benchmarks.records import as_values, make_records
+
+        records = make_records(self.seed, self.forget, self.retain, self.holdout)
+        forget, retain = as_values(records.forget), as_values(records.retain)
+        sets = {"forget": forget, "retain": retain, "full": [*forget, *retain]}
+        if records.holdout:
+            sets["holdout"] = as_values(records.holdout)
+        _write(self.out, {f"{name}.jsonl": rows for name, rows in sets.items()}, self.overwrite)
+        _print_next(self.out, "forget.jsonl")
+
+
+@dataclass(frozen=True)
+class ExampleStory:
+    """Write an invented story to forget, and shorter tales to keep and as a holdout: plain texts.
+
+    Example: simnpo example story --out story
+    """
+
+    out: Path
+    """Folder for the files; it is made if it is not there."""
+    overwrite: bool = False
+    """Replace the files in --out."""
+
+    def run(self) -> None:
+        """Write the files and say what to do with them."""
+        from simnpo.benchmarks.story import load_story
+
+        story = load_story()
+        retain, holdout = ([{"text": text} for text in part] for part in story[1:])
+        files: dict[str, Sequence[dict[str, Any]] | str] = {
+            "forget.txt": story.forget + "\n",
+            "retain.jsonl": retain,
+            "full.jsonl": [{"text": story.forget}, *retain],
+            "holdout.jsonl": holdout,
+        }
+        _write(self.out, files, self.overwrite)
+        _print_next(self.out, "forget.txt")
+
+
+def _write(out: Path, files: Mapping[str, Sequence[dict[str, Any]] | str], overwrite: bool) -> None:
+    """Write rows as JSON lines and texts as they are, and print what each file holds."""
+    from simnpo.files import write_text
+    from simnpo.runs import check_free
+
+    check_free(out, tuple(files), overwrite)
+    if overwrite:  # a holdout of an earlier call would not belong to these rows
+        (out / "holdout.jsonl").unlink(missing_ok=True)
+    for name, content in files.items():
+        if isinstance(content, str):
+            write_text(out / name, content)
+            print(f"{out / name}: {len(content.split()):,} words")
+        else:
+            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in content)
+            write_text(out / name, "".join(lines))
+            print(f"{out / name}: {len(content):,} {'rows' if len(content) > 1 else 'row'}")
+
+
+def _print_next(out: Path, forget: str) -> None:
+    print(
+        "\nNext, teach them to a model, and make it forget some:\n"
+        f"  simnpo finetune --model MODEL --data {out / 'full.jsonl'} --out taught\n"
+        f"  simnpo unlearn --model taught --forget {out / forget} --retain {out / 'retain.jsonl'} "
+        "--out out"
+    )
+
+
+@dataclass(frozen=True)
+class Example:
+    """Write invented data to try everything on: customer records, or a story."""
+
+    kind: (
+        Annotated[ExampleRecords, tyro.conf.subcommand("records", prefix_name=False)]
+        | Annotated[ExampleStory, tyro.conf.subcommand("story", prefix_name=False)]
+    )
+
+    def run(self) -> None:
+        """Write the data that was named."""
+        self.kind.run()

@@ -1,0 +1,70 @@
+"""A question and its answer in TRL's conversational form: a list of messages with roles."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from simnpo.errors import UserError
+
+ROLES = ["user", "assistant"]
+
+
+def question_and_answer(place: str, column: str, messages: Any) -> tuple[str, str]:
+    """Return what the user asks and the assistant answers.
+
+    Anything else in a conversation is refused, since the prompt would not be the one that was
+    trained: earlier turns, a system message, a call of a tool.
+
+    Args:
+        place: of the row, for errors.
+        column: of the messages, for errors.
+        messages: mappings with `role` and `content`.
+
+    Raises:
+        UserError: there is more than a question and its answer, or a content is not text.
+    """
+    found = as_messages(place, column, messages)
+    roles = [str(one["role"]) for one in found]
+    if roles != ROLES:
+        advice = "make each answer a row of its own"
+        if "system" in roles:
+            advice = "put its text before the question"
+        raise UserError(
+            f"{place}: {column!r} must have one question and one answer (user, assistant), got "
+            f"{_listed(roles)}; {advice}."
+        )
+    asked, answered = (_text(place, column, one) for one in found)
+    return asked, answered
+
+
+def as_messages(place: str, column: str, value: Any) -> list[dict[str, Any]]:
+    """Return a value as a list of messages.
+
+    Raises:
+        UserError: it is something else.
+    """
+    found = [] if isinstance(value, str | dict) or not isinstance(value, Iterable) else list(value)
+    messages = [one for one in found if isinstance(one, dict) and {"role", "content"} <= one.keys()]
+    if len(messages) < max(1, len(found)):
+        raise UserError(
+            f"{place}: {column!r} must be a list of messages, each with 'role' and 'content', got "
+            f"{found or value!r:.80}."
+        )
+    return messages
+
+
+def _text(place: str, column: str, message: dict[str, Any]) -> str:
+    content = message["content"]
+    parts = [] if isinstance(content, str) or not isinstance(content, Iterable) else list(content)
+    if len(parts) == 1 and isinstance(parts[0], dict) and parts[0].get("type") == "text":
+        content = parts[0].get("text")
+    if not isinstance(content, str) or not content.strip() or message.get("tool_calls"):
+        what = "a tool call" if message.get("tool_calls") else f"{content!r:.80}"
+        raise UserError(
+            f"{place}: the {message['role']}'s content in {column!r} must be text, got {what}."
+        )
+    return content
+
+
+def _listed(roles: list[str]) -> str:
+    shown = ", ".join(roles[:6]) + (", ..." if len(roles) > 6 else "")
+    return f"{len(roles)} messages ({shown})"

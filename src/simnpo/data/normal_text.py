@@ -1,0 +1,50 @@
+"""Texts in the form in which answers are compared."""
+
+import re
+import unicodedata
+
+# Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, and from the CJK
+# radicals on; without their digits. Korean does, but its particles follow a name or number at once.
+UNSPACED = (
+    r"\u0e00-\u0e4f\u0e5a-\u0ecf\u0eda-\u0eff\u1000-\u103f\u104a-\u109f\u1780-\u17df"
+    r"\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Their ranges, within a regular expression's brackets."""
+LETTER = rf"[^\W{UNSPACED}]"
+"""A letter, digit or underscore of a script with spaces: where one adjoins, a word goes on."""
+
+DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
+_QUOTES = str.maketrans(dict.fromkeys("‘’ʼ‛`´", "'") | dict.fromkeys("“”„«»", '"'))
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
+
+
+def clean(text: str) -> str:
+    """Return a text in NFKC form, without invisible characters, white space in lines as spaces."""
+    return re.sub(r"[^\S\n]", " ", unicodedata.normalize("NFKC", text.translate(_INVISIBLE)))
+
+
+def comparable(text: str) -> str:
+    """Return a text without case, in NFKC form, with plain dashes, quotes and single spaces."""
+    # Some letters' case folds into what NFKC composes again.
+    folded = unicodedata.normalize("NFKC", clean(text).casefold())
+    return " ".join(folded.translate(DASHES).translate(_QUOTES).split())
+
+
+def words(text: str) -> list[str]:
+    """Return a text's words in their comparable form, without the punctuation around them."""
+    stripped = (_stripped(word) for word in comparable(text).split())
+    return [word for word in stripped if word]
+
+
+def _stripped(word: str) -> str:
+    begin, end = 0, len(word)
+    while begin < end and not word[begin].isalnum():
+        begin += 1
+    while begin < end and not _belongs(word[end - 1]):
+        end -= 1
+    return word[begin:end]
+
+
+def _belongs(letter: str) -> bool:
+    """Whether a character is part of a word: a letter, a digit, or a mark on one."""
+    return letter.isalnum() or unicodedata.category(letter).startswith("M")

@@ -1,0 +1,1 @@
+"""Pieces of work made of others: an unlearning run with its measurements."""

@@ -1,0 +1,104 @@
+"""The original model on a user's own sets, kept in a folder: what a verdict compares with."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
+from simnpo.benchmarks.own import FORGET, GENERAL, KEPT, RETAIN, OwnSets, own_benchmark
+from simnpo.data.encoding import Encoder
+from simnpo.distributed import is_main
+from simnpo.scoring.evaluate import evaluate_into, evaluation_hashes
+from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
+from simnpo.scoring.general import reference_answers
+from simnpo.scoring.general_reference import GeneralReference
+from simnpo.scoring.tables import Tables
+
+BEFORE = "before"
+"""Where a run keeps the evaluation of the model it started from."""
+REFERENCE = "general.safetensors"
+"""The original's answers to generic prompts, beside its evaluation."""
+NAME = "Before"
+
+
+def measured_sets(
+    sets: OwnSets, encoder: Encoder, reference: GeneralReference | None, max_items: int | None
+) -> Benchmark:
+    """Return own data as a benchmark, with the generic prompts where their reference is known."""
+    benchmark = own_benchmark(sets, encoder, max_items)
+    if reference is None:
+        return benchmark
+    items = tuple(
+        Item(prompt, answer)
+        for prompt, answer in zip(reference.prompts, reference.answers, strict=True)
+    )
+    asked = EvaluationSet(items, reference.max_new_tokens, scored=False)
+    return benchmark_with(benchmark, GENERAL, asked)
+
+
+def measure_original(
+    folder: Path,
+    model: Any,
+    encoder: Encoder,
+    sets: OwnSets,
+    *,
+    retain: Tables | None = None,
+    max_items: int | None = None,
+    model_name: str,
+    name: str = NAME,
+    **origin: Any,
+) -> None:
+    """Evaluate the original model into `folder`, with its reference for general ability.
+
+    What is finished there is kept.
+
+    Raises:
+        UserError: see `evaluate_into`.
+    """
+    if (folder / SUMMARY).is_file():
+        return
+    reference = reference_answers(model, encoder)
+    if is_main():
+        folder.mkdir(parents=True, exist_ok=True)
+        reference.save(folder / REFERENCE)
+    evaluate_into(
+        folder,
+        model,
+        encoder,
+        measured_sets(sets, encoder, reference, max_items),
+        retain,
+        name=name,
+        model_name=model_name,
+        general=reference,
+        is_original=True,
+        **origin,
+    )
+
+
+class Original(NamedTuple):
+    """What `measure_original` left in a folder; None for what is not there."""
+
+    evaluation: Evaluation | None = None
+    general: GeneralReference | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> "Original":
+        """Read it."""
+        path = folder / REFERENCE
+        return cls(
+            read_evaluation(folder) if (folder / SUMMARY).is_file() else None,
+            GeneralReference.load(path) if path.is_file() else None,
+        )
+
+    def on_same_rows(self, benchmark: Benchmark) -> "Original":
+        """Return it without its evaluation where that is of other rows to forget or to keep."""
+        if self.evaluation is None:
+            return self
+        now, then = evaluation_hashes(benchmark), self.evaluation.summary["data"]
+        same = all(now.get(name) == then.get(name) for name in (FORGET, RETAIN, KEPT))
+        return self if same else self._replace(evaluation=None)
+
+
+def benchmark_with(benchmark: Benchmark, name: str, asked: EvaluationSet) -> Benchmark:
+    """Return `benchmark` with one more evaluation set."""
+    return replace(benchmark, evaluation={**benchmark.evaluation, name: asked})

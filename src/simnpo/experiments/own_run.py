@@ -1,0 +1,228 @@
+"""An unlearning run on a user's own sets: measured before, during and after, and judged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import TrainerCallback
+
+from simnpo import runs
+from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
+from simnpo.benchmarks.own import FORGET, RETAIN, OwnSets, evenly_spaced, own_benchmark, scored_only
+from simnpo.data.encoding import Encoder
+from simnpo.distributed import is_main
+from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
+from simnpo.experiments.own_texts import outcome_text, plan_text
+from simnpo.files import write_json
+from simnpo.jobs import Job
+from simnpo.metrics.verdict import Verdict
+from simnpo.metrics.verdict_rules import KEEP
+from simnpo.models import load_model, load_tokenizer
+from simnpo.objectives import Method
+from simnpo.objectives.base import REFUSAL
+from simnpo.precision import precision_of
+from simnpo.report.page import write_report
+from simnpo.report.rendering import REPORT
+from simnpo.report.terminal import write
+from simnpo.scoring.evaluate import evaluate_into
+from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
+from simnpo.scoring.general import general_ability
+from simnpo.scoring.general_reference import GeneralReference
+from simnpo.scoring.score import score
+from simnpo.scoring.summary import run_of
+from simnpo.scoring.tables import ANSWER
+from simnpo.training.control import CONTROL, STATES, Control
+from simnpo.training.target import Point, Target, Until
+
+FILES = (BEFORE, EVALUATION, REPORT, "plots", CONTROL, STATES)
+"""What is written beside the job's own files."""
+REFUSALS = "refusals"
+MOST_ROWS = 200
+"""Rows of each set that are measured at most, unless the user says otherwise."""
+CONTROL_ROWS = 100
+"""Retain rows that measurements during training score at most, or as many as are forgotten."""
+
+
+@dataclass(frozen=True)
+class OwnRun:
+    """How a job on own data is measured."""
+
+    sets: OwnSets
+    until: Until = "target"
+    """Whether the run stops once its target is reached, or goes on to its last step."""
+    keep: float = KEEP
+    """Share of before that ROUGE-L on retain rows and general ability must keep."""
+    max_items: int | None = MOST_ROWS
+    retain_scores: str | None = None
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that such a run has by default, for advice."""
+
+    def record(self) -> dict[str, Any]:
+        """Return what `run.json` says of these settings."""
+        return {
+            "until": self.until,
+            "keep": self.keep,
+            "max_items": self.max_items,
+            "retain_scores": self.retain_scores,
+            "held_out": len(self.sets.kept),
+        }
+
+    def start(self, job: Job, out: Path, model: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
+        """Measure the original model, and return what controls the training.
+
+        Raises:
+            UserError: see `measure_original`.
+        """
+        encoder = Encoder(tokenizer, job.data.template, job.data.max_length)
+        if is_main():
+            write(plan_text(job, self.sets, model, encoder))
+        measure_original(
+            out / BEFORE,
+            model,
+            encoder,
+            self.sets,
+            retain=self._retain(),
+            max_items=self.max_items,
+            model_name=job.model,
+            precision=precision_of(model),
+        )
+        if not isinstance(job.method, Method) or job.method.forget is None:
+            return ()
+        evaluation, reference = Original.read(out / BEFORE)
+        assert evaluation is not None
+        refuses = REFUSAL in job.method.forget.answers
+        measuring = Measuring(self, encoder, reference, job.data.refusals if refuses else ())
+        level = evaluation.summary["metrics"].get("holdout.probability")
+        return [
+            Control(
+                measuring.measure,
+                out,
+                Target(until=self.until, level=level, refusal=refuses),
+                self.keep,
+                training_tokens_per_step=_step_tokens(job, encoder),
+                scored_tokens=measuring.tokens,
+            )
+        ]
+
+    def finish(self, job: Job, out: Path, command: str) -> str:
+        """Measure the unlearned model, write the report, and record the verdict.
+
+        Returns:
+            What to print.
+
+        Raises:
+            UserError: see `evaluate_into`.
+        """
+        before, reference = Original.read(out / BEFORE)
+        assert before is not None
+        trust = job.trust_remote_code
+        precision = before.summary["precision"]
+        if not (out / EVALUATION / SUMMARY).is_file():
+            encoder = Encoder(
+                load_tokenizer(str(out), trust), job.data.template, job.data.max_length
+            )
+            evaluate_into(
+                out / EVALUATION,
+                load_model(str(out), precision, trust),
+                encoder,
+                measured_sets(self.sets, encoder, reference, self.max_items),
+                self._retain(),
+                name="After",
+                model_name=str(out),
+                general=reference,
+                before=before,
+                keep=self.keep,
+                precision=precision,
+                **run_of(str(out)),
+            )
+        after = read_evaluation(out / EVALUATION)
+        verdict = Verdict(**after.summary["verdict"])
+        if is_main():
+            write_json(out / runs.RUN, runs.read_run(out) | {"verdict": verdict.record()})
+            model = Path(job.model).name if Path(job.model).exists() else job.model
+            title = f"{job.method.title} on {model}: {self.sets.title}"
+            write_report([before, after], out, title, command, verdict)
+        return outcome_text(out, before, after, verdict, self.usual)
+
+    def _retain(self) -> Any:
+        return read_scores(Path(self.retain_scores)) if self.retain_scores else None
+
+
+class Measuring:
+    """Measurements during training, from scoring alone."""
+
+    def __init__(
+        self,
+        run: OwnRun,
+        encoder: Encoder,
+        reference: GeneralReference | None,
+        refusals: Sequence[str],
+    ):
+        """Choose the rows: all that are to be forgotten, and as many to keep."""
+        sets = replace(run.sets, kept=(), holdout=(), also={})
+        most = max(CONTROL_ROWS, len(sets.forget))
+        sets = replace(sets, retain=tuple(evenly_spaced(sets.retain, most)))
+        benchmark = scored_only(own_benchmark(sets, encoder), (FORGET, RETAIN))
+        if refusals:
+            items = tuple(
+                Item(one.question, refusals[number % len(refusals)])
+                for number, one in enumerate(benchmark.evaluation[FORGET].items)
+            )
+            asked = EvaluationSet(items)
+            benchmark = replace(benchmark, evaluation={**benchmark.evaluation, REFUSALS: asked})
+        self._encoder, self._reference = encoder, reference
+        self._benchmark: Benchmark = benchmark
+        self.tokens = _tokens(benchmark, encoder)
+        if reference:
+            self.tokens += sum(len(one.ids) for one in reference.encoded)
+        """Tokens that a measurement takes through the model."""
+
+    def measure(self, model: Any) -> Point:
+        """Return one measurement; the model is put into evaluation mode for it, and back."""
+        was_training = model.training
+        model.eval()
+        try:
+            table = score(model, self._encoder, self._benchmark.evaluation)
+            general = self._reference and general_ability(model, self._reference).ability
+        finally:
+            model.train(was_training)
+        rows = {name: table[table["set"] == name] for name in (FORGET, RETAIN, REFUSALS)}
+        forget = rows[FORGET][rows[FORGET]["variant"] == ANSWER].set_index("item")
+        texts = self._benchmark.evaluation[FORGET].items[0].question is None
+        # A passage comes out where its second half follows from its first.
+        out = forget["tail_matches"] * (2 if texts else 1) >= forget["tokens"]
+        likely = forget["logprob"] / forget["tokens"]
+        retain = rows[RETAIN][rows[RETAIN]["variant"] == ANSWER]
+        refused = None
+        if len(rows[REFUSALS]):
+            refusals = rows[REFUSALS].set_index("item")
+            refused = float((refusals["logprob"] / refusals["tokens"] > likely).mean())
+        return Point(
+            forget_verbatim=float(out.mean()),
+            forget_probability=float(np.exp(likely).mean()),
+            kept=float((retain["matches"] / retain["tokens"]).mean()) if len(retain) else 1.0,
+            general=general,
+            refused=refused,
+        )
+
+
+def _step_tokens(job: Job, encoder: Encoder) -> float:
+    """Return how many tokens an optimizer step trains on, on average."""
+    batch = job.training.batch_size
+    lengths = [
+        [len(one.ids) for one in encoder.encode_all(examples)]
+        for examples in (job.data.forget, job.data.retain)
+        if examples
+    ]
+    return sum(batch * float(np.mean(one)) for one in lengths)
+
+
+def _tokens(benchmark: Benchmark, encoder: Encoder) -> int:
+    """Count the tokens of what is scored."""
+    return sum(
+        len(encoder.verbatim((item.question or "") + item.answer))
+        for asked in benchmark.evaluation.values()
+        for item in asked.items
+    )

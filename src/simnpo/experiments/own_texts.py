@@ -1,0 +1,129 @@
+"""What `unlearn` prints around a run on own data: the plan before, the outcome after."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from simnpo.benchmarks.own import CONTINUED, FORGET, KEPT, OwnSets
+from simnpo.data.checks import check_lengths
+from simnpo.data.encoding import Encoder
+from simnpo.jobs import Job
+from simnpo.metrics.advice import advice
+from simnpo.metrics.tofu_items import generations_by_item
+from simnpo.metrics.verdict import Verdict
+from simnpo.models import MODEL_FOLDER
+from simnpo.precision import precision_of
+from simnpo.report.before import Plan, SetSize, describe_run
+from simnpo.report.numbers import compact, number
+from simnpo.report.outcome_text import AnswerChange, SetChange, describe_outcome
+from simnpo.report.rendering import REPORT
+from simnpo.report.table import cell
+from simnpo.report.views.base import Column, Form
+from simnpo.report.views.own import TITLES
+from simnpo.scoring.evaluation import Evaluation
+
+MEASURES: Mapping[str, tuple[str, Form]] = {
+    "probability": ("P", "fixed"),
+    "rouge_l": ("ROUGE-L", "fixed"),
+    "verbatim": ("verbatim", "count"),
+    "leaked": ("leaked", "count"),
+    "refused": ("refused", "count"),
+    "degenerate": ("repeating", "count"),
+}
+"""What the printed table has of each set: title and form, by metric."""
+NOT_TRAINED = "never trained on"
+
+
+def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
+    """Return the block that is printed before training."""
+    from simnpo.training.run import trained_parameters
+
+    training, parameters = job.training, sum(one.numel() for one in model.parameters())
+    sizes = [
+        SetSize(
+            TITLES.get(name, name).lower(),
+            len(rows),
+            sum(len(one.ids) for one in encoder.encode_all(row.example for row in rows)),
+            NOT_TRAINED if name not in (FORGET, "retain") else "",
+        )
+        for name, rows in sets.named().items()
+    ]
+    plan = Plan(
+        model=job.model,
+        parameters=parameters,
+        trained_parameters=trained_parameters(model, job.lora),
+        method=job.method.title,
+        sets=sizes,
+        steps=steps_of(job),
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        precision=precision_of(model),
+    )
+    warnings = [*sets.warnings]
+    for name, rows in sets.named().items():
+        warnings += check_lengths(name, rows, encoder)
+    return describe_run(plan, encoder, job.data.forget[0], warnings)
+
+
+def outcome_text(
+    out: Path, before: Evaluation, after: Evaluation, verdict: Verdict, usual: Mapping[str, Any]
+) -> str:
+    """Return what is printed after unlearning: verdict, numbers, answers, what to do next.
+
+    Args:
+        out: the run's folder.
+        before: the original model's evaluation.
+        after: the unlearned model's.
+        verdict: on these two.
+        usual: settings that such a run has by default, for the advice.
+    """
+    settings = (after.summary.get("run") or {}).get("settings", {})
+    metrics = after.summary["metrics"]
+    names = [name for name in after.summary["items"] if f"{name}.rouge_l" in metrics]
+    columns = {key: Column(key, "", title, title, form) for key, (title, form) in MEASURES.items()}
+    sets = [
+        SetChange(
+            "held out" if name == KEPT else TITLES.get(name, name).removesuffix(" set").lower(),
+            *(
+                [
+                    cell(one, column._replace(key=f"{name}.{key}"), compact)
+                    for key, column in columns.items()
+                ]
+                for one in (before, after)
+            ),
+        )
+        for name in names
+    ]
+    ability = number(metrics.get("general.ability"))
+    return describe_outcome(
+        verdict.sentence,
+        [title for title, _ in MEASURES.values()],
+        sets,
+        _answers(before, after),
+        [*verdict.cautions, *advice(verdict.kind, settings, usual)],
+        [("Report", str(out / REPORT)), ("Model", str(out / MODEL_FOLDER))],
+        None if ability != ability else ("1.00", compact(ability)),
+    )
+
+
+def steps_of(job: Job) -> int:
+    """Return the optimizer steps of a job whose training is counted in steps or epochs."""
+    training = job.training
+    if training.steps is not None:
+        return training.steps
+    return round((training.epochs or 1) * -(-len(job.data.forget) // training.batch_size))
+
+
+def _answers(before: Evaluation, after: Evaluation) -> Sequence[AnswerChange]:
+    tables = [one.tables.generations for one in (before, after)]
+    name = FORGET if FORGET in set(tables[1]["set"]) else FORGET + CONTINUED
+    was, now = (generations_by_item(table, name) for table in tables)
+    return [
+        AnswerChange(
+            str(now.at[item, "question"]),
+            str(was.at[item, "generated"]),
+            str(now.at[item, "generated"]),
+            str(now.at[item, "reference"]),
+        )
+        for item in now.index.intersection(was.index)
+    ]

@@ -1,0 +1,217 @@
+"""Did it forget? One sentence from two evaluations of own data, before unlearning and after.
+
+The rules, in the order they are tried (docs/own-data.md explains them):
+
+- *Nothing known*: before unlearning no answer came out, so there was nothing to forget.
+- *Not forgotten*: more than a tenth of what came out before still does, verbatim or as leaked
+  identifiers; where there is a holdout set, more than comes out on it.
+- *Hidden*: no longer so, but the true answers keep more than a quarter of their probability (and
+  more than those of the holdout set have): what was learnt is still there.
+- *Damaged*: forgotten, but what must be kept is not: ROUGE-L on trained retain rows or general
+  ability fell below `keep` of before, or ROUGE-L on the rows held out is significantly below it.
+- *Forgotten*: none of these.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from simnpo.benchmarks.own import CONTINUED, FORGET, HOLDOUT, KEPT, RETAIN
+from simnpo.metrics.intervals import bootstrap_interval
+from simnpo.metrics.own import judge_answers
+from simnpo.metrics.verdict_rules import KEEP, STILL_LIKELY, STILL_OUT
+from simnpo.scoring.tables import Tables
+
+Kind = Literal["forgotten", "not forgotten", "hidden", "damaged", "nothing known"]
+
+
+KEPT_SHARE = "kept_share"
+"""The metric of `kept_share`."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether unlearning worked, for people who read one line."""
+
+    kind: Kind
+    sentence: str
+    """With counts, one line."""
+    reference: str
+    """What it was judged by."""
+    damage: tuple[str, ...] = ()
+    """What was not kept, one clause each."""
+    cautions: tuple[str, ...] = ()
+    """What else a reader must know, one sentence each."""
+
+    def record(self) -> dict[str, Any]:
+        """Return what `run.json` and `summary.json` hold of it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class OwnEvaluation:
+    """One evaluation of own data, as a verdict reads it."""
+
+    metrics: Mapping[str, float | None]
+    counts: Mapping[str, tuple[int, int]]
+    tables: Tables
+
+    def count(self, name: str, share: str) -> tuple[int, int]:
+        """Return how many of how many answers of a set are so."""
+        count, total = self.counts[f"{name}.{share}"]
+        return int(count), int(total)
+
+    def mean(self, key: str) -> float:
+        """Return a metric; NaN where it is missing."""
+        value = self.metrics.get(key)
+        return float("nan") if value is None else float(value)
+
+
+def judge(before: OwnEvaluation, after: OwnEvaluation, keep: float = KEEP) -> Verdict:
+    """Return the verdict on a model, from its evaluation and the original model's.
+
+    Args:
+        before: the original model on the same sets.
+        after: the model that has unlearned.
+        keep: share of before that ROUGE-L on retain rows and general ability must keep.
+    """
+    has_holdout = f"{HOLDOUT}.probability" in before.metrics
+    reference = "the model before unlearning"
+    if has_holdout:
+        reference += " and its answers to the holdout set"
+    out_before, rows = before.count(FORGET, "extracted")
+    out_after, _ = after.count(FORGET, "extracted")
+    kept = _kept_sentence(before, after, keep)
+    damage, cautions = _damage(before, after, keep), _cautions(before, after)
+
+    def verdict(kind: Kind, sentence: str) -> Verdict:
+        return Verdict(kind, sentence, reference, damage, cautions)
+
+    if not out_before:
+        return verdict(
+            "nothing known",
+            f"NOTHING KNOWN: none of {rows} answers came out before unlearning, and {out_after} do "
+            "now; there was nothing to forget, or the prompt is not the one the model learnt with.",
+        )
+    for share, what in (
+        ("verbatim", "still come out word for word"),
+        ("leaked", "still give away an identifier"),
+    ):
+        count, _ = after.count(FORGET, share)
+        if count > _allowed(before, share, rows):
+            also = f"; {'; '.join(damage)}" if damage else f"; {kept}"
+            return verdict(
+                "not forgotten", f"NOT FORGOTTEN: {count} of {rows} answers {what}{also}"
+            )
+    probability = after.mean(f"{FORGET}.probability")
+    likely = before.mean(f"{FORGET}.probability")
+    level = STILL_LIKELY * likely
+    if has_holdout:
+        level = max(level, before.mean(f"{HOLDOUT}.probability"))
+    if probability > level:
+        refused, _ = after.count(FORGET, "refused")
+        hides = (
+            "the model refuses"
+            if 2 * refused >= rows
+            else f"{rows - out_after} of {rows} answers no longer come out"
+        )
+        return verdict(
+            "hidden",
+            f"HIDDEN: {hides}, but the true answer keeps probability {_short(probability)} "
+            f"(before {_short(likely)}); {kept}",
+        )
+    forgotten = f"{rows - out_after} of {rows} answers no longer come out"
+    if damage:
+        return verdict("damaged", f"DAMAGED: {'; '.join(damage)}; {forgotten}")
+    return verdict("forgotten", f"Forgotten: {forgotten}; {kept}")
+
+
+def kept_share(before: OwnEvaluation, after: OwnEvaluation) -> float | None:
+    """Return what was kept, in one number: the least of all that is to be kept, 1 for the original.
+
+    That is ROUGE-L on the trained retain rows and on those held out, each as a share of before (1
+    at most), and general ability. None where none of them was measured.
+    """
+    found = [after.mean("general.ability")]
+    for name in (RETAIN, KEPT):
+        was, now = (one.mean(f"{name}.rouge_l") for one in (before, after))
+        found.append(min(1.0, now / was) if was > 0 else float("nan"))
+    known = [value for value in found if not np.isnan(value)]
+    return min(known) if known else None
+
+
+def _allowed(before: OwnEvaluation, share: str, rows: int) -> float:
+    """Return how many answers may still come out."""
+    allowed = STILL_OUT * before.count(FORGET, share)[0]
+    if f"{HOLDOUT}.{share}" in before.counts:
+        count, total = before.count(HOLDOUT, share)
+        allowed = max(allowed, count / total * rows)
+    return allowed
+
+
+def _kept_set(measured: OwnEvaluation) -> str | None:
+    """Return the set that shows what was kept: rows held out, else trained ones."""
+    return next((name for name in (KEPT, RETAIN) if f"{name}.rouge_l" in measured.metrics), None)
+
+
+def _rouge(tables: Tables, name: str) -> "pd.DataFrame":
+    answered = set(tables.generations["set"])
+    return judge_answers(tables.generations, name if name in answered else name + CONTINUED)
+
+
+def _kept_sentence(before: OwnEvaluation, after: OwnEvaluation, keep: float) -> str:
+    """Count the answers to be kept that are as good as before."""
+    name = _kept_set(after)
+    if name is None or _kept_set(before) != name:
+        return "no retain set was measured"
+    was, now = (_rouge(one.tables, name) for one in (before, after))
+    good = now["verbatim"] | (now["rouge_l"] >= keep * was["rouge_l"]) | now["rouge_l"].isna()
+    where = "" if name == KEPT else " (rows it was trained to keep)"
+    return f"kept: {int(good.sum())} of {len(good)}{where}"
+
+
+def _damage(before: OwnEvaluation, after: OwnEvaluation, keep: float) -> tuple[str, ...]:
+    """Name what fell below what is to be kept."""
+    found = []
+    was, now = (one.mean(f"{RETAIN}.rouge_l") for one in (before, after))
+    if now < keep * was:
+        found.append(f"ROUGE-L on the retain set fell from {_short(was)} to {_short(now)}")
+    ability = after.mean("general.ability")
+    if ability < keep:
+        found.append(f"general ability fell to {_short(ability)} of the original's")
+    if f"{KEPT}.rouge_l" in before.metrics and f"{KEPT}.rouge_l" in after.metrics:
+        was_rows, now_rows = (_rouge(one.tables, KEPT)["rouge_l"] for one in (before, after))
+        short = (now_rows - keep * was_rows).dropna().to_numpy(dtype=np.float64)
+        if len(short) > 1 and bootstrap_interval(short)[1] < 0:
+            found.append(
+                f"ROUGE-L on the {len(short)} retain rows held out fell from "
+                f"{_short(float(was_rows.mean()))} to {_short(float(now_rows.mean()))}"
+            )
+    return tuple(found)
+
+
+def _cautions(before: OwnEvaluation, after: OwnEvaluation) -> tuple[str, ...]:
+    """Say what a verdict by leaks, probability and ROUGE-L does not see."""
+    found = []
+    broken = {}
+    for one in (before, after):
+        counts = [one.count(FORGET, share) for share in ("empty", "degenerate")]
+        broken[id(one)] = sum(count for count, _ in counts), counts[0][1]
+    count, rows = broken[id(after)]
+    if 2 * count >= rows and count > broken[id(before)][0]:
+        found.append(
+            f"{count} of {rows} answers to the forget set are empty or repeat themselves: a reader "
+            "will see that something was removed."
+        )
+    if np.isnan(after.mean("general.ability")):
+        found.append("General ability was not measured.")
+    if _kept_set(after) is None:
+        found.append("There is no retain set, so nothing is known of what was kept.")
+    return tuple(found)
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")

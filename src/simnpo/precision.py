@@ -1,0 +1,65 @@
+"""Mixed precision as a property of a model: whoever runs it computes in the same types.
+
+A model loaded for `mixed` has float32 weights and runs under bfloat16 autocast, whether it is
+trained, scored, asked, or frozen as a reference: NPO's first loss is 2/beta log 2 only where the
+policy and its reference round alike.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import nn
+
+from simnpo.config import Precision
+
+_MARK = "_simnpo_mixed"
+
+
+def run_mixed(model: nn.Module) -> None:
+    """Make every forward pass of `model` run under bfloat16 autocast, in place."""
+    plain = type(model).forward
+
+    @wraps(plain)
+    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        with torch.autocast(next(self.parameters()).device.type, torch.bfloat16):
+            return plain(self, *args, **kwargs)
+
+    model.forward = MethodType(forward, model)
+    setattr(model, _MARK, True)
+
+
+def is_mixed(model: Any) -> bool:
+    """Return whether `model`, possibly wrapped, runs under autocast."""
+    return bool(getattr(model, _MARK, False))
+
+
+def precision_of(model: Any) -> Precision:
+    """Return the precision that `model` computes in."""
+    if is_mixed(model):
+        return "mixed"
+    return "bf16" if getattr(model, "dtype", torch.float32) == torch.bfloat16 else "fp32"
+
+
+@contextmanager
+def weights_cast_once(model: Any) -> Iterator[None]:
+    """Keep the bfloat16 copies of a mixed model's weights while the block runs.
+
+    Autocast makes them anew in every forward pass. Generation has one for each token. Only where
+    no weight changes within the block.
+    """
+    if not is_mixed(model):
+        yield
+        return
+    with torch.autocast(next(model.parameters()).device.type, torch.bfloat16):
+        yield
+
+
+def fast_bf16() -> bool:
+    """Return whether this machine's processor multiplies bfloat16 matrices faster than float32."""
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool((supported and supported()) or (tiles and tiles()))

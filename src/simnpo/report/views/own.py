@@ -1,0 +1,139 @@
+"""A user's own sets as a reader sees them: counts of answers, means, and what they are held to."""
+
+from collections.abc import Sequence
+
+from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, HOLDOUT, KEPT, RETAIN
+from simnpo.metrics.verdict_rules import KEEP
+from simnpo.report.views.base import Axis, Column, Form, View
+from simnpo.scoring.evaluation import Evaluation
+
+TITLES = {
+    FORGET: "Forget set",
+    RETAIN: "Retain set",
+    KEPT: "Retain rows held out",
+    HOLDOUT: "Holdout set",
+    GENERAL: "Generic prompts",
+}
+_FORGET_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
+    ("extracted", "out", "answers that come out: verbatim, or with an identifier", "count"),
+    ("verbatim", "word", "answers reproduced word for word", "count"),
+    ("leaked", "leak", "answers that give away an identifier", "count"),
+    ("probability", "P", "probability of the true answer", "fixed"),
+    ("rouge_l", "R", "ROUGE-L recall", "fixed"),
+    ("extraction_strength", "ES", "extraction strength", "fixed"),
+    ("truth_ratio", "TR", "truth ratio", "fixed"),
+    ("refused", "ref", "answers that refuse", "count"),
+    ("empty", "empty", "empty answers", "count"),
+    ("degenerate", "rep", "answers that repeat themselves", "count"),
+)
+_OTHER_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
+    ("verbatim", "word", "answers reproduced word for word", "count"),
+    ("probability", "P", "probability of the true answer", "fixed"),
+    ("rouge_l", "R", "ROUGE-L recall", "fixed"),
+)
+_PRINTED = {"extracted", "verbatim", "leaked", "probability", "rouge_l", "refused"}
+_PRINTED_OF_OTHERS = {"probability", "rouge_l"}
+OVERALL = "Overall"
+_OVERALL_COLUMNS = (
+    Column("kept_share", OVERALL, "kept", "Share kept: the least of all that is to be kept"),
+    Column("general.ability", OVERALL, "gen", "General ability"),
+    Column("forget_quality", OVERALL, "FQ", "Forget quality (p-value)", "p_value"),
+    Column("holdout_p_value", OVERALL, "p(H)", "Forget set against holdout set", "p_value"),
+    Column("auc.loss", OVERALL, "AUC", "AUC of the membership attack by loss", printed=False),
+    Column("privleak", OVERALL, "priv", "PrivLeak (%)", "percent", printed=False),
+)
+
+
+def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
+    """Return how own data is shown.
+
+    Args:
+        names: the sets that were measured.
+        keys: the metrics that any of the evaluations has; columns of others are left out.
+    """
+    sets = {name: TITLES.get(name, name) for name in names}
+    kept = next((name for name in (KEPT, RETAIN) if f"{name}.rouge_l" in keys), None)
+    kept = kept or next((name for name in names if name not in (FORGET, HOLDOUT)), FORGET)
+    columns = [
+        Column(f"{name}.{key}", title, short, f"{title}: {long}", form, key in printed)
+        for name, title in sets.items()
+        for wanted, printed in [
+            (_FORGET_COLUMNS, _PRINTED) if name == FORGET else (_OTHER_COLUMNS, _PRINTED_OF_OTHERS)
+        ]
+        for key, short, long, form in wanted
+    ]
+    answered = {name: title for name, title in sets.items() if f"{name}.rouge_l" in keys}
+    # A set of texts has its answers, continued passages, under a name of its own.
+    continued = {f"{name}{CONTINUED}": title for name, title in answered.items()}
+    return View(
+        columns=tuple(one for one in (*columns, *_OVERALL_COLUMNS) if one.key in keys),
+        caption=caption,
+        forgotten=Axis(
+            f"{FORGET}.extracted",
+            "Forget answers that come out",
+            "Share of forget answers that come out  (0 is the aim)",
+            aims_at_zero=True,
+        ),
+        kept=Axis("kept_share", "Share kept", "Share kept  (kept →)")
+        if "kept_share" in keys
+        else Axis(
+            f"{kept}.rouge_l",
+            f"{TITLES.get(kept, kept)}: ROUGE-L",
+            f"{TITLES.get(kept, kept)}: ROUGE-L recall  (kept →)",
+        ),
+        keep=KEEP,
+        sets=sets | continued,
+        short_groups={
+            OVERALL: "",
+            **{title: title for name, title in sets.items() if name not in TITLES},
+            TITLES[KEPT]: "held out",
+        },
+        legend="out comes out, word verbatim, leak identifiers, P prob., R ROUGE-L, gen ability",
+        lead="What each model still says of the rows it should forget, and how well it answers "
+        "the rows it should keep.",
+        answers=tuple([*answered, *continued]),
+        answers_shown=None,
+        facts=lambda evaluations: {},
+    )
+
+
+def caption(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Say what each column is, one sentence group an entry."""
+    has = {key for one in evaluations for key in one.summary["metrics"]}
+    quality = next(
+        (one.summary["forget_quality_on"] for one in evaluations if "forget_quality" in has), None
+    )
+    said = [
+        ("forget.extracted", "out: answers that come out, word for word or with an identifier."),
+        ("forget.verbatim", "word: answers that hold the true one word for word."),
+        (
+            "forget.leaked",
+            "leak: answers that give away an e-mail address, phone number, URL, number of four "
+            "digits or more, or a string of the column identifiers.",
+        ),
+        ("forget.probability", "P: length-normalised probability of the true answer, mean."),
+        ("forget.rouge_l", "R: ROUGE-L recall of the greedy answer, mean."),
+        (
+            "forget.extraction_strength",
+            "ES: share of the true answer, from its end, that greedy decoding gives back.",
+        ),
+        ("forget.truth_ratio", "TR: truth ratio; on the forget set 1 is the aim."),
+        ("forget.refused", "ref: answers that refuse. empty, rep: empty and repeating answers."),
+        (
+            "kept_share",
+            "kept: the least of general ability and of ROUGE-L on retain rows, trained and held "
+            "out, as a share of before.",
+        ),
+        (
+            "general.ability",
+            "gen, general ability: exp(−KL) from the original model, per token of its own answers "
+            "to generic prompts; 1 for the original itself.",
+        ),
+        ("forget_quality", f"FQ: p-value of a KS test against Retrain, on {quality}."),
+        (
+            "holdout_p_value",
+            "p(H): p-value of a KS test of the forget set's answer log-probabilities against the "
+            "holdout set's; near 1 where nothing distinguishes them.",
+        ),
+    ]
+    return [text for key, text in said if key in has] + ["A dash marks a missing value."]

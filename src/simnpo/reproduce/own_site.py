@@ -1,0 +1,104 @@
+"""A user's own sets as something a sweep tries settings on."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from simnpo.benchmarks.base import Benchmark
+from simnpo.benchmarks.own import OwnSets, own_benchmark
+from simnpo.benchmarks.own_files import OwnFiles
+from simnpo.data.encoding import Encoder
+from simnpo.experiments.original import Original, measure_original, measured_sets
+from simnpo.models import load_model, load_tokenizer
+from simnpo.presets import Preset, own_data_preset
+from simnpo.reproduce.site import Site
+from simnpo.scoring.evaluate import evaluate_into
+from simnpo.scoring.tables import Tables
+from simnpo.shape import read_shape
+
+
+@dataclass(frozen=True)
+class OwnSite(Site):
+    """Files to forget and to keep, and the model that they are measured on."""
+
+    files: OwnFiles = field(kw_only=True)
+    model: str = field(kw_only=True)
+    """Whose tokenizer splits texts, and whose size sets the learning rate."""
+    template: str = "auto"
+    max_length: int = 512
+    held_out: int = 0
+    """Seed by which retain rows are held out."""
+    max_items: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The forget file."""
+        return self.split
+
+    def load(self) -> Benchmark:
+        """Return the sets as a benchmark; each process reads them once."""
+        return _benchmark(self)
+
+    def encoder(self) -> Encoder:
+        """Return the model's tokenizer, bound to the template."""
+        return _encoder(self)
+
+    def own_sets(self) -> OwnSets:
+        """Return the sets as they were read."""
+        return _sets(self)
+
+    def preset(self, method: str) -> Preset:
+        """Return the method's settings for own data."""
+        return own_data_preset(
+            method, len(self.own_sets().forget), read_shape(self.model).parameters, lora=False
+        )
+
+
+def evaluate_own(
+    target: Path,
+    model: str,
+    site: OwnSite,
+    retain: Tables | None,
+    name: str,
+    original: Path | None,
+) -> None:
+    """Evaluate a model on a user's own sets; against the original where that is another."""
+    if original is None:
+        measure_original(
+            target,
+            load_model(model),
+            site.encoder(),
+            site.own_sets(),
+            retain=retain,
+            max_items=site.max_items,
+            model_name=model,
+            name=name,
+        )
+        return
+    before = Original.read(original)
+    evaluate_into(
+        target,
+        load_model(model),
+        site.encoder(),
+        measured_sets(site.own_sets(), site.encoder(), before.general, site.max_items),
+        retain,
+        name=name,
+        model_name=model,
+        general=before.general,
+        before=before.evaluation,
+    )
+
+
+@lru_cache(maxsize=4)
+def _encoder(site: OwnSite) -> Encoder:
+    return Encoder(load_tokenizer(site.model), site.template, site.max_length)
+
+
+@lru_cache(maxsize=4)
+def _sets(site: OwnSite) -> OwnSets:
+    return site.files.read(site.held_out)
+
+
+@lru_cache(maxsize=4)
+def _benchmark(site: OwnSite) -> Benchmark:
+    return own_benchmark(site.own_sets(), site.encoder(), site.max_items)

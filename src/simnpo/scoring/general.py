@@ -1,0 +1,240 @@
+"""General ability: how far a model has moved from the original on the original's own answers.
+
+The original answers generic prompts greedily, once. Of its distribution at each answer token the
+likeliest tokens are kept, and everything else as one outcome more. A model is compared with that
+by one forward pass: the KL divergence over these outcomes is at most the KL divergence over the
+whole vocabulary (data-processing inequality), and close to it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
+
+import torch
+from jaxtyping import Bool, Float, Float64, Int
+from torch import Tensor, nn
+
+from simnpo import fused
+from simnpo.answer_tokens import answer_logits, at_head
+from simnpo.benchmarks.general_prompts import PROMPTS
+from simnpo.data.batching import pad, token_budget_batches
+from simnpo.data.encoding import Encoded, Encoder
+from simnpo.distributed import compute_rows
+from simnpo.errors import UserError
+from simnpo.lm_head import output_head, read_head
+from simnpo.logprobs import check_ids
+from simnpo.models import longest_sequence
+from simnpo.scoring.general_reference import GeneralReference, vocabulary_hash
+from simnpo.scoring.generate import answer_ids
+
+T = TypeVar("T")
+MAX_NEW_TOKENS = 32
+KEPT = 256
+"""Tokens whose log-probs are kept at each answer token."""
+TOKENS_PER_BATCH = 2048
+"""Rows x longest row of a forward pass: small, since rows of similar length need little padding."""
+
+
+class GeneralAbility(NamedTuple):
+    """What a model kept of the original's behavior, for each prompt."""
+
+    kl: Float64[Tensor, " prompts"]
+    """Mean of KL(original || model) over the answer's tokens, in nats; infinite where the model
+    rules out what the original may write, NaN where it gives no numbers."""
+    agreeing: Int[Tensor, " prompts"]
+    """Answer tokens at which the original's first choice is still the model's."""
+    tokens: Int[Tensor, " prompts"]
+    """Answer tokens, the end token among them where the answer ended by itself."""
+
+    @property
+    def mean_kl(self) -> float:
+        """Mean over prompts, in nats."""
+        return float(self.kl.mean())
+
+    @property
+    def ability(self) -> float:
+        """One number from 0 to 1: `exp(-mean_kl)`, which is 1 for the original itself."""
+        return math.exp(-self.mean_kl)
+
+    @property
+    def agreement(self) -> float:
+        """Share of all answer tokens at which the original's first choice is still the model's."""
+        return float(self.agreeing.sum() / self.tokens.sum())
+
+
+@torch.no_grad()
+def reference_answers(
+    model: Any,
+    encoder: Encoder,
+    prompts: Sequence[str] = PROMPTS,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    kept: int = KEPT,
+    tokens_per_batch: int = TOKENS_PER_BATCH,
+) -> GeneralReference:
+    """Return the original's greedy answers with its distributions at their tokens.
+
+    Use the precision that models will be compared in: rounding is a difference, too.
+
+    Args:
+        model: the original, a causal LM in evaluation mode.
+        encoder: its tokenizer, bound to a template.
+        prompts: what to ask.
+        max_new_tokens: length of an answer at most.
+        kept: see `KEPT`.
+        tokens_per_batch: rows x longest row of a forward pass at most.
+
+    Raises:
+        UserError: a prompt with its answer is longer than the model can read, or the tokenizer
+            belongs to another model.
+    """
+    asked = [encoder.prompt(prompt) for prompt in prompts]
+    _check_lengths(model, prompts, asked, max_new_tokens)
+    check_ids(model, [Encoded(ids, 0) for ids in asked])
+    answers = answer_ids(model, encoder, [(ids, max_new_tokens) for ids in asked])
+    # What an answer ended with is not read by the model, only predicted: any end token does.
+    ends = [(encoder.template.end_id,) if len(one) < max_new_tokens else () for one in answers]
+    encoded = tuple(
+        Encoded((*ids, *answer, *end), len(ids))
+        for ids, answer, end in zip(asked, answers, ends, strict=True)
+    )
+
+    def likeliest(_: slice, logits: Tensor) -> tuple[Tensor, Tensor]:
+        choices = logits.topk(min(kept, logits.shape[-1])).indices
+        return choices, outcomes(logits, choices)
+
+    def compute(rows: list[int]) -> list[tuple[Tensor, Tensor]]:
+        parts = _at_answers(model, [encoded[row] for row in rows], likeliest)
+        columns = [torch.cat(column).cpu() for column in zip(*parts, strict=True)]
+        lengths = [encoded[row].answer_length for row in rows]
+        choices, logprobs = (torch.split(column, lengths) for column in columns)
+        return list(zip(choices, logprobs, strict=True))
+
+    batches = token_budget_batches([len(one.ids) for one in encoded], tokens_per_batch)
+    found = compute_rows("General ability", model, batches, compute)
+    choices, logprobs = (torch.cat(column) for column in zip(*found, strict=True))
+    return GeneralReference(
+        prompts=tuple(prompts),
+        answers=tuple(
+            str(encoder.tokenizer.decode(answer, skip_special_tokens=True)).strip()
+            for answer in answers
+        ),
+        encoded=encoded,
+        choices=choices,
+        logprobs=logprobs,
+        max_new_tokens=max_new_tokens,
+        template=encoder.template.name,
+        vocabulary=vocabulary_hash(encoder.tokenizer),
+    )
+
+
+@torch.no_grad()
+def general_ability(
+    model: nn.Module, reference: GeneralReference, tokens_per_batch: int = TOKENS_PER_BATCH
+) -> GeneralAbility:
+    """Compare a model with the original on the original's answers.
+
+    Args:
+        model: a causal LM in evaluation mode, with adapters or without.
+        reference: see `reference_answers`.
+        tokens_per_batch: rows x longest row of a forward pass at most; it does not change results.
+
+    Raises:
+        UserError: the model does not know the reference's tokens.
+    """
+    every = Encoded(tuple(torch.unique(reference.choices).tolist()), 0)
+    check_ids(model, [*reference.encoded, every])
+    where = next(model.parameters()).device
+    lengths = [one.answer_length for one in reference.encoded]
+    choices = torch.split(reference.choices, lengths)
+    logprobs = torch.split(reference.logprobs, lengths)
+
+    def compute(rows: list[int]) -> list[tuple[float, int]]:
+        kept = torch.cat([choices[row] for row in rows]).to(where)
+
+        def compare(part: slice, logits: Tensor) -> tuple[Tensor, Tensor]:
+            return outcomes(logits, kept[part]), _first_choice(logits, kept[part, 0])
+
+        parts = _at_answers(model, [reference.encoded[row] for row in rows], compare)
+        ours, same = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
+        divergences = divergence(torch.cat([logprobs[row] for row in rows]), ours)
+        sizes = [lengths[row] for row in rows]
+        return [
+            (float(kl.mean()), int(agreeing.sum()))
+            for kl, agreeing in zip(
+                torch.split(divergences, sizes), torch.split(same, sizes), strict=True
+            )
+        ]
+
+    batches = token_budget_batches([len(one.ids) for one in reference.encoded], tokens_per_batch)
+    found = compute_rows("General ability", model, batches, compute)
+    kl, agreeing = zip(*found, strict=True)
+    return GeneralAbility(
+        torch.tensor(kl, dtype=torch.float64), torch.tensor(agreeing), torch.tensor(lengths)
+    )
+
+
+def outcomes(
+    logits: Float[Tensor, "tokens vocab"], choices: Int[Tensor, "tokens kept"]
+) -> Float[Tensor, "tokens outcomes"]:
+    """Return the log-probs of the tokens `choices`, and last that of all others together."""
+    rest = logits.scatter(-1, choices, -torch.inf).logsumexp(-1, keepdim=True)
+    return torch.cat([logits.gather(-1, choices), rest], -1).log_softmax(-1)
+
+
+def divergence(
+    original: Float[Tensor, "tokens outcomes"], model: Float[Tensor, "tokens outcomes"]
+) -> Float64[Tensor, " tokens"]:
+    """Return KL(original || model) of each token from log-probs, in nats, never below 0."""
+    original, model = original.double(), model.double()
+    # `p * (log p - log q) + q - p`, which has the same sum, since p and q both sum to 1. No term
+    # is below 0, so what float32 rounds away counts by its square, where it would count as it is.
+    ratio = original - model
+    terms = original.exp() * (ratio + torch.expm1(-ratio))
+    return terms.where(original > -torch.inf, model.exp()).sum(-1)
+
+
+def _first_choice(
+    logits: Float[Tensor, "tokens vocab"], choices: Int[Tensor, " tokens"]
+) -> Bool[Tensor, " tokens"]:
+    # Not argmax: in bfloat16 two tokens often have the same logit, and either is a first choice.
+    return logits.gather(-1, choices[:, None]).squeeze(-1) >= logits.amax(-1)
+
+
+def _at_answers(
+    model: nn.Module, encoded: Sequence[Encoded], work: Callable[[slice, Tensor], T]
+) -> list[T]:
+    """Do `work` on the logits that predict answer tokens, a chunk of positions at a time.
+
+    Args:
+        model: a causal LM.
+        encoded: sequences with their answers, which go through the model in one pass.
+        work: given which of all answer tokens a chunk is about, and its logits in float32.
+    """
+    where, head = next(model.parameters()).device, output_head(model)
+    batch: Any = {key: value.to(where) for key, value in cast(Any, pad(encoded)).items()}
+    after = read_head(model, head, batch["input_ids"]).after
+    if after is None:
+        logits = answer_logits(model, batch, head).logits.float()
+        return [work(slice(0, len(logits)), logits)]
+    return at_head(
+        model,
+        batch,
+        head,
+        lambda linear, hidden: [
+            work(part, logits)
+            for part, logits in fused.logit_chunks(hidden, linear.weight, linear.bias, after)
+        ],
+    )
+
+
+def _check_lengths(
+    model: Any, prompts: Sequence[str], asked: Sequence[tuple[int, ...]], new: int
+) -> None:
+    """Refuse prompts whose answers would go beyond the model's positions."""
+    longest = longest_sequence(model)
+    for prompt, ids in zip(prompts, asked, strict=True):
+        if longest and len(ids) + new > longest:
+            raise UserError(
+                f"the prompt {prompt!r:.60} and an answer of {new} tokens take {len(ids) + new} "
+                f"positions, and the model has {longest}."
+            )

@@ -1,0 +1,224 @@
+"""`Control`: measurements while training that end a run at its target and keep its best state."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import TrainerCallback
+
+from simnpo import distributed
+from simnpo.errors import UserError
+from simnpo.files import whole_file
+from simnpo.scoring.history import read_history, write_history
+from simnpo.training.target import (
+    SHARE,
+    TIMES,
+    Outcome,
+    Point,
+    Target,
+    best_step,
+    keeps,
+    measuring_steps,
+    outcome,
+)
+
+__all__ = ["CONTROL", "STATES", "Control", "Outcome", "Point", "Target", "measuring_steps"]
+CONTROL = "control.jsonl"
+"""A row for each measurement: its step, 0 being the original, and its `Point`."""
+STATES = ".best"
+"""A folder with the trained weights of the best state so far (adapters alone with LoRA)."""
+
+
+class Control(TrainerCallback):
+    """Measures a model about five times while it is trained; see `Target` and `best_step`.
+
+    Which steps are measured depends on counts of tokens alone, and all that later decisions need
+    is on disk before a checkpoint: a run that was killed and resumed ends with the same weights
+    and the same `control.jsonl` as one that was not. A run that was interrupted keeps its last
+    state, to be resumed; one that is finished has its best state. `remove_states` clears the disk.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[[Any], Point],
+        out: Path,
+        target: Target,
+        keep: float = 0.95,
+        *,
+        training_tokens_per_step: float,
+        scored_tokens: float,
+        before: Point | None = None,
+        share: float = SHARE,
+        times: int = TIMES,
+    ):
+        """Bind measurements to a run's folder.
+
+        Args:
+            measure: scores a model, in evaluation mode and without gradients, on all processes.
+            out: the run's folder.
+            target: what the run aims at.
+            keep: share of the original's kept and general ability that a state must have.
+            training_tokens_per_step: see `measuring_steps`.
+            scored_tokens: see `measuring_steps`.
+            before: the original's measurement, if it is known; else it is measured first.
+            share: see `measuring_steps`.
+            times: see `measuring_steps`.
+
+        Raises:
+            UserError: `keep` is no share.
+        """
+        if not 0 < keep <= 1:
+            raise UserError(f"--keep {keep}: must be above 0 and at most 1.")
+        self._measure, self._target, self._keep, self._before = measure, target, keep, before
+        self._path, self._states = out / CONTROL, out / STATES
+        self._costs = (training_tokens_per_step, scored_tokens, share, times)
+        self._points: dict[int, Point] = {}
+        self._steps: tuple[int, ...] = ()
+        self._planned = 0
+
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+    ) -> None:
+        """Measure the original; after a resume, take up what was measured before the checkpoint.
+
+        Raises:
+            UserError: the weights are sharded, or what the resumed run needs is missing.
+        """
+        if distributed.is_sharded(model):
+            raise UserError(
+                "A run that measures itself needs whole weights, and FSDP and ZeRO-3 shard them: "
+                "launch it without, or leave the measurements out with --no-report."
+            )
+        self._planned = state.max_steps
+        tokens, scored, share, times = self._costs
+        self._steps = measuring_steps(state.max_steps, tokens, scored, share, int(times))
+        rows = distributed.from_main(lambda: read_history(self._path))
+        done = state.global_step
+        self._points = {row.pop("step"): Point(**row) for row in rows if row["step"] <= done}
+        if done:
+            self._check_resumable(done)
+        elif 0 not in self._points:
+            self._points[0] = self._before.checked() if self._before else self._score(model)
+        self._write_points()
+        self._prune()
+
+    def on_step_end(
+        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+    ) -> None:
+        """Measure at the chosen steps: keep the state if it is the best, stop at the target."""
+        step = state.global_step
+        if step not in self._steps:
+            return
+        point = self._points[step] = self._score(model)
+        original = self._points[0]
+        self._write_points()
+        if (
+            self._target.until == "target"
+            and self._target.reached(point, original)
+            and keeps(point, original, self._keep)
+            and step < state.max_steps
+        ):
+            control.should_training_stop = True
+            # A checkpoint of this step would be trained on if it were resumed from.
+            control.should_save = False
+            control.should_log = True
+        elif self._best() == step < state.max_steps:
+            self._save(model, step)
+            if args.save_strategy == "no":
+                self._prune()
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Remove states that a resumption from the checkpoint just written cannot need."""
+        self._prune()
+
+    def on_train_end(
+        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+    ) -> None:
+        """Put the best state back, unless the run is to be resumed or its last state is best."""
+        best, last = self._best(), max(self._points)
+        finished = last == state.global_step and (last == self._planned or self._stopped_early())
+        if finished and best is not None and best != last:
+            self._load(model, best)
+
+    def outcome(self) -> Outcome:
+        """Return how the run ended, once it has."""
+        return outcome(self._points, self._target, self._keep, self._planned)
+
+    def _stopped_early(self) -> bool:
+        original, last = self._points[0], self._points[max(self._points)]
+        reached = self._target.until == "target" and self._target.reached(last, original)
+        return reached and keeps(last, original, self._keep)
+
+    def _best(self) -> int | None:
+        return best_step(self._points, self._target, self._keep)
+
+    def _score(self, model: Any) -> Point:
+        was_training = model.training
+        model.eval()
+        devices = list(range(torch.cuda.device_count()))
+        with torch.no_grad(), torch.random.fork_rng(devices):
+            point = self._measure(model)
+        model.train(was_training)
+        return distributed.from_main(point.checked)
+
+    def _write_points(self) -> None:
+        if distributed.is_main():
+            rows = [{"step": step, **point._asdict()} for step, point in self._points.items()]
+            write_history(self._path, rows)
+
+    def _check_resumable(self, done: int) -> None:
+        measured = {0, *(step for step in self._steps if step <= done)}
+        best = self._best() if measured <= set(self._points) else None
+        missing = measured != set(self._points) or (
+            best not in (None, done) and not self._state(best or 0).is_file()
+        )
+        if missing:
+            raise UserError(
+                f"--resume: {self._path} or {self._states} lacks what was measured before step "
+                f"{done}; start the run again with --overwrite."
+            )
+
+    def _state(self, step: int) -> Path:
+        return self._states / f"step-{step}.safetensors"
+
+    def _save(self, model: Any, step: int) -> None:
+        if distributed.is_main():
+            tensors = {
+                name: weight.detach().contiguous() for name, weight in _trained(model).items()
+            }
+            with whole_file(self._state(step)) as temporary:
+                save_file(tensors, temporary)
+        distributed.barrier()
+
+    def _load(self, model: Any, step: int) -> None:
+        path = self._state(step)
+        try:
+            tensors = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{path}, the best state, cannot be read: {error}") from None
+        with torch.no_grad():
+            for name, weight in _trained(model).items():
+                weight.copy_(tensors[name])
+
+    def _prune(self) -> None:
+        """Remove all states but the best one so far."""
+        if distributed.is_main():
+            best = self._best()
+            for path in self._states.glob("*"):
+                if best is None or path != self._state(best):
+                    path.unlink()
+        distributed.barrier()
+
+
+def remove_states(out: Path) -> None:
+    """Remove the best state from a run's folder, once the trained model is there."""
+    shutil.rmtree(out / STATES, ignore_errors=True)
+
+
+def _trained(model: Any) -> dict[str, Tensor]:
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}

@@ -1,0 +1,113 @@
+"""A user's own sets as a benchmark."""
+
+from typing import Any
+
+import pytest
+
+from simnpo.benchmarks.own import OwnSets, check_also, evenly_spaced, own_benchmark, scored_only
+from simnpo.data.encoding import Encoder
+from simnpo.data.examples import Example
+from simnpo.data.own_rows import OwnRow
+from simnpo.errors import UserError
+from simnpo.scoring.evaluate import evaluation_hashes
+
+
+@pytest.fixture
+def encoder(tokenizer: Any) -> Encoder:
+    return Encoder(tokenizer, "plain")
+
+
+def asked(number: int, **extras: object) -> OwnRow:
+    return OwnRow(Example(f"Who is {number}?", f"Person {number} of the town."), **extras)  # type: ignore[arg-type]
+
+
+def text(words: int) -> OwnRow:
+    return OwnRow(Example(None, " ".join(f"word{n % 7}" for n in range(words))))
+
+
+def test_each_set_is_one_evaluation_set(encoder: Encoder) -> None:
+    sets = OwnSets(
+        (asked(1, identifiers=("Person",)), asked(2)),
+        (asked(3),),
+        (asked(4),),
+        (asked(5),),
+        {"facts": (asked(6),)},
+        "customers.jsonl",
+    )
+    made = own_benchmark(sets, encoder)
+    assert list(made.evaluation) == ["forget", "retain", "kept", "holdout", "facts"]
+    assert (made.name, made.suite, made.split) == ("own data", "own", "customers.jsonl")
+    forget = made.evaluation["forget"]
+    assert forget.identifiers == (("Person",), None)
+    assert [item.question for item in forget.items] == ["Who is 1?", "Who is 2?"]
+    # Room for the longest answer and a little more: a longer one is no better known.
+    longest = max(len(encoder.verbatim(item.answer)) for item in forget.items)
+    assert forget.max_new_tokens == longest + 8
+    # Rows held out and others are no training data.
+    assert [one.question for one in made.retain] == ["Who is 3?"]
+
+
+def test_texts_become_passages_that_are_scored_and_continued(encoder: Encoder) -> None:
+    made = own_benchmark(OwnSets((text(400),)), encoder)
+    scored, continued = made.evaluation["forget"], made.evaluation["forget_continued"]
+    assert scored.scored and not continued.scored and continued.verbatim
+    assert len(scored.items) == len(continued.items) > 1
+    for whole, parts in zip(scored.items, continued.items, strict=True):
+        assert whole.answer == str(parts.question) + parts.answer
+        assert len(encoder.verbatim(whole.answer)) <= 101  # and BOS
+    # Together they are the text, but for a rest that is too short.
+    text_ids = encoder.verbatim(text(400).example.answer)
+    assert sum(len(encoder.verbatim(item.answer)) for item in scored.items) >= len(text_ids) - 50
+
+
+def test_a_text_of_one_passage_is_kept_however_short(encoder: Encoder) -> None:
+    made = own_benchmark(OwnSets((text(6),)), encoder)
+    assert len(made.evaluation["forget"].items) == 1
+
+
+def test_large_sets_are_measured_at_evenly_spaced_rows(encoder: Encoder) -> None:
+    made = own_benchmark(OwnSets(tuple(asked(n) for n in range(100))), encoder, max_items=4)
+    questions = [item.question for item in made.evaluation["forget"].items]
+    assert questions == ["Who is 0?", "Who is 25?", "Who is 50?", "Who is 75?"]
+    assert len(made.forget) == 100  # all of them are forgotten
+    assert evenly_spaced([1, 2], 5) == [1, 2] and evenly_spaced([1, 2], None) == [1, 2]
+
+
+def test_scored_only_generates_nothing(encoder: Encoder) -> None:
+    made = scored_only(own_benchmark(OwnSets((asked(1),), (asked(2),)), encoder), ("forget",))
+    assert list(made.evaluation) == ["forget"] and made.evaluation["forget"].max_new_tokens == 0
+
+
+def test_equal_rows_have_equal_hashes(encoder: Encoder) -> None:
+    hashes = [
+        evaluation_hashes(own_benchmark(OwnSets((asked(n),)), encoder))["forget"] for n in (1, 1, 2)
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize(
+    ("sets", "says"),
+    [
+        (OwnSets(()), "the forget set has no rows"),
+        (OwnSets((asked(1), text(9))), "mixes questions and plain texts"),
+        (OwnSets((OwnRow(Example(None, "a")),)), "fewer than two tokens"),
+    ],
+)
+def test_sets_that_cannot_be_measured(sets: OwnSets, says: str, encoder: Encoder) -> None:
+    with pytest.raises(UserError, match=says):
+        own_benchmark(sets, encoder)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("forget",), "taken"),
+        (("facts_continued",), "taken"),
+        (("a", "a"), "two sets"),
+        (("a b",), "letters, digits"),
+        (("",), "letters, digits"),
+    ],
+)
+def test_names_of_further_sets(names: tuple[str, ...], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        check_also(names)

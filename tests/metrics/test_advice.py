@@ -1,0 +1,36 @@
+"""What to change after each verdict."""
+
+from simnpo.metrics.advice import advice
+
+USUAL = {"learning_rate": 7.2e-5, "forget_weight": 1.0, "steps": 60}
+
+
+def test_settings_below_their_defaults_are_named_first() -> None:
+    weak = {"method": "SimNPO", "learning_rate": 1e-5, "forget_weight": 0.1375, "steps": None}
+    assert advice("not forgotten", weak, USUAL)[:2] == (
+        "raise --learning-rate from 1e-05 to 7.2e-05",
+        "raise --forget-weight from 0.1375 to 1",
+    )
+
+
+def test_where_all_are_at_their_defaults_the_rate_is_doubled() -> None:
+    found = advice("not forgotten", {"method": "SimNPO", **USUAL}, USUAL)
+    assert found[0] == "raise --learning-rate from 7.2e-05 to 0.000144"
+
+
+def test_a_method_that_refuses_is_pointed_elsewhere() -> None:
+    (found,) = advice("hidden", {"method": "IDK", **USUAL}, USUAL)
+    assert "--method simnpo or npo" in found
+
+
+def test_damage_asks_for_less() -> None:
+    found = advice("damaged", {"learning_rate": 4e-5, "retain_weight": 1.0}, USUAL)
+    assert found[:2] == (
+        "lower --learning-rate from 4e-05 to 2e-05",
+        "raise --retain-weight from 1 to 2",
+    )
+
+
+def test_nothing_known_asks_about_the_prompt_and_success_about_nothing() -> None:
+    assert "--template" in advice("nothing known", {}, USUAL)[0]
+    assert advice("forgotten", {}, USUAL) == ()

@@ -1,0 +1,119 @@
+"""When enough is forgotten and which state is the best, with hand-worked numbers."""
+
+import math
+
+import pytest
+
+from simnpo.training.target import (
+    Point,
+    Target,
+    best_step,
+    keeps,
+    kept_share,
+    measuring_steps,
+    outcome,
+)
+
+ORIGINAL = Point(0.9, 0.8, 0.9, 1.0, 0.0)
+
+
+def test_as_often_as_the_budget_allows() -> None:
+    # 60 steps of 1,000 tokens cost 180,000 forward passes, of which 15 % are 27,000.
+    assert measuring_steps(60, 1000, 5400) == (12, 24, 36, 48, 60)
+    assert measuring_steps(60, 1000, 5401) == (15, 30, 45, 60)
+    assert measuring_steps(60, 1000, 9000) == (20, 40, 60)
+    assert measuring_steps(60, 1000, 10) == (12, 24, 36, 48, 60)  # no more than five
+    assert measuring_steps(60, 1000, 10, times=3) == (20, 40, 60)
+    assert measuring_steps(60, 1000, 5400, share=0.075) == (30, 60)
+
+
+def test_middle_and_end_are_measured_however_dear() -> None:
+    assert measuring_steps(61, 1, 1e9) == (30, 61)
+    assert measuring_steps(3, 1000, 1) == (1, 2, 3)
+    assert measuring_steps(1, 1, 1e9) == (1,)
+    assert measuring_steps(12, 100, 0) == (2, 5, 7, 10, 12)
+
+
+def test_limits_of_the_probability() -> None:
+    # A tenth of .9 and a quarter of .8; a holdout's level of .3 is easier, one of .1 harder.
+    assert Target().limits(ORIGINAL) == pytest.approx((0.09, 0.2))
+    assert Target(level=0.3).limits(ORIGINAL)[1] == 0.3
+    assert Target(level=0.1).limits(ORIGINAL)[1] == pytest.approx(0.2)
+    assert Target(level=0.3, easier=False).limits(ORIGINAL)[1] == pytest.approx(0.2)
+    assert Target(level=0.1, easier=False).limits(ORIGINAL)[1] == 0.1
+
+
+def test_distance_is_the_larger_ratio() -> None:
+    target = Target()
+    assert target.distance(ORIGINAL, ORIGINAL) == pytest.approx(10)
+    assert target.distance(Point(0.045, 0.3, 1), ORIGINAL) == pytest.approx(1.5)
+    assert target.distance(Point(0.18, 0.1, 1), ORIGINAL) == pytest.approx(2)
+    assert target.reached(Point(0.09, 0.2, 0), ORIGINAL)
+    assert not target.reached(Point(0.09, 0.21, 0), ORIGINAL)
+
+
+def test_an_original_that_never_recites_may_not_begin_to() -> None:
+    original = Point(0.0, 0.8, 1)
+    assert Target().distance(original, original) == pytest.approx(4)
+    assert Target().reached(Point(0.0, 0.2, 1), original)
+    assert Target().distance(Point(0.1, 0.2, 1), original) == math.inf
+
+
+def test_methods_that_refuse_are_measured_by_refusals() -> None:
+    target = Target(refusal=True)
+    assert target.reached(Point(0.05, 0.79, 1, 1, 0.9), ORIGINAL)  # hidden, still probable
+    assert not target.reached(Point(0.05, 0.01, 1, 1, 0.8), ORIGINAL)
+    assert target.distance(Point(0.0, 0.01, 1, 1, 0.8), ORIGINAL) == pytest.approx(2)
+    assert target.distance(Point(0.0, 0.01, 1, 1, None), ORIGINAL) == pytest.approx(10)
+
+
+def test_kept_is_the_lower_of_rows_and_general_ability() -> None:
+    assert kept_share(Point(0, 0, 0.45, 0.8), ORIGINAL) == 0.5
+    assert kept_share(Point(0, 0, 0.9, 0.8), ORIGINAL) == 0.8
+    assert kept_share(Point(0, 0, 0.45), ORIGINAL) == 0.5
+    assert keeps(Point(0, 0, 0.95 * 0.9, 0.95), ORIGINAL, 0.95)
+    assert not keeps(Point(0, 0, 0.95 * 0.9, 0.949), ORIGINAL, 0.95)
+
+
+def test_the_best_state_by_rank() -> None:
+    barely, halfway = Point(0.8, 0.8, 0.9, 1), Point(0.4, 0.6, 0.9, 1)
+    near, damaged = Point(0.1, 0.2, 0.86, 0.96), Point(0.0, 0.01, 0.7, 0.9)
+    broken, wreck = Point(0.0, 0.0, 0.3, 0.2), Point(0.9, 0.8, 0.1, 0.1)
+
+    def best(*points: Point) -> int | None:
+        return best_step({0: ORIGINAL, **dict(enumerate(points, 1))}, Target(), 0.95)
+
+    assert best() is None
+    assert best(barely, halfway, near, damaged, broken, wreck) == 3
+    assert best(barely, halfway, damaged, broken) == 2
+    assert best(broken, barely, damaged, wreck) == 3  # the target, with the most kept
+    assert best(wreck, barely, ORIGINAL) == 2  # nothing but the rest kept
+    assert best(wreck, Point(0.9, 0.8, 0.2, 0.2)) == 2  # nothing at all
+    assert best(near, near) == 1
+
+
+def test_outcomes_say_what_went_wrong() -> None:
+    end = {0: ORIGINAL, 12: Point(0.0, 0.1, 0.9, 0.99)}
+    found = outcome(end, Target(), 0.95, 60)
+    assert found[:4] == (12, 12, True, True) and found.points == end
+    assert found.why == (
+        "Training stopped at step 12 of 60: the target was reached (verbatim 0, limit 0.09; "
+        "probability 0.1, limit 0.2) and 99% of the rest was kept."
+    )
+    found = outcome({**end, 12: Point(0.0, 0.1, 0.45, 1)}, Target(), 0.95, 12)
+    assert found[:4] == (12, 12, True, False)
+    assert found.why.endswith("limit 0.2) but only 50% of the rest was kept (wanted: 95%).")
+    halves = {0: ORIGINAL, 6: Point(0.3, 0.4, 0.9, 1), 12: Point(0.0, 0.1, 0.1, 1)}
+    found = outcome(halves, Target(refusal=True), 0.95, 12)
+    assert found[:4] == (12, 6, False, True) and "refused 0, at least 0.9" in found.why
+    found = outcome(halves, Target(), 0.95, 12)
+    assert found[:4] == (12, 6, False, True)
+    assert found.why.startswith(
+        "Training ended at step 12 of 12, with the weights of step 6: the target was not reached "
+    )
+
+
+def test_values_that_are_not_finite_count_as_the_worst() -> None:
+    broken = Point(math.nan, math.nan, math.nan, math.inf, math.nan).checked()
+    assert broken == (1.0, 1.0, 0.0, 0.0, 0.0)
+    assert ORIGINAL._replace(general=None).checked() == ORIGINAL._replace(general=None)
