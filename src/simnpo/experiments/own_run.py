@@ -19,6 +19,7 @@ from simnpo.files import write_json
 from simnpo.jobs import Job
 from simnpo.metrics.verdict import Verdict
 from simnpo.metrics.verdict_rules import KEEP
+from simnpo.model_card import write_model_card
 from simnpo.models import load_model, load_tokenizer
 from simnpo.objectives import Method
 from simnpo.objectives.base import REFUSAL
@@ -141,6 +142,7 @@ class OwnRun:
         verdict = Verdict(**after.summary["verdict"])
         if is_main():
             write_json(out / runs.RUN, runs.read_run(out) | {"verdict": verdict.record()})
+            write_model_card(out)  # once more, with what was measured
             model = Path(job.model).name if Path(job.model).exists() else job.model
             title = f"{job.method.title} on {model}: {self.sets.title}"
             write_report([before, after], out, title, command, verdict)
