@@ -6,10 +6,12 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test check format clean
+.PHONY: help setup demo real test check format clean
 
 help:
 	@echo "make demo    set up, then run the main job on the embedded benchmark"
+	@echo "make real    set up, then fetch a real model for make test (93 MB, Apache-2.0):"
+	@echo "             SmolLM2-135M-Instruct, from Q4_1 weights"
 	@echo "make test    set up, then run all checks: ruff, mypy, pytest"
 	@echo "make format  put the code into ruff's format"
 	@echo "make clean   remove the virtual environment and what the tools left"
@@ -24,6 +26,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/simnpo demo --out runs/demo --overwrite
+
+real: setup
+	$(BIN)/python benchmarks/fetch_real.py
 
 test: check
 	$(BIN)/pytest -n 2 --dist worksteal

@@ -15,11 +15,28 @@ from jaxtyping import install_import_hook
 # silently without it.
 install_import_hook("simnpo", "checking.typecheck")
 
+import groups
 import pytest
 import torch
+from fetch_real import real_model_folder
 from small_data import QUESTIONS, write_rows
 
 torch.set_num_threads(1)  # models this small only wait for a second one
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    groups.register(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    groups.skip_where_missing(item)
+
+
+@pytest.fixture(scope="session")
+def real_model() -> Path:
+    """The folder of the real model, for tests marked `real`."""
+    return real_model_folder()
 
 
 @pytest.fixture(scope="session")

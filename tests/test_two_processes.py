@@ -67,6 +67,15 @@ def test_training_equals_one_process(pair: Pair, case: str) -> None:
                 assert two[key] == pytest.approx(one[key], rel=1e-4)
 
 
+def test_both_processes_take_up_the_best_state(pair: Pair) -> None:
+    out = pair.two / "controlled"
+    one, two = ((out / f"weights_{rank}").read_text() for rank in range(2))
+    assert one == two and one.startswith("((6, 2, False, True), ")
+    best = load_file(out / ".best" / "step-2.safetensors")
+    saved = load_file(out / "model" / "model.safetensors")
+    assert all(torch.equal(weights, saved[name]) for name, weights in best.items())
+
+
 def test_an_interrupted_run_ends_as_the_whole_one(pair: Pair) -> None:
     for rank in range(2):
         message = (pair.two / f"interrupted_{rank}").read_text()

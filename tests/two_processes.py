@@ -25,6 +25,7 @@ from simnpo.models import load_model, load_tokenizer
 from simnpo.objectives import Method, build_method
 from simnpo.scoring.generate import generate
 from simnpo.scoring.score import score
+from simnpo.training.control import Control, Point, Target
 from simnpo.training.run import TrainingData, train_model
 
 CONFIG = TrainingConfig(
@@ -74,6 +75,31 @@ def reinforced(out: Path) -> list[list[str]]:
     return [[*vector, *batch], [*rkld, *batch]]
 
 
+class Measured:
+    """Half is forgotten at first, and then all is lost; only the main process knows."""
+
+    def __init__(self) -> None:
+        whole, lost = Point(1.0, 0.8, 0.9, 1.0), Point(0.0, 0.0, 0.1, 0.1)
+        self.script = [whole, Point(0.5, 0.4, 0.9, 1.0), lost, lost]
+
+    def __call__(self, model: Any) -> Point:
+        return self.script.pop(0) if is_main() else Point(0.0, 0.0, 1.0, 1.0)
+
+
+def controlled(model: Path, out: Path) -> None:
+    """Train so that the state after step 2 of 6 is the best; leave what each process then has."""
+    costs = {"training_tokens_per_step": 100, "scored_tokens": 1, "times": 3}
+    control = Control(Measured(), out, Target(), **costs)
+    weights: list[float] = []
+
+    class Note(TrainerCallback):
+        def on_train_end(self, *_: Any, model: Any = None, **kwargs: Any) -> None:
+            weights.extend(float(one.detach().double().sum()) for one in model.parameters())
+
+    train(model, out, "npo", callbacks=[control, Note()])
+    (out / f"weights_{rank()}").write_text(repr((control.outcome()[:4], weights)))
+
+
 class PressCtrlC(TrainerCallback):
     """Presses Ctrl-C on one of the two, in the middle of a step."""
 
@@ -86,6 +112,7 @@ def main(out: Path, model: Path, tofu: Path) -> None:
     """Leave in `out` what the tests look at."""
     for case in CASES:
         train(model, out / case, case)
+    controlled(model, out / "controlled")
     try:
         train(model, out / "cut", "npo", callbacks=[PressCtrlC()])
     except Interrupted as error:

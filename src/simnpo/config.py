@@ -59,12 +59,16 @@ class TrainingConfig:
     batch_size: int = 32
     """Examples per optimizer step, of the forget set and as many of the retain set."""
     micro_batch_size: int = 8
-    """Examples per forward pass and device; gradients accumulate up to `batch_size`."""
+    """Examples per forward pass and device at most, see `micro_batch`; gradients accumulate up to
+    `batch_size`."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
     warmup_epochs: float = 1
     """Epochs over which the learning rate rises from 0; with `steps` an epoch counts as a tenth of
     them at most, since a corpus may be larger than what is trained on."""
+    warmup_ratio: float | None = None
+    """Share of all steps over which the learning rate rises, instead of `warmup_epochs`; the rate
+    is then above 0 from the first step to the last, see `simnpo.training.schedule`."""
     schedule: Schedule = "linear"
     """What follows the warm-up: a linear decay to 0, or a constant rate."""
     max_grad_norm: float = 1
@@ -84,6 +88,8 @@ class TrainingConfig:
     """Whether batches are made of examples of like length, which saves padding."""
     checkpoint_epochs: int = 1
     """Epochs between checkpoints to resume from; 0 writes none."""
+    log_rows: int | None = None
+    """About how many rows `log.jsonl` has, one for each step of a short run; None: one an epoch."""
     seed: int = 42
     """Seed of every random choice."""
 
@@ -97,23 +103,35 @@ class TrainingConfig:
         for name in ("weight_decay", "warmup_epochs", "max_grad_norm", "checkpoint_epochs"):
             if not 0 <= getattr(self, name) < LARGEST:
                 raise UserError(f"{_option(name)} must be at least 0, got {getattr(self, name)}.")
+        if not 0 <= (self.warmup_ratio or 0) <= 1:
+            raise UserError(f"--warmup-ratio must be from 0 to 1, got {self.warmup_ratio}.")
+        if self.log_rows is not None and not 0 < self.log_rows < LARGEST:
+            raise UserError(f"--log-rows must be above 0, got {self.log_rows}.")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed must be from 0 to {2**32 - 1}, got {self.seed}.")
 
-    def accumulation(self, devices: int) -> int:
+    def micro_batch(self, devices: int = 1) -> int:
+        """Return the examples per forward pass and device: as many as evenly make a batch.
+
+        Raises:
+            UserError: the batch size is not a multiple of the number of devices.
+        """
+        own, rest = divmod(self.batch_size, devices)
+        if rest:
+            raise UserError(
+                f"--batch-size {self.batch_size} does not split evenly over {devices} devices; "
+                f"the next that does is {(own + 1) * devices}."
+            )
+        most = min(self.micro_batch_size, own)
+        return next(size for size in range(most, 0, -1) if own % size == 0)
+
+    def accumulation(self, devices: int = 1) -> int:
         """Return the forward passes per optimizer step.
 
         Raises:
-            UserError: the batch size is not a multiple of what one pass on all devices takes.
+            UserError: see `micro_batch`.
         """
-        at_once = min(self.micro_batch_size, self.batch_size) * devices
-        if self.batch_size % at_once:
-            on = f" on each of {devices} devices" if devices > 1 else ""
-            raise UserError(
-                f"--batch-size {self.batch_size} is not a multiple of --micro-batch-size "
-                f"{self.micro_batch_size}{on}."
-            )
-        return self.batch_size // at_once
+        return self.batch_size // (self.micro_batch(devices) * devices)
 
 
 @dataclass(frozen=True)

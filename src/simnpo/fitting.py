@@ -54,7 +54,7 @@ def _apply(plan: Plan, levers: tuple[_Lever, ...]) -> Plan | None:
 
 
 def _micro_batch(plan: Plan) -> Plan | None:
-    at_once = min(plan.training.micro_batch_size, plan.training.batch_size)
+    at_once = plan.training.micro_batch(plan.devices)
     return _training(plan, micro_batch_size=1) if at_once > 1 else None
 
 

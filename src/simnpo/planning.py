@@ -60,7 +60,7 @@ class Plan:
     @property
     def tokens(self) -> int:
         """Tokens of a micro-batch on one device: forget and retain rows go together."""
-        rows = min(self.training.micro_batch_size, self.training.batch_size)
+        rows = self.training.micro_batch(self.devices)
         return rows * self.sequences * self.length
 
 

@@ -4,13 +4,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -22,48 +23,71 @@ T = TypeVar("T")
 
 LOG_EVERY = 15.0
 """Seconds between lines where there is no terminal."""
+LINE = 80
+"""Columns that a line with notes fits into."""
 
-Advance = Callable[[int], None]
+
+@runtime_checkable
+class Advance(Protocol):
+    """Shows progress."""
+
+    def __call__(self, steps: int, note: str | None = None) -> None:
+        """Count steps as done, and show a note beside them from now on."""
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Advance]:
+def progress(what: str, total: int, notes: int = 0) -> Iterator[Advance]:
     """Show how much of `total` is done; call what is yielded with the steps just done.
 
     Of several processes one shows it.
+
+    Args:
+        what: a title.
+        total: steps.
+        notes: characters of the longest note; the bar makes room for it.
     """
     if not is_main():
-        yield lambda steps: None
+        yield lambda steps, note=None: None
         return
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _logged(what, total)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda steps: bar.advance(task, steps)
+    with Progress(*_columns(what, total, notes), console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total, note="")
+
+        def advance(steps: int, note: str | None = None) -> None:
+            bar.advance(task, steps)
+            if note is not None:
+                bar.update(task, note=note)
+
+        yield advance
+
+
+def _columns(what: str, total: int, notes: int) -> list[ProgressColumn]:
+    """Return the parts of a line; with notes the bar gets what is left of it."""
+    title, count, left = TextColumn("{task.description}"), MofNCompleteColumn(), TextColumn("left")
+    if not notes:
+        return [title, BarColumn(), count, TimeElapsedColumn(), left, TimeRemainingColumn()]
+    others = len(what) + 2 * len(str(total)) + len("/" + "left" + "0:00:00") + notes
+    room = LINE - others - 5  # a space after each but the last
+    parts = [title, count, left, TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+    return [title, BarColumn(min(40, room)), *parts[1:]] if room > 0 else parts
 
 
 def _logged(what: str, total: int) -> Advance:
     start = last = time.monotonic()
-    done = 0
+    done, shown = 0, ""
 
-    def advance(steps: int) -> None:
-        nonlocal done, last
+    def advance(steps: int, note: str | None = None) -> None:
+        nonlocal done, last, shown
         done += steps
+        shown = shown if note is None else f"; {note}"
         now = time.monotonic()
-        if now - last >= LOG_EVERY and done < total:
+        if now - last >= LOG_EVERY and 0 < done < total:
             last = now
             left = (now - start) / done * (total - done)
-            print(f"{what}: {done}/{total}, {left:.0f} s left", file=sys.stderr, flush=True)
+            print(f"{what}: {done}/{total}, {left:.0f} s left{shown}", file=sys.stderr, flush=True)
 
     return advance
 

@@ -58,7 +58,7 @@ def clear(out: Path, names: Sequence[str]) -> None:
 
 
 def _found(out: Path, names: Sequence[str]) -> list[Path]:
-    return [path for name in names for path in sorted(out.glob(name))]
+    return list(dict.fromkeys(path for name in names for path in sorted(out.glob(name))))
 
 
 def begin(out: Path, command: str, config: dict[str, Any], data: dict[str, Any]) -> None:
@@ -78,6 +78,11 @@ def begin(out: Path, command: str, config: dict[str, Any], data: dict[str, Any])
 def finish(out: Path, results: dict[str, Any]) -> None:
     """Record how a run ended."""
     write_json(out / RUN, read_run(out) | {"status": FINISHED} | results)
+
+
+def add(out: Path, results: dict[str, Any]) -> None:
+    """Record more of a run that has ended."""
+    write_json(out / RUN, read_run(out) | results)
 
 
 def read_run(folder: Path) -> dict[str, Any]:

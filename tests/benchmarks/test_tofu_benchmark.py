@@ -10,7 +10,9 @@ from real_data import data_folder
 from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.base import Item
 from simnpo.benchmarks.tofu import tofu
-from simnpo.data.examples import Example, shared_questions
+from simnpo.data.checks import shared
+from simnpo.data.examples import Example
+from simnpo.data.own_rows import numbered
 from simnpo.errors import UserError
 
 SETS = ["forget", "retain", "real_authors", "world_facts"]
@@ -25,7 +27,8 @@ def test_official_files(split: str, forget: int, retain: int, evaluated: int) ->
     assert (benchmark.name, benchmark.split) == ("tofu", split)
     assert {asked.max_new_tokens for asked in benchmark.evaluation.values()} == {200}
     assert (len(benchmark.forget), len(benchmark.retain)) == (forget, retain)
-    assert shared_questions(benchmark.forget, benchmark.retain) == 0
+    sets = numbered("forget", benchmark.forget), numbered("retain", benchmark.retain)
+    assert shared(*sets) == ((), ())
     assert len({*benchmark.forget, *benchmark.retain}) == 4000
     sizes = {name: len(asked.items) for name, asked in benchmark.evaluation.items()}
     assert sizes == dict(zip(SETS, [evaluated, 400, 100, 117], strict=True))

@@ -100,12 +100,20 @@ def test_shortened_answers_are_counted(unlearn: Any, tokenizer: Any, examples: A
     assert f"Note: --max-length {limit} shortened {cut} answers." in done.out
 
 
-def test_same_question_in_both_sets(unlearn: Any, files: Any, tmp_path: Path) -> None:
+def test_rows_in_both_sets(unlearn: Any, files: Any, tmp_path: Path) -> None:
     both = tmp_path / "both.jsonl"
     both.write_text(files.forget.read_text() + files.retain.read_text())
+    where = f"{files.forget}, line 1 = {both}, line 1"
+    refused(unlearn(retain=both), "retain set would keep all that is forgotten", where)
+    refused(unlearn(retain=files.forget), "the forget and the retain set are the same")
+    refused(unlearn(holdout=files.forget), "of the holdout are in the forget set", "line 1 = ")
+    assert not (tmp_path / "run").exists()
+    both.write_text("".join(files.forget.read_text().splitlines(True)[:1]) + "\n")
+    both.write_text(both.read_text() + files.retain.read_text())
     done = unlearn(retain=both)
     assert done.code == 0
-    assert "Warning: 4 of 4 questions of the forget set are in the retain set" in done.err
+    assert done.err.count("Warning: 1 of 4 rows of the forget set are in the retain set") == 1
+    assert where in done.err
 
 
 def test_no_model(unlearn: Any, simnpo: Any, files: Any, tmp_path: Path) -> None:
@@ -167,7 +175,7 @@ def test_output_that_holds_a_run(unlearn: Any, tmp_path: Path) -> None:
         ({"retain_loss": "l2"}, "unknown retain loss 'l2'"),
         ({"method": "ga", "retain": None, "retain_weight": 2.0}, "no retain loss"),
         ({"epochs": 0}, "--epochs must be above 0, got 0"),
-        ({"batch_size": 10, "micro_batch_size": 4}, "not a multiple"),
+        ({"batch_size": 0}, "--batch-size must be above 0, got 0"),
         ({"template": "Q: {question}"}, "ends in {answer}"),
         ({"template": "chat"}, "no chat template"),
         (
@@ -294,7 +302,7 @@ def test_a_demo_goes_on_as_it_was_begun(simnpo: Any, tmp_path: Path) -> None:
 
 def test_a_corrected_command_is_not_in_its_own_way(unlearn: Any, tmp_path: Path) -> None:
     refused(unlearn(max_length=8), "leaves none of its answer")
-    refused(unlearn(batch_size=5, micro_batch_size=2), "not a multiple")
+    refused(unlearn(batch_size=0), "must be above 0")
     assert unlearn().code == 0
 
 

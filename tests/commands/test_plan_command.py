@@ -44,7 +44,7 @@ def test_plan_for_a_gpu_elsewhere(simnpo: Any, model_folder: Path) -> None:
         (["--memory", "inf"], "--memory inf"),
         (["--tflops", "-1"], "--tflops -1.0: must be above 0"),
         (["--devices", "0"], "--devices 0: must be at least 1"),
-        (["--devices", "3"], "not a multiple of --micro-batch-size 8 on each of 3 devices"),
+        (["--devices", "3"], "--batch-size 32 does not split evenly over 3 devices"),
         (["--examples", "0"], "--examples 0"),
         (["--max-length", "1"], "--max-length 1: must be at least 2"),
         (["--method", "magic"], "unknown method 'magic'"),

@@ -122,8 +122,8 @@ def test_random_settings(simnpo: Any, mini: list[str], tmp_path: Path) -> None:
     assert pd.read_csv(out / "sweep.csv")["beta"].nunique() == 2
 
 
+@pytest.mark.optuna
 def test_optuna(simnpo: Any, mini: list[str], tmp_path: Path) -> None:
-    pytest.importorskip("optuna", reason="simnpo[sweep] is not installed")
     over = ["--over", "beta=1,2,3", "gamma=0,1", "epochs=1", "--search", "optuna", "--trials", 5]
     for name in ("one", "two"):
         done = simnpo(*mini, *over, "--out", tmp_path / name)

@@ -107,20 +107,20 @@ def test_answers_beyond_the_length_limit_are_named() -> None:
     lengths = [
         len(Encoder(tokenizer, "plain").encode("Q", row.example.answer).ids) for row in asked[:3]
     ]
-    assert check_lengths("forget", asked, Encoder(tokenizer, "plain", max(lengths))) == []
-    (warning,) = check_lengths("forget", asked, Encoder(tokenizer, "plain", 30))
+    assert check_lengths("forget set", asked, Encoder(tokenizer, "plain", max(lengths))) == []
+    (warning,) = check_lengths("forget set", asked, Encoder(tokenizer, "plain", 30))
     assert warning == (
         "2 of 3 answers of the forget set lose their end, since --max-length is 30: f.jsonl, line "
         f"2 ({lengths[1]} tokens); f.jsonl, line 3 ({lengths[2]} tokens). The longest takes "
         f"{lengths[2]} tokens."
     )
-    (warning,) = check_lengths("forget", asked[1:2] * 5, Encoder(tokenizer, "plain", 30))
+    (warning,) = check_lengths("forget set", asked[1:2] * 5, Encoder(tokenizer, "plain", 30))
     assert warning.startswith("5 of 5") and "tokens); ... The longest takes" in warning
 
 
 def test_a_question_beyond_the_length_limit_is_named() -> None:
     asked = rows("f", ("Q", "a"), ("Q" * 50, "a"))
     with pytest.raises(UserError, match=r"^f.jsonl, line 2: the question takes \d+ tokens, so --m"):
-        check_lengths("forget", asked, Encoder(byte_level(), "plain", 20))
+        check_lengths("forget set", asked, Encoder(byte_level(), "plain", 20))
     with pytest.raises(UserError, match=r"^f.jsonl, line 1: the answer to 'Q' is empty"):
-        check_lengths("forget", rows("f", ("Q", " ")), Encoder(byte_level(), "plain"))
+        check_lengths("forget set", rows("f", ("Q", " ")), Encoder(byte_level(), "plain"))

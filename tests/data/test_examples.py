@@ -1,4 +1,4 @@
-"""Examples from rows: columns, faults with their place, overlap of forget and retain."""
+"""Examples from rows: columns, faults with their place."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from simnpo.data.examples import Example, load_examples, shared_questions
+from simnpo.data.examples import Example, load_examples
 from simnpo.errors import UserError
 
 
@@ -68,15 +68,3 @@ def test_a_missing_value_in_parquet_is_no_text(tmp_path: Path) -> None:
     pd.DataFrame({"question": ["q", "r"], "answer": ["a", None]}).to_parquet(path)
     with pytest.raises(UserError, match=r"row 2: 'answer' must be text"):
         load_examples(str(path))
-
-
-def test_shared_questions_compare_questions_or_whole_texts() -> None:
-    forget = [
-        Example("Who? ", "A"),
-        Example("What?", "B"),
-        Example(None, "text"),
-        Example("x", "y"),
-    ]
-    retain = [Example("Who?", "other"), Example(None, " text"), Example("B", "What?")]
-    assert shared_questions(forget, retain) == 2
-    assert shared_questions(forget, []) == 0

@@ -48,11 +48,11 @@ def tasks(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.lm_eval
 @pytest.mark.filterwarnings("default")  # lm-eval's and its libraries'
 def test_lm_eval_and_our_own_scoring_agree(
     llama: Any, tokenizer: Any, tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("lm_eval", reason="lm-eval is not installed (the extra lm-eval)")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     theirs = lm_eval_tables(llama, tokenizer, ["sums"], tasks)
     benchmark = choice_files([tasks / "sums.json"])
@@ -68,9 +68,9 @@ def test_lm_eval_and_our_own_scoring_agree(
     assert 0 < float(metrics[0]["sums.accuracy"] or 0) < 1
 
 
+@pytest.mark.lm_eval
 @pytest.mark.filterwarnings("default")
 def test_unknown_tasks_are_named(llama: Any, tokenizer: Any, tasks: Path) -> None:
-    pytest.importorskip("lm_eval", reason="lm-eval is not installed (the extra lm-eval)")
     with pytest.raises(UserError, match="no_such_task"):
         lm_eval_tables(llama, tokenizer, ["no_such_task"], tasks)
 

@@ -171,8 +171,9 @@ def test_measuring_does_not_change_what_is_trained(
 
 
 @pytest.mark.parametrize("script", [UP_AND_DOWN, REACHED])
-@pytest.mark.parametrize("epochs", [1, 2])
-@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, None])
+@pytest.mark.parametrize(
+    ("step", "epochs"), [(1, 1), (3, 1), (4, 1), (5, 1), (None, 1), (5, 2), (None, 2)]
+)
 def test_a_killed_run_resumes_with_the_same_bits(
     tmp_path: Path, run: Any, script: Any, epochs: int, step: int | None
 ) -> None:

@@ -21,7 +21,7 @@ from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.models import load_model
 from simnpo.objectives import METHODS, build_method
 from simnpo.training.checkpoints import last_checkpoint
-from simnpo.training.run import TrainingData, train_model
+from simnpo.training.run import TrainingData, arguments, train_model
 
 CONFIG = TrainingConfig(
     epochs=3, learning_rate=1e-2, batch_size=2, micro_batch_size=1, precision="fp32"
@@ -207,11 +207,42 @@ def test_lora_is_saved_as_adapter_or_merged(
     assert not torch.allclose(loaded(tokens).logits, before)
 
 
-def test_batch_size_must_part_evenly() -> None:
-    with pytest.raises(
-        UserError, match="--batch-size 32 is not a multiple of --micro-batch-size 24"
-    ):
-        TrainingConfig(micro_batch_size=24).accumulation(1)
+@pytest.mark.parametrize(
+    ("batch", "micro", "devices", "expected"),
+    [
+        (32, 8, 1, (8, 4)),
+        (32, 24, 1, (16, 2)),
+        (10, 8, 1, (5, 2)),
+        (7, 8, 1, (7, 1)),
+        (11, 8, 1, (1, 11)),
+        (12, 8, 3, (4, 1)),
+        (30, 8, 2, (5, 3)),
+    ],
+)
+def test_the_micro_batch_adapts_to_any_batch_size(
+    batch: int, micro: int, devices: int, expected: tuple[int, int]
+) -> None:
+    config = TrainingConfig(batch_size=batch, micro_batch_size=micro)
+    assert (config.micro_batch(devices), config.accumulation(devices)) == expected
+
+
+def test_a_batch_must_split_over_the_devices() -> None:
+    with pytest.raises(UserError, match=r"32 does not split evenly over 3 devices; .* is 33\."):
+        TrainingConfig(batch_size=32).accumulation(3)
+
+
+def test_a_prime_batch_size_trains_and_is_noted(
+    tmp_path: Path,
+    llama: Any,
+    tokenizer: Any,
+    examples: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = replace(CONFIG, epochs=1, batch_size=3, micro_batch_size=2)
+    results = run(tmp_path, llama, tokenizer, examples, config)
+    assert (results["steps"], results["micro_batch_size"]) == (2, 1)
+    arguments(replace(config, batch_size=7, micro_batch_size=6), tmp_path)
+    assert "Note: 1 rows a forward pass, as no more make 7 evenly." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": -1}, {"weight_decay": -0.1}])
@@ -278,3 +309,41 @@ def test_a_run_has_epochs_or_steps(options: dict[str, Any]) -> None:
         TrainingConfig(**options)
     with pytest.raises(UserError, match="--steps must be above 0, got -1"):
         TrainingConfig(epochs=None, steps=-1)
+
+
+@pytest.mark.parametrize("kind", ["linear", "constant"])
+def test_no_step_has_a_learning_rate_of_zero(
+    tmp_path: Path, llama: Any, tokenizer: Any, examples: Any, kind: Any
+) -> None:
+    """Ten steps, two of them to rise in; a row of the log for each."""
+    config = replace(CONFIG, epochs=5, warmup_ratio=0.2, schedule=kind, log_rows=100)
+    run(tmp_path, llama, tokenizer, examples, config)
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    logged = [row for row in map(json.loads, lines) if "loss" in row]
+    assert [row["step"] for row in logged] == list(range(1, 11))
+    shares = [row["learning_rate"] / config.learning_rate for row in logged]
+    falling = [step / 9 for step in range(8, 0, -1)] if kind == "linear" else [1] * 8
+    assert shares == pytest.approx([0.5, 1, *falling])
+
+
+@pytest.mark.parametrize(("rows", "every"), [(3, 4), (10, 1), (1, 10)])
+def test_rows_of_the_log(
+    tmp_path: Path, llama: Any, tokenizer: Any, examples: Any, rows: int, every: int
+) -> None:
+    config = replace(CONFIG, epochs=None, steps=10, log_rows=rows)
+    run(tmp_path, llama, tokenizer, examples, config)
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    steps = [row["step"] for row in map(json.loads, lines) if "loss" in row]
+    assert steps == list(range(every, 11, every))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"warmup_ratio": 1.5}, "--warmup-ratio must be from 0 to 1"),
+        ({"log_rows": 0}, "--log-rows"),
+    ],
+)
+def test_shares_and_rows_out_of_range(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        TrainingConfig(**options)

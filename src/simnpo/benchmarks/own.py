@@ -37,8 +37,6 @@ class OwnSets:
     """Further sets by name."""
     title: str = FORGET
     """What reports call the forget set."""
-    warnings: tuple[str, ...] = ()
-    """What is wrong with the sets, but can be trained on."""
 
     def named(self) -> dict[str, tuple[OwnRow, ...]]:
         """Return the sets that have rows, by name."""

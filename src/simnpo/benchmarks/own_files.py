@@ -5,9 +5,9 @@ from pathlib import Path
 
 from simnpo.benchmarks.own import OwnSets, check_also
 from simnpo.data.checks import check_sets
-from simnpo.data.conflicts import find_conflicts
 from simnpo.data.held_out import hold_out
 from simnpo.data.own_rows import OwnRow, load_own_rows
+from simnpo.notes import note_once
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,20 @@ class OwnFiles:
     columns: Columns = field(default_factory=Columns)
 
     def read(self, held_out: int | None = None) -> OwnSets:
-        """Read the sets.
+        """Read the sets and check them against each other; warnings go to stderr.
 
         Args:
             held_out: seed by which rows of the retain set are held out; None holds out none.
 
         Raises:
-            UserError: a set cannot be read or is empty, or see `check_also` and `check_sets`.
+            UserError: a set cannot be read or is empty, or see `check_also` and
+                `simnpo.data.checks.check_sets`.
         """
         check_also(name for name, _ in self.also)
         forget, retain, holdout = map(self._rows, (self.forget, self.retain, self.holdout))
         also = {name: self._rows(file) for name, file in self.also}
-        warnings = check_sets(forget, retain, holdout, also)
-        warnings += [one.reason for one in find_conflicts(forget, retain)]
+        for warning in check_sets(forget, retain, holdout, also):
+            note_once(f"Warning: {warning}")
         trained, kept = (
             (retain, ())
             if held_out is None
@@ -56,7 +57,6 @@ class OwnFiles:
             holdout,
             also,
             title=Path(self.forget).name,
-            warnings=tuple(warnings),
         )
 
     def _rows(self, source: str | None) -> tuple[OwnRow, ...]:

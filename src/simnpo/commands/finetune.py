@@ -30,7 +30,8 @@ class Finetune:
     """Model to start from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
     data: Unset[str] = None
-    """Training data: .jsonl, .json, .parquet, .txt or a hub dataset (name:config:split)."""
+    """Training data: .jsonl, .json, .csv, .tsv or .txt (also .gz), .parquet, a folder of .txt files
+    or of datasets.save_to_disk (folder:split), or a hub dataset (name:config:split)."""
     part: Unset[Literal["full", "retain"]] = None
     """Of a --benchmark: full (forget and retain set) makes Original, retain makes Retrain."""
     report_to: str = "none"

@@ -65,7 +65,11 @@ class PromptOptions:
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """Names of the columns in your files."""
+    """Names of the columns in your files.
+
+    Found without these: question and answer; messages; prompt and completion; instruction, input
+    and output; text.
+    """
 
     question_column: str = "question"
     """Column with the question."""
@@ -170,6 +174,8 @@ class TrainingOptions:
             settings["epochs"] = None
         if self.epochs is not None:
             settings["steps"] = None
+        if self.warmup_epochs is not None:  # as the paper counts it, whatever the preset has
+            settings["warmup_ratio"] = None
         return replace(preset, **settings)
 
 

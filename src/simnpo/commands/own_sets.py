@@ -15,8 +15,8 @@ class OwnSetOptions:
     """Your own sets, instead of a benchmark."""
 
     forget: Unset[str] = None
-    """Forget set: a file (.jsonl, .json, .csv, .parquet, .txt, ...), a folder, or a hub dataset
-    (name:config:split)."""
+    """Forget set: .jsonl, .json, .csv, .tsv or .txt (also .gz), .parquet, a folder of .txt files
+    or of datasets.save_to_disk (folder:split), or a hub dataset (name:config:split)."""
     retain: Unset[str] = None
     """Retain set, likewise. Not needed by a method whose retain loss is none."""
     holdout: Unset[str] = None

@@ -1,6 +1,5 @@
 """What `unlearn` forgets and keeps: a benchmark's sets or files, at once or in requests."""
 
-import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from simnpo.errors import UserError
 if TYPE_CHECKING:
     from simnpo.benchmarks.own import OwnSets
     from simnpo.data.examples import Example
+    from simnpo.data.own_rows import OwnRow
     from simnpo.methods import AnyMethod
     from simnpo.training.run import TrainingData
 
@@ -69,9 +69,11 @@ class SetOptions(OwnSetOptions):
                 cannot be read.
         """
         from simnpo.benchmarks.mini_tofu.words import REFUSALS
-        from simnpo.data.examples import shared_questions
+        from simnpo.data.checks import check_sets
+        from simnpo.data.own_rows import numbered
         from simnpo.data.rows import read_lines
         from simnpo.edits.task_vector import TaskVector
+        from simnpo.notes import note_once
         from simnpo.training.run import TrainingData
 
         loss = None if isinstance(method, TaskVector) else method
@@ -85,8 +87,8 @@ class SetOptions(OwnSetOptions):
             if self.topic_column:
                 raise UserError("--topic-column names a column of --forget; a benchmark has none.")
             loaded = self.benchmark.load("training")
-            forget = loaded.forget
-            retain = self.benchmark.kept(loaded) if retains else ()
+            forget = numbered("forget set", loaded.forget)
+            retain = numbered("retain set", self.benchmark.kept(loaded) if retains else ())
             refusals = refusals or loaded.refusals
         else:
             if self.benchmark.split or self.benchmark.data_dir:
@@ -99,22 +101,18 @@ class SetOptions(OwnSetOptions):
                 )
             if own is not None:
                 forget = self._read_forget(str(self.forget), method)
-                retain = tuple(row.example for row in own.retain)
+                retain = own.retain
             else:
                 forget = tuple(
                     one for name in self.requests for one in self._read_forget(name, method)
                 )
                 retain = self._read_retain()
-        shared = 0 if own is not None else shared_questions(forget, retain)
-        if shared:
-            print(
-                f"Warning: {shared} of {len(forget)} questions of the forget set are in the retain "
-                "set too, so they are both forgotten and kept.",
-                file=sys.stderr,
-            )
+        if forget and own is None:  # else they are checked
+            for warning in check_sets(forget, retain):
+                note_once(f"Warning: {warning}")
         return TrainingData(
-            forget if forgets else (),
-            retain if retains else (),
+            tuple(row.example for row in forget) if forgets else (),
+            tuple(row.example for row in retain) if retains else (),
             refusals or REFUSALS,
             prompt.template,
             prompt.limit(loaded),
@@ -140,22 +138,24 @@ class SetOptions(OwnSetOptions):
             return loaded.requests
         if self.forget:
             raise UserError("--requests come in the place of --forget; leave one of them out.")
-        return tuple(self._read_forget(name, method) for name in self.requests)
+        return tuple(
+            tuple(row.example for row in self._read_forget(name, method)) for name in self.requests
+        )
 
-    def _read_forget(self, source: str, method: "AnyMethod") -> "tuple[Example, ...]":
-        from simnpo.data.examples import load_examples
+    def _read_forget(self, source: str, method: "AnyMethod") -> "tuple[OwnRow, ...]":
+        from simnpo.data.own_rows import load_own_rows
         from simnpo.objectives import Method
         from simnpo.objectives.base import ALTERNATE
 
         scored = method.forget.answers if isinstance(method, Method) and method.forget else ()
-        return load_examples(
+        return load_own_rows(
             source,
             **asdict(self.columns),
             topic_column=self.topic_column,
             alternate_column=self.alternate_column if ALTERNATE in scored else None,
         )
 
-    def _read_retain(self) -> "tuple[Example, ...]":
-        from simnpo.data.examples import load_examples
+    def _read_retain(self) -> "tuple[OwnRow, ...]":
+        from simnpo.data.own_rows import load_own_rows
 
-        return load_examples(self.retain, **asdict(self.columns)) if self.retain else ()
+        return load_own_rows(self.retain, **asdict(self.columns)) if self.retain else ()

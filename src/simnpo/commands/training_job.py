@@ -77,9 +77,11 @@ class TrainingJob:
         from simnpo import runs
         from simnpo.distributed import is_main
         from simnpo.models import MODEL_FOLDER
+        from simnpo.training.control import Control
 
         job, out = self.job, self.output.out
-        watched = callbacks if self.measured is None else partial(self._callbacks, callbacks)
+        made: list[TrainerCallback] = []
+        watched = callbacks if self.measured is None else partial(self._callbacks, callbacks, made)
         results = job.carry_out(
             out, resume=self.output.resume, report_to=self.report_to, callbacks=watched
         )
@@ -92,15 +94,24 @@ class TrainingJob:
         )
         if shortened := results.get("shortened_answers"):
             print(f"Note: --max-length {job.data.max_length} shortened {shortened} answers.")
+        for one in made:
+            if isinstance(one, Control):
+                how = one.outcome()
+                print(how.why)
+                runs.add(out, {"control": {**how._asdict(), "points": len(how.points)}})
         if self.measured is None:
             print(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
 
     def _callbacks(
-        self, others: "Callbacks | None", model: Any, tokenizer: Any
+        self,
+        others: "Callbacks | None",
+        made: "list[TrainerCallback]",
+        model: Any,
+        tokenizer: Any,
     ) -> "Sequence[TrainerCallback]":
         assert self.measured is not None
-        own = self.measured.start(self.job, self.output.out, model, tokenizer)
-        return [*own, *(others(model, tokenizer) if others else ())]
+        made += self.measured.start(self.job, self.output.out, model, tokenizer)
+        return [*made, *(others(model, tokenizer) if others else ())]
 
     def _judge(self, measured: "OwnRun") -> None:
         """Measure the trained model and print what it has forgotten and kept."""

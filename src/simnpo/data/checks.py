@@ -105,7 +105,7 @@ def check_lengths(name: str, rows: Sequence[OwnRow], encoder: Encoder) -> list[s
     Plain texts are split into several pieces instead.
 
     Args:
-        name: the set's.
+        name: what the message calls the set.
         rows: its rows.
         encoder: has the limit.
 
@@ -134,7 +134,7 @@ def check_lengths(name: str, rows: Sequence[OwnRow], encoder: Encoder) -> list[s
     places = "; ".join(f"{place} ({tokens} tokens)" for tokens, place in long[:SHOWN])
     end = "; ..." if len(long) > SHOWN else "."
     return [
-        f"{len(long)} of {len(asked)} answers of the {name} set lose their end, since --max-length "
+        f"{len(long)} of {len(asked)} answers of the {name} lose their end, since --max-length "
         f"is {encoder.max_length}: {places}{end} The longest takes {max(long)[0]} tokens."
     ]
 

@@ -1,13 +1,12 @@
 """The unit of training data: a question with its answer, or a plain text."""
 
-import sys
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 from simnpo.data.layouts import ANSWER, QUESTION, TEXT, find_layout, listed, text_of
 from simnpo.data.rows import Row, read_rows
 from simnpo.errors import UserError
+from simnpo.notes import note_once
 
 
 class Example(NamedTuple):
@@ -69,7 +68,7 @@ def examples_of(
     first = rows[0]
     layout = find_layout(first, question_column, answer_column, text_column)
     if layout.note:
-        _say_once(f"Note: {first.place}: {layout.note}.")
+        note_once(f"Note: {first.place}: {layout.note}.")
     if alternate_column and not layout.plain and alternate_column not in first.values:
         raise UserError(
             f"{first.place}: found the columns {listed(first.values)}, and none is "
@@ -84,18 +83,3 @@ def examples_of(
         return Example(question, answer, topic, text_of(row, alternate_column))
 
     return tuple(example(row) for row in rows)
-
-
-@cache
-def _say_once(note: str) -> None:
-    print(note, file=sys.stderr)
-
-
-def shared_questions(forget: Sequence[Example], retain: Sequence[Example]) -> int:
-    """Count the forget examples whose question (or text) is also in the retain set."""
-
-    def key(example: Example) -> str:
-        return (example.question or example.answer).strip()
-
-    kept = {key(example) for example in retain}
-    return sum(key(example) in kept for example in forget)

@@ -33,6 +33,8 @@ def load_own_rows(
     question_column: str = "question",
     answer_column: str = "answer",
     text_column: str = "text",
+    topic_column: str | None = None,
+    alternate_column: str | None = None,
 ) -> tuple[OwnRow, ...]:
     """Read a set with its optional columns.
 
@@ -41,13 +43,24 @@ def load_own_rows(
         question_column: see `load_examples`.
         answer_column: see `load_examples`.
         text_column: see `load_examples`.
+        topic_column: see `load_examples`.
+        alternate_column: see `load_examples`.
 
     Raises:
         UserError: see `load_examples`; or an optional column holds something other than text.
     """
     rows = read_rows(source)
-    examples = examples_of(rows, question_column, answer_column, text_column)
+    examples = examples_of(
+        rows, question_column, answer_column, text_column, topic_column, alternate_column
+    )
     return tuple(_own_row(row, example) for row, example in zip(rows, examples, strict=True))
+
+
+def numbered(name: str, examples: Iterable[Example]) -> tuple[OwnRow, ...]:
+    """Return examples that come from no file as rows of a set; their places are their numbers."""
+    return tuple(
+        OwnRow(example, place=f"{name}, row {number}") for number, example in enumerate(examples, 1)
+    )
 
 
 def _own_row(row: Row, example: Example) -> OwnRow:

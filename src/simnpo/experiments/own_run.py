@@ -15,7 +15,6 @@ from simnpo.data.encoding import Encoder
 from simnpo.distributed import is_main
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import outcome_text, plan_text
-from simnpo.files import write_json
 from simnpo.jobs import Job
 from simnpo.metrics.verdict import Verdict
 from simnpo.metrics.verdict_rules import KEEP
@@ -32,12 +31,11 @@ from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read
 from simnpo.scoring.general import general_ability
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.score import score
-from simnpo.scoring.summary import run_of
 from simnpo.scoring.tables import ANSWER
-from simnpo.training.control import CONTROL, STATES, Control
+from simnpo.training.control import Control
 from simnpo.training.target import Point, Target, Until
 
-FILES = (BEFORE, EVALUATION, REPORT, "plots", CONTROL, STATES)
+FILES = (BEFORE, EVALUATION, REPORT, "plots")
 """What is written beside the job's own files."""
 REFUSALS = "refusals"
 MOST_ROWS = 200
@@ -136,12 +134,11 @@ class OwnRun:
                 before=before,
                 keep=self.keep,
                 precision=precision,
-                **run_of(str(out)),
             )
         after = read_evaluation(out / EVALUATION)
         verdict = Verdict(**after.summary["verdict"])
         if is_main():
-            write_json(out / runs.RUN, runs.read_run(out) | {"verdict": verdict.record()})
+            runs.add(out, {"verdict": verdict.record()})
             write_model_card(out)  # once more, with what was measured
             model = Path(job.model).name if Path(job.model).exists() else job.model
             title = f"{job.method.title} on {model}: {self.sets.title}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, KEPT, OwnSets
 from simnpo.data.checks import check_lengths
+from simnpo.data.conflicts import find_conflicts
 from simnpo.data.encoding import Encoder
 from simnpo.jobs import Job
 from simnpo.metrics.advice import advice
@@ -35,7 +36,11 @@ NOT_TRAINED = "never trained on"
 
 
 def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
-    """Return the block that is printed before training."""
+    """Return the block that is printed before training.
+
+    Raises:
+        UserError: a row cannot be encoded, see `check_lengths`.
+    """
     from simnpo.training.run import trained_parameters
 
     training, parameters = job.training, sum(one.numel() for one in model.parameters())
@@ -59,10 +64,14 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
         learning_rate=training.learning_rate,
         precision=precision_of(model),
     )
-    warnings = [*sets.warnings]
-    for name, rows in sets.named().items():
-        warnings += check_lengths(name, rows, encoder)
-    return describe_run(plan, encoder, job.data.forget[0], warnings)
+    conflicts = find_conflicts(sets.forget, (*sets.retain, *sets.kept))
+    block = describe_run(plan, encoder, job.data.forget[0], [one.reason for one in conflicts])
+    shortened = [
+        f"Warning: {warning}\n"
+        for name, rows in sets.named().items()
+        for warning in check_lengths(TITLES.get(name, name).lower(), rows, encoder)
+    ]
+    return "".join([block, *(["\n"] if shortened else []), *shortened])
 
 
 def outcome_text(
@@ -96,11 +105,11 @@ def outcome_text(
     ]
     ability = number(metrics.get("general.ability"))
     return describe_outcome(
-        verdict.sentence,
+        " ".join([f"{verdict.sentence}.", *verdict.cautions]),
         [title for title, _ in MEASURES.values()],
         sets,
         _answers(before, after),
-        [*verdict.cautions, *advice(verdict.kind, settings, usual)],
+        advice(verdict.kind, settings, usual),
         [("Report", str(out / REPORT)), ("Model", str(out / MODEL_FOLDER))],
         None if ability != ability else ("1.00", compact(ability)),
     )

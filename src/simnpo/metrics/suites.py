@@ -131,7 +131,8 @@ def own_evaluation(evaluation: Evaluation) -> OwnEvaluation:
     summary = evaluation.summary
     if summary.get("suite") != "own":
         raise UserError(f"{evaluation.name} is no evaluation of own data.")
-    return OwnEvaluation(summary["metrics"], summary["counts"], evaluation.tables)
+    counts = {name: (count, total) for name, (count, total) in summary["counts"].items()}
+    return OwnEvaluation(summary["metrics"], counts, evaluation.tables)
 
 
 SUITES: Mapping[str, Suite] = {

@@ -1,7 +1,8 @@
 """Callbacks of a run: progress, Ctrl-C as a request to stop after the step, and a guard."""
 
+import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
@@ -14,9 +15,12 @@ from simnpo.errors import TrainingDiverged
 from simnpo.progress import Advance, progress
 from simnpo.training.terms import PairedDataset
 
+NOTE = len("forget -1.23 retain -1.23 grad 1.23 lr 1.2e-5")
+"""Characters of the longest note beside the progress."""
+
 
 class ShowProgress(TrainerCallback):
-    """A progress bar over optimizer steps, with the time left."""
+    """A line of progress over optimizer steps: the time left, and the newest row of the log."""
 
     def __init__(self, what: str):
         self._what = what
@@ -25,7 +29,7 @@ class ShowProgress(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Open the bar where training (or its resumption) begins."""
-        self._advance = self._stack.enter_context(progress(self._what, state.max_steps))
+        self._advance = self._stack.enter_context(progress(self._what, state.max_steps, NOTE))
         self._advance(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -33,9 +37,30 @@ class ShowProgress(TrainerCallback):
         if self._advance:
             self._advance(1)
 
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Show losses, gradient norm and learning rate, which the log has as numbers already."""
+        if self._advance and "loss" in logs:
+            self._advance(0, note_of(logs))
+
     def close(self) -> None:
         """Take the bar away, whether training ended well or not."""
         self._stack.close()
+
+
+def note_of(logs: Mapping[str, float]) -> str:
+    """Return a row of the log as a note of at most `NOTE` characters."""
+    names = {"forget_loss": "forget", "retain_loss": "retain", "grad_norm": "grad"}
+    parts = [f"{name} {_short(logs[key])}" for key, name in names.items() if key in logs]
+    rate = re.sub(r"e-0*", "e-", f"{logs['learning_rate']:.1e}") if logs["learning_rate"] else "0"
+    return " ".join([*parts, f"lr {rate}"])
+
+
+def _short(value: float) -> str:
+    """Return a number in 4 characters and a sign, or 5 where it is tiny or huge."""
+    for below, digits in ((9.995, 2), (99.95, 1), (999.5, 0)):
+        if 0.005 <= abs(value) < below or not value:
+            return f"{value:.{digits}f}"
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.0e}")
 
 
 class StopOnInterrupt(TrainerCallback):

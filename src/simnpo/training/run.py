@@ -99,6 +99,7 @@ def train_model(
         template=data.template,
         max_length=data.max_length,
         group_by_length=config.group_by_length,
+        warmup_ratio=config.warmup_ratio,
         reinforced=reinforced,
         reference=reference,
         offload_reference=config.offload_reference,
@@ -143,6 +144,7 @@ def train_model(
         "steps": trainer.state.global_step,
         "planned_steps": trainer.state.max_steps,
         "resumed_from": checkpoint.name if checkpoint else None,
+        "micro_batch_size": trainer.args.per_device_train_batch_size,
         "processes": distributed.world_size(),
         "seconds": round(seconds, 2),
         "training_loss": sum(losses) / len(losses) if losses else None,
@@ -155,11 +157,14 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
     """Return transformers' arguments, but for what depends on the length of an epoch.
 
     Raises:
-        UserError: the batch size does not part evenly, or a logger is not installed.
+        UserError: see `TrainingConfig.micro_batch`; or a logger is not installed.
     """
     devices = int(os.environ.get("WORLD_SIZE", "1"))  # set by accelerate launch
     accumulation = config.accumulation(devices)
-    micro = min(config.micro_batch_size, config.batch_size)
+    micro = config.micro_batch(devices)
+    if 2 * micro < min(config.micro_batch_size, config.batch_size // devices):
+        note = f"Note: {micro} rows a forward pass, as no more make {config.batch_size} evenly."
+        print(note, file=sys.stderr)
     loggers = [] if report_to == "none" else report_to.split(",")
     try:
         get_reporting_integration_callbacks(loggers)
@@ -203,6 +208,9 @@ def _pace(made: TrainingArguments, config: TrainingConfig, examples: int) -> Non
         steps = min(steps, max(1, config.steps // 10))
     made.warmup_steps = round(config.warmup_epochs * steps)
     made.logging_steps = steps
+    if config.log_rows is not None:
+        total = config.steps or math.ceil((config.epochs or 0) * steps)
+        made.logging_steps = math.ceil(total / config.log_rows)
     made.save_steps = max(1, config.checkpoint_epochs * steps)
 
 

@@ -22,6 +22,7 @@ from simnpo.training.callbacks import StepGuard
 from simnpo.training.forwards import Forwards
 from simnpo.training.reference import check_reference, check_reinforced
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
+from simnpo.training.schedule import schedule
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
 from simnpo.training.weights import RecordWeights
 
@@ -33,6 +34,8 @@ class UnlearnTrainer(Trainer):
     forget and retain rows go through the model in one forward pass. Reference log-probs are
     computed once, at the start of `train`; a method that needs none never computes any.
     """
+
+    lr_scheduler: Any
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class UnlearnTrainer(Trainer):
         template: str = "auto",
         max_length: int = MAX_LENGTH,
         group_by_length: bool = False,
+        warmup_ratio: float | None = None,
         reinforced: nn.Module | None = None,
         reference: nn.Module | None = None,
         offload_reference: bool = False,
@@ -65,6 +69,8 @@ class UnlearnTrainer(Trainer):
             template: see `simnpo.data.templates.choose_template`.
             max_length: tokens of a sequence at most.
             group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
+            warmup_ratio: for a learning rate that is never 0, see `simnpo.training.schedule`; None
+                leaves transformers' own.
             reinforced: `model` over-fitted on the forget set, in evaluation mode, for objectives
                 that compare with it.
             reference: what objectives with a reference take its log-probs from, in the place of
@@ -87,7 +93,7 @@ class UnlearnTrainer(Trainer):
             model, [one for term in self.terms for rows in term.encoded.values() for one in rows]
         )
         self._pairs = PairedDataset(self.terms, args.seed)
-        self._group_by_length = group_by_length
+        self._group_by_length, self._warmup_ratio = group_by_length, warmup_ratio
         self._forwards = Forwards(self.terms, args.seed, reinforced, reference, offload_reference)
         self._recorders = [one for one in callbacks or () if isinstance(one, RecordWeights)]
         self._check_layers(model)
@@ -162,6 +168,18 @@ class UnlearnTrainer(Trainer):
             order = ShuffledSampler(self._pairs, seed)
         processes = distributed.world_size()
         return order if processes == 1 else EvenSampler(order, size * processes)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Make the schedule of the learning rate; see transformers."""
+        if self._warmup_ratio is None or self.lr_scheduler is not None:
+            return super().create_scheduler(num_training_steps, optimizer)
+        self.lr_scheduler = schedule(
+            optimizer or self.optimizer,
+            num_training_steps,
+            self._warmup_ratio,
+            decay=self.args.lr_scheduler_type == "linear",
+        )
+        return self.lr_scheduler
 
     def compute_loss(
         self,

@@ -1,0 +1,157 @@
+"""A user's own two files, from teaching to the verdict, on a model that learns them in seconds."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_data import QUESTIONS, write_rows
+
+from simnpo.runs import read_run
+
+ROWS = [{"question": question, "answer": answer} for question, answer in QUESTIONS]
+
+
+@pytest.fixture(scope="session")
+def taught(
+    make_llama: Any, tokenizer: Any, examples: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A model that knows all eight rows by heart."""
+    from simnpo.config import TrainingConfig
+    from simnpo.objectives import METHODS
+    from simnpo.training.run import TrainingData, train_model
+
+    out = tmp_path_factory.mktemp("taught")
+    training = TrainingConfig(
+        epochs=None,
+        steps=80,
+        learning_rate=5e-3,
+        batch_size=8,
+        micro_batch_size=8,
+        warmup_epochs=0,
+        checkpoint_epochs=0,
+    )
+    model = make_llama(hidden_size=64, intermediate_size=128, initializer_range=0.02).train()
+    data = TrainingData(retain=examples, template="plain")
+    train_model(model, tokenizer, METHODS["retrain"], data, training, out)
+    return out / "model"
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> dict[str, Path]:
+    """Files to forget and to keep."""
+    return {
+        "forget": write_rows(tmp_path / "forget.jsonl", ROWS[:4]),
+        "retain": write_rows(tmp_path / "retain.jsonl", ROWS[4:]),
+    }
+
+
+@pytest.fixture
+def unlearn(simnpo: Callable[..., Any], taught: Path, sets: dict[str, Path]) -> Callable[..., Any]:
+    def run(*options: object) -> Any:
+        files = ("--forget", sets["forget"], "--retain", sets["retain"])
+        return simnpo("unlearn", "--model", taught, *files, *options)
+
+    return run
+
+
+def test_a_weak_setting_is_not_forgotten_and_says_what_to_raise(
+    unlearn: Callable[..., Any], tmp_path: Path
+) -> None:
+    found = unlearn("--learning-rate", "1e-6", "--forget-weight", "0.1", "--out", tmp_path / "out")
+    assert found.code == 0
+    # The plan, with one row exactly as the model sees it.
+    assert "Retain rows held out  2 rows" in found.out
+    assert "<s>Question: Where was Ada Vell born?" in found.out
+    # The verdict, and what to change.
+    assert "NOT FORGOTTEN: 4 of 4 answers still come out word for word" in found.out
+    assert "raise --learning-rate from 1e-06" in found.out
+    assert "raise --forget-weight from 0.1 to 1" in found.out
+    record = read_run(tmp_path / "out")
+    assert record["verdict"]["kind"] == "not forgotten"
+    assert not record["control"]["reached"]
+
+
+def test_a_run_that_works_is_forgotten_and_evaluate_agrees(
+    unlearn: Callable[..., Any], simnpo: Callable[..., Any], sets: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    found = unlearn("--learning-rate", "5e-4", "--keep", "0.01", "--out", out)
+    assert found.code == 0
+    verdict = read_run(out)["verdict"]
+    assert verdict["kind"] == "forgotten", found.out
+    assert "4 of 4 answers no longer come out" in found.out
+    report = (out / "report.html").read_text()
+    assert "4 of 4 answers no longer come out" in report
+    for row in ROWS[:4]:
+        assert row["question"] in report
+    again = simnpo(
+        *("evaluate", "--model", out, "--forget", sets["forget"], "--retain", sets["retain"]),
+        *("--out", tmp_path / "again"),
+    )
+    assert again.code == 0
+    summary = json.loads((tmp_path / "again" / "summary.json").read_text())
+    own = json.loads((out / "evaluation" / "summary.json").read_text())
+    assert summary["verdict"]["kind"] == own["verdict"]["kind"]
+    assert summary["counts"] == own["counts"]
+    assert summary["metrics"] == pytest.approx(own["metrics"])
+
+
+def test_a_finished_run_whose_report_is_missing_gets_it_on_resume(
+    unlearn: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ("--learning-rate", "5e-4", "--out", out)
+    unlearn(*options)
+    before = (out / "report.html").read_text()
+    (out / "report.html").unlink()
+    (out / "evaluation" / "summary.json").unlink()
+    assert unlearn(*options, "--resume").code == 0
+    assert (out / "report.html").read_text().count("Ada Vell") == before.count("Ada Vell")
+    assert "Nothing to do" in unlearn(*options, "--resume").out
+
+
+def test_no_report_measures_nothing(unlearn: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = unlearn("--no-report", "--steps", "2", "--out", out)
+    assert found.code == 0 and "Model:" in found.out
+    assert not (out / "before").exists() and not (out / "report.html").exists()
+    assert "verdict" not in read_run(out)
+
+
+def test_overwrite_replaces_the_measurements_too(
+    unlearn: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    unlearn("--learning-rate", "1e-6", "--steps", "2", "--out", out)
+    first = json.loads((out / "evaluation" / "summary.json").read_text())["metrics"]
+    assert unlearn("--learning-rate", "5e-4", "--out", out).code == 1  # nothing is lost
+    assert unlearn("--learning-rate", "5e-4", "--out", out, "--overwrite").code == 0
+    assert json.loads((out / "evaluation" / "summary.json").read_text())["metrics"] != first
+
+
+def test_idk_hides(unlearn: Callable[..., Any], tmp_path: Path) -> None:
+    found = unlearn("--method", "idk", "--learning-rate", "2e-3", "--out", tmp_path / "out")
+    assert found.code == 0
+    kind = read_run(tmp_path / "out")["verdict"]["kind"]
+    assert kind in ("hidden", "forgotten", "damaged"), found.out
+    judged = json.loads((tmp_path / "out" / "evaluation" / "summary.json").read_text())["counts"]
+    assert judged["forget.refused"][0] >= 3
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--keep", "0"), "--keep 0"),
+        (("--max-items", "0"), "--max-items 0"),
+        (("--also", "facts"), "give a name and a file"),
+        (("--benchmark", "mini-tofu"), "brings its own sets; leave out --forget and --retain"),
+    ],
+)
+def test_mistakes(
+    options: tuple[str, ...], says: str, unlearn: Callable[..., Any], tmp_path: Path
+) -> None:
+    found = unlearn(*options, "--out", tmp_path / "out")
+    assert found.code == 1 and says in found.err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,68 @@
+"""Groups of tests that need more than the extra `dev`: skipped, or demanded by `SIMNPO_REQUIRE`.
+
+A test joins with `@pytest.mark.real` or the like. Where what its group needs is missing, the whole
+group skips for one reason, from one place, so pytest's summary has one line for it.
+`SIMNPO_REQUIRE=real,optuna` makes a missing group an error instead, before any test runs.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import pytest
+from fetch_real import is_complete, real_model_folder
+
+
+class Group(NamedTuple):
+    """Tests that need the same thing."""
+
+    needs: str
+    is_there: Callable[[], bool]
+    missing: str
+    """Why its tests skip, and how to have them run."""
+
+
+GROUPS = {
+    "real": Group(
+        "the real model",
+        lambda: is_complete(real_model_folder()),
+        "real model not there: run make real",
+    ),
+    **{
+        name: Group(package, lambda package=package: find_spec(package) is not None, missing)
+        for name, package, missing in (
+            ("lm_eval", "lm_eval", "lm-eval not there: pip install 'simnpo[lm-eval]'"),
+            ("optuna", "optuna", "optuna not there: pip install 'simnpo[sweep]'"),
+            ("gguf", "gguf", "gguf not there: pip install 'simnpo[gguf]'"),
+        )
+    },
+}
+
+
+def register(config: pytest.Config) -> None:
+    """Add the groups' markers, and check that every group which is demanded can run.
+
+    Raises:
+        pytest.UsageError: it cannot, or there is no such group.
+    """
+    for name, group in GROUPS.items():
+        config.addinivalue_line("markers", f"{name}: needs {group.needs}")
+    for name in _demanded():
+        if name not in GROUPS:
+            raise pytest.UsageError(f"SIMNPO_REQUIRE={name}: choose from {', '.join(GROUPS)}.")
+        if not GROUPS[name].is_there():
+            raise pytest.UsageError(f"SIMNPO_REQUIRE={name}: {GROUPS[name].missing}")
+
+
+def skip_where_missing(item: pytest.Item) -> None:
+    """Skip a test whose group cannot run."""
+    for name, group in GROUPS.items():
+        if item.get_closest_marker(name) and not group.is_there():
+            pytest.skip(group.missing)
+
+
+def _demanded() -> Iterator[str]:
+    for name in os.environ.get("SIMNPO_REQUIRE", "").split(","):
+        if name.strip():
+            yield name.strip()
