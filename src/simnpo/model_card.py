@@ -77,8 +77,10 @@ def measured_of(out: Path) -> dict[str, Any]:
     if path.is_file():
         summary = read_json(path)
         names = (summary.get("benchmark"), summary.get("split"))
-        found["on"] = " ".join(str(one) for one in names if one)
+        # Sets of a user's own are named by their files, of which only the last part is shown.
+        found["on"] = " ".join(re.sub(r"\S*[\\/]", "", str(one)) for one in names if one)
         found["metrics"] = summary.get("metrics", {})
+        found["counts"] = summary.get("counts") or {}
         found["items"] = summary.get("items", {})
     return found
 
@@ -101,7 +103,8 @@ def model_card(
         base_is_hub_id: whether others find it on the hub by this name.
         adapter: whether the model is a LoRA adapter.
         measured: perhaps a `verdict` (a sentence), and an evaluation's `metrics` (numbers by name),
-            `on` (what it evaluated on) and `items` (how many, by set).
+            `counts` (a number of how many, in a metric's place), `on` (what it evaluated on) and
+            `items` (how many, by set).
     """
     config = record["config"]
     unlearned = record["command"] in ("unlearn", "demo") and (
@@ -168,6 +171,8 @@ def _measured(measured: Mapping[str, Any]) -> str:
         for name, value in (measured.get("metrics") or {}).items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
+    counts = measured.get("counts") or {}
+    numbers |= {str(name): f"{count} of {total}" for name, (count, total) in counts.items()}
     if numbers:
         sizes = ", ".join(
             f"{escape(name)} {count}" for name, count in (measured.get("items") or {}).items()

@@ -221,6 +221,28 @@ def test_generate_writes_greedy_answers_beside_the_rows(
     assert (tmp_path / "a.jsonl").read_text() != drawn
 
 
+def test_generate_reads_questions_as_people_have_them(
+    simnpo: Any, talker: Path, tmp_path: Path
+) -> None:
+    """Layouts with answers are found; a column of questions alone is to be named."""
+    turns = [{"role": "user", "content": LINES[0]}, {"role": "assistant", "content": "Well."}]
+    answers = []
+    for number, row in enumerate([{"messages": turns}, {"question": LINES[0]}]):
+        out = tmp_path / f"{number}.jsonl"
+        questions = write_rows(tmp_path / "q.jsonl", [row])
+        command = ["generate", "--model", talker, "--questions", questions, "--out", out]
+        done = simnpo(*command, "--max-new-tokens", 6)
+        assert done.code == 0, done.err
+        made = json.loads(out.read_text())
+        answers.append(made.pop("generated"))
+        assert made == row
+    assert answers[0] == answers[1] == by_hand(talker, LINES[0], 6)
+    for row in ({"prompt": LINES[0]}, {"text": LINES[0]}):
+        questions = write_rows(tmp_path / "q.jsonl", [row])
+        done = simnpo(*command[:-1], tmp_path / "none.jsonl")
+        assert done.code == 1 and "and none is 'question': name that of" in done.err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

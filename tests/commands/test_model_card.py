@@ -1,5 +1,6 @@
 """The model card: what the hub reads of it, what a reader sees, and what must not be in it."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
-from simnpo.model_card import base_of, model_card, write_model_card
+from simnpo.model_card import base_of, measured_of, model_card, write_model_card
 
 RECORD: dict[str, Any] = {
     "command": "unlearn",
@@ -81,14 +82,30 @@ def test_it_shows_what_was_measured() -> None:
     measured = {
         "verdict": "Forgotten: 28 of 30 answers no longer come out; kept: 12 of 12",
         "on": "mini-tofu forget10",
-        "metrics": {"model_utility": 0.61234567, "forget_quality": None, "flag": True},
+        "metrics": {"model_utility": 0.61234567, "forget_quality": None, "flag": True, "out": 0.1},
+        "counts": {"out": [3, 30]},
         "items": {"forget": 40, "retain": 300},
     }
     text = card(measured=measured)
     assert "**Forgotten: 28 of 30 answers no longer come out; kept: 12 of 12**" in text
     assert "Evaluated by simnpo on mini-tofu forget10 (items: forget 40, retain 300)." in text
-    assert "| model\\_utility | 0.6123 |" in text
+    assert "| model\\_utility | 0.6123 |" in text and "| out | 3 of 30 |" in text
     assert "forget\\_quality" not in text and "flag" not in text and "Nothing yet" not in text
+
+
+def test_what_a_run_on_own_files_found_is_read_without_its_paths(tmp_path: Path) -> None:
+    verdict = {"kind": "forgotten", "sentence": "Forgotten: 28 of 30"}
+    (tmp_path / "run.json").write_text(json.dumps({**RECORD, "verdict": verdict}))
+    (tmp_path / "evaluation").mkdir()
+    summary = {
+        "benchmark": "own", "split": "/home/me/forget.jsonl, C:\\data\\retain.jsonl",
+        "metrics": {"forget.extracted": 0.1}, "counts": {"forget.extracted": [3, 30]},
+        "items": {"forget": 30},
+    }  # fmt: skip
+    (tmp_path / "evaluation" / "summary.json").write_text(json.dumps(summary))
+    text = card(measured=measured_of(tmp_path))
+    assert "**Forgotten: 28 of 30**" in text and "| forget.extracted | 3 of 30 |" in text
+    assert "on own forget.jsonl, retain.jsonl (items: forget 30)." in text
 
 
 def test_no_path_and_no_row_is_in_it() -> None:

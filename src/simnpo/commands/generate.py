@@ -1,6 +1,7 @@
 """`simnpo generate`: a model's answers to a file of questions."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,7 @@ class Generate:
     model: str
     """Model that answers: a folder, a run of simnpo, or a hub id of any causal LM."""
     questions: str
-    """Questions: .jsonl, .json, .csv or .tsv (also .gz), .parquet, a folder of
-    datasets.save_to_disk (folder:split), or a hub dataset (name:config:split)."""
+    """Questions: a file, folder or hub dataset, as for --forget; answers in it are not read."""
     out: Path
     """File for the questions' rows with a column `generated`, one JSON object a line (.jsonl)."""
     question_column: str = "question"
@@ -40,7 +40,6 @@ class Generate:
         from transformers import set_seed
 
         from simnpo.benchmarks.base import EvaluationSet, Item
-        from simnpo.data.layouts import text_of
         from simnpo.data.rows import read_rows
         from simnpo.files import write_text
         from simnpo.models import load_model, quiet
@@ -51,7 +50,7 @@ class Generate:
         options.check()
         self._check_out()
         rows = read_rows(self.questions)
-        questions = [text_of(row, self.question_column) for row in rows]
+        questions = self._questions(rows)
         self._check_rows(rows)
         encoder = options.encoder(self.model)
         model = load_model(self.model, options.precision, options.trust_remote_code)
@@ -66,6 +65,26 @@ class Generate:
         )
         write_text(self.out, "".join(lines))
         print(f"Answers: {self.out} ({len(rows)} rows, column {COLUMN!r})")
+
+    def _questions(self, rows: "list[Row]") -> list[str]:
+        """Return the question in each row: of the named column, or of a layout that is known.
+
+        Raises:
+            UserError: a row has none.
+        """
+        from simnpo.data.layouts import QUESTION, find_layout, listed, text_of
+
+        first, column = rows[0], self.question_column
+        if column == QUESTION and column not in first.values:
+            with suppress(UserError):
+                layout = find_layout(first)  # with answers, such as `messages`
+                if not layout.plain:
+                    return [str(layout.read(row)[0]) for row in rows]
+            raise UserError(
+                f"{first.place}: found the columns {listed(first.values)}, and none is {column!r}: "
+                "name that of the questions with --question-column."
+            )
+        return [text_of(row, column) for row in rows]
 
     def _check_out(self) -> None:
         """Make sure that --out may be written.

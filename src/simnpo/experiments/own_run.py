@@ -19,6 +19,7 @@ from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.jobs import Job
 from simnpo.metrics.verdict import Verdict
 from simnpo.metrics.verdict_rules import KEEP
+from simnpo.model_card import write_model_card
 from simnpo.models import load_model, load_tokenizer
 from simnpo.objectives import Method
 from simnpo.objectives.base import REFUSAL
@@ -140,6 +141,7 @@ class OwnRun:
         verdict = Verdict.of_record(after.summary["verdict"])
         if is_main():
             runs.add(out, {"verdict": verdict.record()})
+            write_model_card(out)  # once more, with what was measured
             model = Path(job.model).name if Path(job.model).exists() else job.model
             title = f"{job.method.title} on {model}: {self.sets.title}"
             write_report([before, after], out, title, command, verdict)

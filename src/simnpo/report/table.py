@@ -1,22 +1,20 @@
 """The comparison of models: as a data frame, and in the terminal."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table
 
 from simnpo.report.numbers import compact, number
+from simnpo.report.stacking import print_stacked
 from simnpo.report.views import view_of
 from simnpo.report.views.base import Column
 from simnpo.scoring.evaluation import Evaluation
 
-WIDTH = 100
-"""Columns of other printed tables at least: a narrower terminal wraps them."""
 NARROW, WIDE = 14, 24
 """Columns that a model's name takes: it is folded into them where there is no room for more."""
 
@@ -56,33 +54,15 @@ def print_table(
     """
     console = console or Console()
     view = view_of(evaluations)
-    tables = list(_tables(evaluations, [one for one in view.columns if one.printed], console))
-    for place, table in enumerate(tables):
-        if place:
-            console.print()
-        console.print(table)
+    shown = [column for column in view.columns if column.printed]
+    groups = [list(group) for _, group in groupby(shown, key=lambda column: column.group)]
+    print_stacked(console, groups, lambda columns: _table(evaluations, columns))
     if explain:
         lines = view.caption(evaluations)
     else:
         lines = [view.legend + ("" if explain is None else " (--explain)")]
     for line in lines:
         console.print(line.strip(), style="dim", markup=False, highlight=False)
-
-
-def _tables(
-    evaluations: Sequence[Evaluation], columns: Sequence[Column], console: Console
-) -> Iterator[Table]:
-    """Yield tables of neighbouring columns, each as wide as the console takes; groups are whole."""
-    room = console.options.update(width=10 * console.width)
-    groups = [list(group) for _, group in groupby(columns, key=lambda column: column.group)]
-    held: list[Column] = []
-    for group in groups:
-        wider = _table(evaluations, [*held, *group])
-        if held and Measurement.get(console, room, wider).minimum > console.width:
-            yield _table(evaluations, held)
-            held = []
-        held += group
-    yield _table(evaluations, held)
 
 
 def _table(evaluations: Sequence[Evaluation], columns: Sequence[Column]) -> Table:
