@@ -147,6 +147,10 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
 FULL_RATE, LORA_RATE = 1e-5, 1e-4
 """Learning rates of full weights and of LoRA for a model of 7 billion parameters."""
 LARGE = 7e9
+WARMUP = 0.1
+"""Share of the steps over which the learning rate rises."""
+LOG_ROWS = 100
+"""Steps below which every one is logged."""
 SMALL_SETS = 100
 """Rows of a forget set below which a step has few of them."""
 
@@ -178,6 +182,8 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         batch_size=batch,
         micro_batch_size=batch,
         precision=own_data_precision(parameters),
+        warmup_ratio=WARMUP,
+        log_rows=LOG_ROWS,
     )
     settings = {"beta": 2.5} if method == "simnpo" else {}
     return Preset(build(method, **settings), training)
