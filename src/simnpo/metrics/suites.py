@@ -9,7 +9,7 @@ from simnpo.metrics.muse import muse_metrics
 from simnpo.metrics.own import GeneralScores, own_metrics
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.metrics.truth_ratio import Aggregation
-from simnpo.metrics.verdict import KEPT_SHARE, OwnEvaluation, judge
+from simnpo.metrics.verdict import KEPT_SHARE, OwnEvaluation, judge, kept_share
 from simnpo.metrics.verdict_rules import KEEP
 from simnpo.scoring.evaluation import Evaluation
 from simnpo.scoring.tables import Tables
@@ -118,7 +118,9 @@ def own_suite(question: Question) -> Measured:
         found.metrics[KEPT_SHARE] = 1.0
     if question.before is not None:
         after = OwnEvaluation(found.metrics, found.counts, question.tables)
-        details["verdict"] = judge(own_evaluation(question.before), after, question.keep).record()
+        before = own_evaluation(question.before)
+        found.metrics[KEPT_SHARE] = kept_share(before, after)
+        details["verdict"] = judge(before, after, question.keep).record()
     return Measured(found.metrics, found.items, found.notes, details)
 
 
