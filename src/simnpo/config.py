@@ -125,6 +125,12 @@ class TrainingConfig:
         most = min(self.micro_batch_size, own)
         return next(size for size in range(most, 0, -1) if own % size == 0)
 
+    def steps_on(self, examples: int) -> int:
+        """Return the optimizer steps on a forget set of so many examples."""
+        if self.steps is not None:
+            return self.steps
+        return round((self.epochs or 1) * -(-examples // self.batch_size))
+
     def accumulation(self, devices: int = 1) -> int:
         """Return the forward passes per optimizer step.
 

@@ -202,7 +202,15 @@ def relearning_preset(benchmark: str | None, split: str | None) -> TrainingConfi
     Both are the paper's (sec. 6.1, app. I.2: 1e-5 on TOFU). It names neither batch size nor
     schedule; few examples are relearned, so these are 4 a step, at a constant rate.
     """
-    unlearning = unlearning_preset(benchmark, split, "npo").training
+    return _relearning(unlearning_preset(benchmark, split, "npo").training)
+
+
+def own_relearning_preset(parameters: int) -> TrainingConfig:
+    """Return how a relearning attack on own data trains: see `relearning_preset`."""
+    return _relearning(own_data_preset("npo", 1, parameters, lora=False).training)
+
+
+def _relearning(unlearning: TrainingConfig) -> TrainingConfig:
     return replace(
         unlearning,
         epochs=3,

@@ -97,6 +97,7 @@ def in_words(found: Sequence[Outcome], view: View) -> list[str]:
     """
     by_place = {(one.attack, one.model, one.metric): one for one in found}
     names = {column.key: column.name for column in view.columns}
+    counts = {column.key for column in view.columns if column.form == "count"}
     axes = {axis.key: axis for axis in (view.forgotten, view.kept)}
     # A p-value's neighbours, such as its statistic, compare with Retrain as it does.
     compared = {column.group for column in view.columns if column.form == "p_value"}
@@ -109,7 +110,7 @@ def in_words(found: Sequence[Outcome], view: View) -> list[str]:
             key: by_place[attack, model, key] for key in names if (attack, model, key) in by_place
         }
         sentences = [
-            _sentence(own[key], axis.title, "p_value" if axis.is_p_value else "fixed")
+            _sentence(own[key], axis.title, _form(key in counts, axis.is_p_value))
             for key, axis in axes.items()
             if key in own
         ]
@@ -120,11 +121,16 @@ def in_words(found: Sequence[Outcome], view: View) -> list[str]:
         ]
         if others:
             furthest = max(others, key=lambda one: abs(one.beyond_retrain.mean))
-            told = _sentence(furthest, names[furthest.metric], "fixed")
+            key = furthest.metric
+            told = _sentence(furthest, names[key], _form(key in counts))
             sentences.append(f"Of the other metrics one moved furthest beyond Retrain's: {told}")
         if sentences:
             said.append(f"{model}, {attack}: {' '.join(sentences)}")
     return said
+
+
+def _form(is_count: bool, is_p_value: bool = False) -> str:
+    return "p_value" if is_p_value else "count" if is_count else "fixed"
 
 
 def _sentence(one: Outcome, title: str, form: str) -> str:
@@ -138,7 +144,8 @@ def _sentence(one: Outcome, title: str, form: str) -> str:
     beyond = one.beyond_retrain.mean
     if math.isnan(beyond):
         return f"{text}."
-    further = f"{fixed(abs(beyond))} further {'down' if beyond < 0 else 'up'} than"
+    size = f"{100 * abs(beyond):.0f} points" if form == "count" else fixed(abs(beyond))
+    further = f"{size} further {'down' if beyond < 0 else 'up'} than"
     return f"{text}: {'as far as' if round(beyond, 3) == 0 else further} Retrain."
 
 

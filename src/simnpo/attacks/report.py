@@ -23,7 +23,7 @@ from simnpo.report.courses import (
     headline,
     shown_columns,
 )
-from simnpo.report.numbers import compact
+from simnpo.report.numbers import compact, written
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.stacking import print_stacked
 from simnpo.report.views.base import Column, View
@@ -142,8 +142,9 @@ def _table(title: str, rows: Any, columns: Sequence[Column], models: list[str]) 
     for model in models:
         table.add_column(escape(model), justify="right", no_wrap=True)
     for column in columns:
+        write = partial(written, form="count") if column.form == "count" else compact
         cells = [
-            f"{compact(one.before)} → {compact(one.after.mean)}"
+            f"{write(one.before)} → {write(one.after.mean)}"
             for one in map(rows[column.key].get, models)
         ]
         table.add_row(column.name, *cells)

@@ -22,6 +22,12 @@ class Item(NamedTuple):
     place: int | None = None
     """Where the true answer stands among all of them, from 0; None where they have no order."""
 
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """All its answers, the true one first."""
+        paraphrase = () if self.paraphrase is None else (self.paraphrase,)
+        return (self.answer, *paraphrase, *self.perturbed)
+
 
 @dataclass(frozen=True)
 class EvaluationSet:
@@ -64,3 +70,8 @@ class Benchmark:
     """Tokens of a sequence at most, and of the pieces that plain texts are cut into."""
     controls: tuple[str, ...] = ()
     """Evaluation sets that ask for what must be kept, where the suite measures all sets alike."""
+
+    @property
+    def identifiers(self) -> dict[str, tuple[tuple[str, ...] | None, ...]]:
+        """Strings of the answers that must not leak, by set and item."""
+        return {name: asked.identifiers for name, asked in self.evaluation.items()}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from simnpo.attacks.quantize import Quantization
     from simnpo.attacks.relearn import Relearning
     from simnpo.attacks.report import Attacked
+    from simnpo.benchmarks.base import Benchmark
+    from simnpo.config import TrainingConfig
 
 MOST_SEEDS = 1000
 
@@ -44,12 +46,11 @@ class Relearn(AttackOptions):
         from simnpo.config import check_offload
         from simnpo.hardware import check_hardware
         from simnpo.models import quiet, training_precision
-        from simnpo.presets import relearning_preset
 
         started = time.monotonic()
         quiet()
         benchmark = self.measured_on()
-        training = self.training.over(relearning_preset(benchmark.name, benchmark.split))
+        training = self.training.over(self._preset(benchmark))
         check_hardware(training, LoraConfig())
         check_offload(training, LoraConfig(), compares=False)
         precision = training_precision(training.precision, lora=False)
@@ -76,6 +77,15 @@ class Relearn(AttackOptions):
         named = course.rename(columns={"series": "select", "step": "epoch"})
         self.finish(self._attacked(attack, course), named, table, started)
 
+    def _preset(self, benchmark: "Benchmark") -> "TrainingConfig":
+        from simnpo.presets import own_relearning_preset, relearning_preset
+        from simnpo.shape import read_shape
+
+        if not self.own.forget:
+            return relearning_preset(benchmark.name, benchmark.split)
+        shape = read_shape(self.model[0], self.prompt.trust_remote_code)
+        return own_relearning_preset(shape.parameters)
+
     def _seeds(self, first: int) -> tuple[int, ...]:
         if not 1 <= self.seeds <= MOST_SEEDS:
             raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
@@ -94,8 +104,8 @@ class Relearn(AttackOptions):
         return Attacked(
             title=f"Relearning {benchmark}",
             lead=f"An attacker fine-tunes each unlearned model on {share} of the forget set, for "
-            f"{epochs} epochs. The benchmark is measured before and after every epoch, on the "
-            "whole forget set, so what was relearned is part of it.",
+            f"{epochs} epoch{'s'[: epochs > 1]}. {self.measured} measured before and after every "
+            "epoch, on the whole forget set, so what was relearned is part of it.",
             notes=(
                 f"Relearning: NLL on answers, AdamW, learning rate {training.learning_rate:g}, "
                 f"{training.batch_size} examples a step, {training.schedule} schedule, warm-up "
@@ -105,7 +115,7 @@ class Relearn(AttackOptions):
                 "No relearned model is kept.",
             ),
             facts={
-                "Benchmark": benchmark,
+                self.named: benchmark,
                 "Seeds": ", ".join(map(str, attack.seeds)),
                 "Epochs": str(epochs),
             },
@@ -178,7 +188,7 @@ class Quantize(AttackOptions):
                 "Embeddings, the LM head, norms and biases stay as they are.",
                 "Each rounded model's evaluation is kept in runs/, for simnpo compare.",
             ),
-            facts={"Benchmark": benchmark, "Weights": ", ".join(steps)},
+            facts={self.named: benchmark, "Weights": ", ".join(steps)},
             course=course,
             endings=tuple(Ending(name, "", step) for step, name in enumerate(steps) if step),
             steps=Steps("Weights", steps),

@@ -14,6 +14,8 @@ from simnpo.commands.options import (
     check_output,
     check_retain_scores,
 )
+from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,16 +45,23 @@ class AttackOptions:
     scores_only: bool = False
     """Generate no answers, which takes most of an evaluation's time; metrics that need them are
     missing."""
+    max_items: Unset[int] = None
+    """With --forget: rows of each set that are measured at most, evenly spaced [200]."""
+    own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
 
     def measured_on(self) -> "Benchmark":
-        """Return the benchmark, without generation where only scores are wanted.
+        """Return what is measured, without generation where only scores are wanted.
 
         Raises:
-            UserError: see `BenchmarkOptions.load` and `check_retain_scores`.
+            UserError: see `OwnSetOptions`, `BenchmarkOptions.load` and `check_retain_scores`.
         """
-        benchmark = self.benchmark.load()
+        named = self.benchmark.benchmark
+        self.own.check_alone(f"--benchmark {named}" if named else None)
+        if self.max_items is not None and not (self.own.forget and self.max_items > 0):
+            raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
+        benchmark = self._own_benchmark() if self.own.forget else self.benchmark.load()
         check_retain_scores(benchmark, self.retain_scores)
         if not self.scores_only:
             return benchmark
@@ -61,11 +70,47 @@ class AttackOptions:
         }
         return replace(benchmark, evaluation=evaluation)
 
+    def _own_benchmark(self) -> "Benchmark":
+        """Return your own sets as the first model's tokenizer, template and run have them."""
+        from simnpo.benchmarks.own import FORGET, own_benchmark
+        from simnpo.data.encoding import Encoder
+        from simnpo.data.examples import Example
+        from simnpo.experiments.own_run import MOST_ROWS
+        from simnpo.models import load_tokenizer
+
+        if not self.model:
+            raise UserError("--model: name at least one model.")
+        first, prompt = self.model[0], self.prompts
+        sets = self.own.read_like_run(first)
+        tokenizer = load_tokenizer(first, prompt.trust_remote_code)
+        encoder = Encoder(tokenizer, prompt.template, prompt.limit())
+        benchmark = own_benchmark(sets, encoder, self.max_items or MOST_ROWS)
+        if benchmark.forget[0].question is not None:
+            return benchmark
+        # A share of one long text is a share of its passages.
+        passages = own_benchmark(sets, encoder).evaluation[FORGET].items
+        return replace(benchmark, forget=tuple(Example(None, one.answer) for one in passages))
+
+    @property
+    def prompts(self) -> PromptOptions:
+        """How a question becomes a prompt: on own data as in the first model's run."""
+        return self.prompt.like_run(self.model[0]) if self.own.forget else self.prompt
+
+    @property
+    def named(self) -> str:
+        """What a page calls the data."""
+        return "Data" if self.own.forget else "Benchmark"
+
+    @property
+    def measured(self) -> str:
+        """The subject of a sentence on what is measured, with its verb."""
+        return "Your sets are" if self.own.forget else "The benchmark is"
+
     def targets(self, precision: "Precision", benchmark: "Benchmark") -> "list[Target]":
         """Return the models to attack, Retrain last."""
         from simnpo.attacks.targets import targets
 
-        prompt = self.prompt
+        prompt = self.prompts
         options = (prompt.template, prompt.limit(benchmark), prompt.trust_remote_code)
         return targets(self.model, self.retrain, precision, *options)
 
@@ -96,8 +141,8 @@ class AttackOptions:
             "scores_only": self.scores_only,
             "benchmark": benchmark.name,
             "split": benchmark.split,
-            **asdict(self.prompt),
-            "max_length": self.prompt.limit(benchmark),
+            **asdict(self.prompts),
+            "max_length": self.prompts.limit(benchmark),
         }
         data = {"forget_hash": runs.fingerprint(benchmark.forget)} | {
             f"evaluation_{name}_hash": value for name, value in evaluation_hashes(benchmark).items()
@@ -107,7 +152,8 @@ class AttackOptions:
             models = [target.model for target in targets]
             scores = score_files(Path(self.retain_scores)) if self.retain_scores else ()
             records = [Path(model) / runs.RUN for model in models]
-            return [*map(resolve, models), *map(str, records), *map(str, scores)]
+            own = [one for one in self.own.own_files if one]
+            return [*map(resolve, models), *map(str, records), *map(str, scores), *own]
 
         left = check_output(
             self.output,

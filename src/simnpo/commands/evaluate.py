@@ -126,7 +126,8 @@ class Evaluate:
             origin["lm_eval"] = lm_eval_version()
             origin["lm_eval_include"] = include and str(include)
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
-        encoder = Encoder(tokenizer, self.prompt.template, self.prompt.limit(benchmark))
+        prompt = self.prompt.like_run(self.model) if own else self.prompt
+        encoder = Encoder(tokenizer, prompt.template, prompt.limit(benchmark))
         run = run_of(self.model)
         if benchmark is None:
             assert own is not None
@@ -179,8 +180,6 @@ class Evaluate:
 
     def _own_sets(self) -> "OwnSets | None":
         """Return your own sets, split as the run that made the model did; None without --forget."""
-        from simnpo.scoring.summary import run_of
-
         others = {
             f"--benchmark {self.benchmark.benchmark}": self.benchmark.benchmark,
             "--choices": self.questions.choices,
@@ -193,8 +192,7 @@ class Evaluate:
             return None
         if self.max_items is not None and self.max_items < 1:
             raise UserError(f"--max-items {self.max_items}: must be at least 1.")
-        settings = (run_of(self.model)["run"] or {}).get("settings", {})
-        return self.own.files().read(settings["seed"] if settings.get("held_out") else None)
+        return self.own.read_like_run(self.model)
 
     def _original(
         self, own: "OwnSets", benchmark: "Benchmark", encoder: "Encoder", retain: "Tables | None"

@@ -62,6 +62,16 @@ class PromptOptions:
             return self.max_length
         return benchmark.max_length if benchmark else MAX_LENGTH
 
+    def like_run(self, model: str) -> "PromptOptions":
+        """Return these options; what was not given is as in the run that made `model`."""
+        from simnpo.scoring.summary import run_of
+
+        settings = (run_of(model)["run"] or {}).get("settings", {})
+        template = settings.get("template", "auto") if self.template == "auto" else self.template
+        return replace(
+            self, template=template, max_length=self.max_length or settings.get("max_length")
+        )
+
 
 @dataclass(frozen=True)
 class ColumnOptions:

@@ -7,6 +7,7 @@ from simnpo.commands.options import ColumnOptions, Unset
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from simnpo.benchmarks.own import OwnSets
     from simnpo.benchmarks.own_files import OwnFiles
 
 
@@ -60,6 +61,17 @@ class OwnSetOptions:
             tuple((_name(one), _file(one)) for one in self.also),
             Columns(columns.question_column, columns.answer_column, columns.text_column),
         )
+
+    def read_like_run(self, model: str) -> "OwnSets":
+        """Return the sets; the retain set is split as in the run that made `model`.
+
+        Raises:
+            UserError: see `simnpo.benchmarks.own_files.OwnFiles.read`.
+        """
+        from simnpo.scoring.summary import run_of
+
+        settings = (run_of(model)["run"] or {}).get("settings", {})
+        return self.files().read(settings["seed"] if settings.get("held_out") else None)
 
 
 def _name(also: str) -> str:

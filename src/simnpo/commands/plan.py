@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simnpo.commands.options import LoraOptions, MethodName, TrainingOptions, Unset
-from simnpo.config import MAX_LENGTH
+from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.config import MAX_LENGTH, TrainingConfig
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from simnpo.experiments.own_rows import OwnRows
     from simnpo.planning import Plan as Planned
 
+EXAMPLES = 200
 PARTS = {
     "weights": "weights",
     "copies": "bf16 copies of weights",
@@ -27,10 +30,10 @@ PARTS = {
 class Plan:
     """Estimate the memory and time of an unlearning run from the model's configuration alone.
 
-    Options are those of `unlearn`. All sequences are taken to be --max-length long, so give what
-    yours need.
+    Options are those of `unlearn`. With --forget the rows of your files are counted; without, all
+    sequences are taken to be --max-length long, so give what yours need.
 
-    Example: simnpo plan --model my-model --lora-rank 16 --max-length 256 --memory 24
+    Example: simnpo plan --model my-model --forget forget.jsonl --retain retain.jsonl
     """
 
     model: str
@@ -40,9 +43,15 @@ class Plan:
     """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, else
     nll]."""
     max_length: int = MAX_LENGTH
-    """Tokens of a question with its answer."""
-    examples: int = 200
-    """Size of the forget set; TOFU's forget05 has 200."""
+    """Tokens of a question with its answer; with --forget at most, longer answers are shortened."""
+    examples: Unset[int] = None
+    """Size of the forget set, without --forget [200, as TOFU's forget05]."""
+    template: str = "auto"
+    """With --forget: how a question becomes a prompt, as in unlearn."""
+    no_report: bool = False
+    """With --forget: plan a run that is not measured, as in unlearn."""
+    max_items: Unset[int] = None
+    """With --forget: rows of each set that are measured at most [200]."""
     devices: int = 1
     """GPUs, each with the whole model and its own share of a batch."""
     memory: Unset[float] = None
@@ -53,6 +62,7 @@ class Plan:
     """Run Python code that comes with the model. Only for models whose code you have read."""
     training: TrainingOptions = field(default_factory=TrainingOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
+    own: OwnSetOptions = field(default_factory=OwnSetOptions)
 
     def run(self) -> None:
         """Print the estimate of memory, the verdict, and the estimate of time."""
@@ -60,28 +70,62 @@ class Plan:
 
         quiet()
         self._check()
-        plan = self._plan()
+        rows = self._rows() if self.own.forget else None
+        plan = self._plan(rows)
+        if rows is not None:
+            print(rows.describe(plan.training))
         self._print_memory(plan)
         self._print_verdict(plan)
         if plan.training.optimizer == "paged-adamw-8bit":
             print("Note: paged optimizer states lie in host memory and are not counted.")
         if plan.training.offload_reference and plan.gpu:
             print("Note: the frozen copy's layers lie in host memory; one of them is counted.")
-        self._print_time(plan)
+        self._print_time(plan, rows)
         if self.method == "task_vector":
             print("Note: this is its over-fitting on the forget set, all the training it has.")
         elif plan.method.needs_reinforced:
             print("Note: the over-fitting before it is as in --method task_vector.")
 
+    def _rows(self) -> "OwnRows":
+        """Return the rows of your files, as the model's tokenizer has them.
+
+        Raises:
+            UserError: a file or the tokenizer cannot be read.
+        """
+        from simnpo.data.encoding import Encoder
+        from simnpo.experiments.own_rows import OwnRows
+        from simnpo.experiments.own_run import MOST_ROWS
+        from simnpo.models import load_tokenizer
+
+        seed = TrainingConfig.seed if self.training.seed is None else self.training.seed
+        tokenizer = load_tokenizer(self.model, self.trust_remote_code)
+        return OwnRows.count(
+            self.own.files().read(None if self.no_report else seed),
+            Encoder(tokenizer, self.template, self.max_length),
+            None if self.no_report else self.max_items or MOST_ROWS,
+        )
+
     def _check(self) -> None:
-        for name in ("max_length", "examples", "devices", "memory", "tflops"):
+        self.own.check_alone(None)
+        if not self.own.forget:
+            given = [
+                name
+                for name in ("no_report", "max_items")
+                if getattr(self, name) not in (None, False)
+            ]
+            if given or self.template != "auto":
+                name = (*given, "template")[0].replace("_", "-")
+                raise UserError(f"--{name} does nothing without --forget.")
+        elif self.examples is not None:
+            raise UserError("--examples does nothing with --forget, whose rows are counted.")
+        for name in ("max_length", "examples", "max_items", "devices", "memory", "tflops"):
             value = getattr(self, name)
             least = 2 if name == "max_length" else 1 if isinstance(value, int) else 0
             if value is not None and (not least <= value < math.inf or value == 0):
                 above = f"at least {least}" if least else "above 0"
                 raise UserError(f"--{name.replace('_', '-')} {value}: must be {above}.")
 
-    def _plan(self) -> "Planned":
+    def _plan(self, rows: "OwnRows | None") -> "Planned":
         import torch
 
         from simnpo.config import check_offload
@@ -89,11 +133,15 @@ class Plan:
         from simnpo.objectives import Method
         from simnpo.objectives.base import ActivationObjective
         from simnpo.planning import Plan as Planned
-        from simnpo.presets import unlearning_preset
+        from simnpo.presets import own_data_preset, unlearning_preset
         from simnpo.reinforce import METHOD
         from simnpo.shape import read_shape
 
+        shape = read_shape(self.model, self.trust_remote_code)
         preset = unlearning_preset(None, None, self.method)
+        if rows is not None:
+            lora_rank = self.lora.lora_rank > 0
+            preset = own_data_preset(self.method, rows.forget.rows, shape.parameters, lora_rank)
         given = {} if self.retain_loss is None else {"retain_loss": self.retain_loss}
         method, training = adjust(preset.method, **given), preset.training
         if isinstance(method, Method) and isinstance(method.forget, ActivationObjective):
@@ -109,12 +157,12 @@ class Plan:
         lora = self.lora.config()
         check_offload(training, lora, method.compares)
         return Planned(
-            shape=read_shape(self.model, self.trust_remote_code),
+            shape=shape,
             method=method,
             training=training,
             lora=lora,
-            length=self.max_length,
-            examples=self.examples,
+            length=self.max_length if rows is None else rows.longest,
+            examples=(self.examples or EXAMPLES) if rows is None else rows.forget.pieces,
             gpu=torch.cuda.is_available() or self.memory is not None,
             devices=self.devices,
         )
@@ -157,13 +205,17 @@ class Plan:
         if not ways:
             print("  No option makes it fit; a shorter --max-length or a smaller model may.")
 
-    def _print_time(self, plan: "Planned") -> None:
+    def _print_time(self, plan: "Planned", rows: "OwnRows | None") -> None:
+        from dataclasses import replace
+
         import torch
 
         from simnpo import flops
         from simnpo.hardware import matmul_rate
         from simnpo.report.numbers import seconds
 
+        if rows is not None:  # the longest row decides the memory, and the mean the time
+            plan = replace(plan, length=rows.mean)
         step, run = flops.per_step(plan), flops.per_run(plan)
         print(f"Operations: {step:.2e} in an optimizer step, {run:.2e} in the run.")
         if self.tflops is not None:
@@ -178,10 +230,22 @@ class Plan:
             rate = matmul_rate(torch.float32 if plan.precision == "fp32" else torch.bfloat16)
             source = "matrix products measured here, which training seldom reaches"
         each = " on each device" if plan.devices > 1 else ""
+        cost = rows.cost(plan.training) if rows is not None else None
+        training = "of training" if cost else "in all"
         print(
             f"Time: {seconds(step / rate / plan.devices)} a step, "
-            f"{seconds(run / rate / plan.devices)} in all, at {rate / 1e12:.3g} TFLOP/s{each} "
+            f"{seconds(run / rate / plan.devices)} {training}, at {rate / 1e12:.3g} TFLOP/s{each} "
             f"({source})."
+        )
+        if cost is None:
+            return
+        forward = 2 * flops.products(plan) / rate / plan.devices
+        total = run / rate / plan.devices + forward * cost.total
+        print(
+            f"Measurements: {seconds(forward * cost.around)} before and as long after, "
+            f"{seconds(forward * cost.once)} each of {cost.times} times during training; with "
+            f"these {seconds(total)} in all. Generating answers seldom comes near that rate, so "
+            "they take longer. A run may reach its target and stop before its last step."
         )
 
 

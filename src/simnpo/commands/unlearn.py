@@ -57,7 +57,7 @@ class Unlearn:
 
     def run(self) -> None:
         """Unlearn, and say where the model is."""
-        self.watch.check(self.sets)
+        self.watch.check(self.sets, reported=not self.report.no_report)
         self.report.check()
         seed = TrainingConfig.seed if self.training.seed is None else self.training.seed
         own = self.sets.own(held_out=None if self.report.no_report else seed)
@@ -75,7 +75,8 @@ class Unlearn:
         if any(job.output.out in methods for job in left):  # else no reinforced model is needed
             for job in left:
                 out = job.output.out
-                job.run(self._callbacks(methods[out], out) if out in methods else None)
+                watched = measured or (self._unmeasured(own) if own else None)
+                job.run(self._callbacks(methods[out], out, watched) if out in methods else None)
 
     def _preset(self, own: "OwnSets | None") -> "Preset":
         """Return the settings that options change: the benchmark's, or those for own data."""
@@ -178,8 +179,14 @@ class Unlearn:
             resolve(one) for one in (self.reinforce.reinforced, self.reference) if one is not None
         ]
 
-    def _callbacks(self, method: "AnyMethod", out: Path) -> "Callbacks":
-        return partial(self.watch.callbacks, method, self.sets, self.prompt, out)
+    def _callbacks(
+        self, method: "AnyMethod", out: Path, own: "OwnRun | None" = None
+    ) -> "Callbacks":
+        return partial(self.watch.callbacks, method, self.sets, self.prompt, out, own)
+
+    def _unmeasured(self, own: "OwnSets") -> "OwnRun":
+        """Return what is measured over epochs of a run that is not measured otherwise."""
+        return self.report.own_run(own, self.watch.retain_scores, {})
 
     def _run_sequence(
         self,

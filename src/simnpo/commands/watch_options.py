@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback
 
     from simnpo.benchmarks.base import Benchmark
+    from simnpo.experiments.own_run import OwnRun
     from simnpo.methods import AnyMethod
 
 
@@ -21,25 +22,32 @@ class WatchOptions:
     """Evaluations and records of a training as it goes on."""
 
     evaluate_epochs: int = 0
-    """Evaluate the benchmark every so many epochs while training; 0 does not."""
+    """Evaluate the benchmark, or your own sets, every so many epochs while training; 0 does not."""
     retain_scores: Unset[str] = None
-    """Evaluation of a retain model, for forget quality in those evaluations (or --sequential's)."""
+    """Evaluation of a retain model, for forget quality in those evaluations (also --sequential's,
+    and those of your own sets before and after)."""
     record_weights: bool = False
     """Write weights.parquet: how hard npo or simnpo pushes each example of the forget set, every
     epoch."""
 
-    def check(self, sets: SetOptions) -> None:
+    def check(self, sets: SetOptions, reported: bool) -> None:
         """Refuse options that do nothing, or that need others.
+
+        Args:
+            sets: what is forgotten and kept.
+            reported: whether runs on own data are measured before and after.
 
         Raises:
             UserError: see above.
         """
         if self.evaluate_epochs < 0:
             raise UserError(f"--evaluate-epochs must be at least 0, got {self.evaluate_epochs}.")
-        if self.retain_scores and not (self.evaluate_epochs or sets.sequential):
+        own = bool(sets.forget or sets.requests)
+        evaluated = self.evaluate_epochs or sets.sequential or (own and reported)
+        if self.retain_scores and not evaluated:
             raise UserError("--retain-scores does nothing without --evaluate-epochs.")
-        if self.evaluate_epochs and not sets.benchmark.benchmark:
-            raise UserError("--evaluate-epochs evaluates a benchmark: give --benchmark.")
+        if self.evaluate_epochs and not (own or sets.benchmark.benchmark):
+            raise UserError("--evaluate-epochs evaluates a benchmark or --forget: give one.")
 
     def check_method(self, method: "AnyMethod") -> None:
         """Refuse what cannot be measured or recorded of this method.
@@ -80,17 +88,21 @@ class WatchOptions:
         sets: SetOptions,
         prompt: PromptOptions,
         out: Path,
+        own: "OwnRun | None",
         model: Any,
         tokenizer: Any,
     ) -> "Sequence[TrainerCallback]":
-        """Return what watches the training of a run in `out`."""
+        """Return what watches the training of a run in `out`, on own data where `own` is given."""
         from simnpo.data.encoding import Encoder
         from simnpo.scoring.evaluation import read_scores
         from simnpo.training.watch import EvaluateWhileTraining
         from simnpo.training.weights import RecordWeights
 
         made: list[TrainerCallback] = []
-        if self.evaluate_epochs:
+        if self.evaluate_epochs and own is not None:
+            encoder = Encoder(tokenizer, prompt.template, prompt.limit())
+            made.append(own.watch(encoder, out, self.evaluate_epochs))
+        elif self.evaluate_epochs:
             retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
             benchmark = self.benchmark(sets)
             encoder = Encoder(tokenizer, prompt.template, prompt.limit(benchmark))

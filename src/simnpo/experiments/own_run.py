@@ -35,6 +35,7 @@ from simnpo.scoring.score import score
 from simnpo.scoring.tables import ANSWER
 from simnpo.training.control import Control
 from simnpo.training.target import Point, Target, Until
+from simnpo.training.watch import EvaluateWhileTraining
 
 FILES = (BEFORE, EVALUATION, REPORT, "plots")
 """What is written beside the job's own files."""
@@ -105,6 +106,14 @@ class OwnRun:
                 scored_tokens=measuring.tokens,
             )
         ]
+
+    def watch(self, encoder: Encoder, out: Path, every: int) -> TrainerCallback:
+        """Return what evaluates these sets every so many epochs, beside the original if it was."""
+        before, reference = Original.read(out / BEFORE)
+        benchmark = measured_sets(self.sets, encoder, reference, self.max_items)
+        return EvaluateWhileTraining(
+            benchmark, encoder, out, every, self._retain(), reference, before
+        )
 
     def finish(self, job: Job, out: Path, command: str) -> str:
         """Measure the unlearned model, write the report, and record the verdict.

@@ -117,10 +117,7 @@ def outcome_text(
 
 def steps_of(job: Job) -> int:
     """Return the optimizer steps of a job whose training is counted in steps or epochs."""
-    training = job.training
-    if training.steps is not None:
-        return training.steps
-    return round((training.epochs or 1) * -(-len(job.data.forget) // training.batch_size))
+    return job.training.steps_on(len(job.data.forget))
 
 
 def _answers(before: Evaluation, after: Evaluation) -> Sequence[AnswerChange]:

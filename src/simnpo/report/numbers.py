@@ -46,6 +46,8 @@ def written(value: float, form: str) -> str:
     """Write a value as its column wants it, see `simnpo.report.views.base.Column`."""
     if form == "p_value":
         return p_value(value)
+    if form == "count":  # where only the share is known, as of a mean over seeds
+        return DASH if math.isnan(value) else f"{100 * value:.0f} %"
     return fixed(value, {"logarithm": 2, "percent": 1}.get(form, 3))
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from simnpo.benchmarks.own import FORGET
 from simnpo.errors import UserError
 from simnpo.metrics.verdict import Verdict
 from simnpo.report.answers import cards
@@ -100,15 +101,37 @@ def check_comparable(evaluations: Sequence[Evaluation]) -> None:
     if len(suites) > 1:
         listed = ", ".join(f"{suite} ({name})" for suite, name in suites.items())
         raise UserError(f"These evaluations were measured by different metrics: {listed}.")
+    if suites.keys() == {"own"}:
+        _check_same_rows(evaluations)
     for key in _SAME:
         # A published log does not say its split: what is unknown does not differ.
-        known = [one for one in evaluations if one.summary.get(key) is not None]
+        # Own data are known by their rows, whatever their file is called.
+        known = [
+            one
+            for one in evaluations
+            if one.summary.get(key) is not None and (key != "split" or suite_of(one) != "own")
+        ]
         found = {str(evaluation.summary[key]): evaluation.name for evaluation in known}
         if len(found) > 1:
             listed = ", ".join(f"{value} ({name})" for value, name in found.items())
             raise UserError(
                 f"These evaluations differ in {key}: {listed}. Their numbers do not compare; write"
                 " one report for each."
+            )
+
+
+def _check_same_rows(evaluations: Sequence[Evaluation]) -> None:
+    """Refuse evaluations of own data whose forget sets differ.
+
+    Raises:
+        UserError: naming two of them.
+    """
+    first, *others = evaluations
+    for other in others:
+        if first.summary["data"][FORGET] != other.summary["data"][FORGET]:
+            raise UserError(
+                f"{first.name} and {other.name} were measured on different forget sets: evaluate "
+                "both with the same --forget (and --max-items)."
             )
 
 

@@ -44,6 +44,16 @@ def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables
     return Tables(scores, answers)
 
 
+def general_scores(model: Any, reference: GeneralReference) -> GeneralScores:
+    """Return how far a model is from the original on its answers to generic prompts.
+
+    Raises:
+        UserError: see `simnpo.scoring.general.general_ability`.
+    """
+    found = general_ability(model, reference)
+    return GeneralScores(tuple(found.kl.tolist()), found.agreement)
+
+
 def evaluation_hashes(benchmark: Benchmark) -> dict[str, str]:
     """Return a hash of each evaluation set's items, by name; of generic prompts none.
 
@@ -97,10 +107,7 @@ def evaluate_into(
     """
     started = time.monotonic()
     tables = ask() if ask else evaluate_model(model, encoder, benchmark)
-    ability = None
-    if general is not None:
-        found = general_ability(model, general)
-        ability = GeneralScores(tuple(found.kl.tolist()), found.agreement)
+    ability = general_scores(model, general) if general is not None else None
     if is_main():
         known = tables if is_retrain else retain
         summary = summarise(
@@ -112,7 +119,7 @@ def evaluate_into(
                 benchmark.split,
                 reference,
                 benchmark.controls,
-                {name: asked.identifiers for name, asked in benchmark.evaluation.items()},
+                benchmark.identifiers,
                 ability,
                 before,
                 keep,

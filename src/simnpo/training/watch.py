@@ -4,13 +4,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import from_main, is_main
+from simnpo.metrics.own import GeneralScores
 from simnpo.metrics.suites import Question, measure
-from simnpo.scoring.evaluate import evaluate_model
+from simnpo.scoring.evaluate import evaluate_model, general_scores
+from simnpo.scoring.evaluation import Evaluation
+from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.history import HISTORY, read_history, write_history
 from simnpo.scoring.tables import Tables
 
@@ -25,6 +29,8 @@ class EvaluateWhileTraining(TrainerCallback):
         out: Path,
         every: int = 1,
         retain: Tables | None = None,
+        general: GeneralReference | None = None,
+        before: Evaluation | None = None,
     ):
         """Bind a benchmark to a run's folder.
 
@@ -34,8 +40,11 @@ class EvaluateWhileTraining(TrainerCallback):
             out: the run's folder.
             every: epochs between evaluations.
             retain: a retain model's tables, for metrics that compare with it.
+            general: what the original model answers to generic prompts, for general ability.
+            before: the original model's evaluation on own data, for the share that is kept.
         """
         self._benchmark, self._encoder, self._retain = benchmark, encoder, retain
+        self._general, self._before = general, before
         self._path, self._every = out / HISTORY, every
 
     def on_train_begin(
@@ -64,13 +73,31 @@ class EvaluateWhileTraining(TrainerCallback):
     def _measure(self, model: Any, epoch: float) -> None:
         started = time.monotonic()
         tables = evaluate_model(model, self._encoder, self._benchmark)
+        ability = self._ability(model)
         if not is_main():
             return
         benchmark = self._benchmark
         question = Question(
-            tables, self._retain, split=benchmark.split, controls=benchmark.controls
+            tables,
+            self._retain,
+            split=benchmark.split,
+            controls=benchmark.controls,
+            identifiers=benchmark.identifiers,
+            general=ability,
+            before=self._before,
         )
         metrics = measure(self._benchmark.suite, question).metrics
         seconds = round(time.monotonic() - started, 2)
         row = {"epoch": epoch, **metrics, "seconds": seconds}
         write_history(self._path, [*read_history(self._path), row])
+
+    @torch.no_grad()
+    def _ability(self, model: Any) -> GeneralScores | None:
+        if self._general is None:
+            return None
+        was_training = model.training
+        model.eval()
+        try:
+            return general_scores(model, self._general)
+        finally:
+            model.train(was_training)

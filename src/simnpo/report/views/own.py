@@ -14,6 +14,8 @@ TITLES = {
     HOLDOUT: "Holdout set",
     GENERAL: "Generic prompts",
 }
+REQUEST = "request_"
+"""Beginning of the name of one of several requests' set; its number follows."""
 _FORGET_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
     ("extracted", "out", "answers that come out: verbatim, or with an identifier", "count"),
     ("verbatim", "word", "answers reproduced word for word", "count"),
@@ -33,6 +35,7 @@ _OTHER_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
 )
 _PRINTED = {"extracted", "verbatim", "leaked", "probability", "rouge_l", "refused"}
 _PRINTED_OF_OTHERS = {"probability", "rouge_l"}
+_PRINTED_OF_REQUESTS = {"extracted", "probability"}
 OVERALL = "Overall"
 _OVERALL_COLUMNS = (
     Column("kept_share", OVERALL, "kept", "Share kept: the least of all that is to be kept"),
@@ -44,6 +47,12 @@ _OVERALL_COLUMNS = (
 )
 
 
+def set_title(name: str) -> str:
+    """Return what readers call a set."""
+    number = name.removeprefix(REQUEST)
+    return f"Request {number}" if number != name else TITLES.get(name, name)
+
+
 def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
     """Return how own data is shown.
 
@@ -51,15 +60,15 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
         names: the sets that were measured.
         keys: the metrics that any of the evaluations has; columns of others are left out.
     """
-    sets = {name: TITLES.get(name, name) for name in names}
+    sets = {name: set_title(name) for name in names}
     kept = next((name for name in (KEPT, RETAIN) if f"{name}.rouge_l" in keys), None)
-    kept = kept or next((name for name in names if name not in (FORGET, HOLDOUT)), FORGET)
+    kept = kept or next((name for name in (KEPT, RETAIN) if name in names), FORGET)
+    # Without generated answers probabilities are all there is.
+    answers, asked = (f"{name}.rouge_l" in keys for name in (FORGET, kept))
     columns = [
         Column(f"{name}.{key}", title, short, f"{title}: {long}", form, key in printed)
         for name, title in sets.items()
-        for wanted, printed in [
-            (_FORGET_COLUMNS, _PRINTED) if name == FORGET else (_OTHER_COLUMNS, _PRINTED_OF_OTHERS)
-        ]
+        for wanted, printed in [_columns_of(name)]
         for key, short, long, form in wanted
     ]
     answered = {name: title for name, title in sets.items() if f"{name}.rouge_l" in keys}
@@ -70,16 +79,29 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
         caption=caption,
         forgotten=Axis(
             f"{FORGET}.extracted",
-            "Forget answers that come out",
+            "Share of forget answers that come out",
             "Share of forget answers that come out  (0 is the aim)",
+            aims_at_zero=True,
+        )
+        if answers
+        else Axis(
+            f"{FORGET}.probability",
+            "Probability of the forget answers",
+            "Probability of the forget answers  (0 is the aim)",
             aims_at_zero=True,
         ),
         kept=Axis("kept_share", "Share kept", "Share kept  (kept →)")
         if "kept_share" in keys
         else Axis(
             f"{kept}.rouge_l",
-            f"{TITLES.get(kept, kept)}: ROUGE-L",
-            f"{TITLES.get(kept, kept)}: ROUGE-L recall  (kept →)",
+            f"{set_title(kept)}: ROUGE-L",
+            f"{set_title(kept)}: ROUGE-L recall  (kept →)",
+        )
+        if asked
+        else Axis(
+            f"{kept}.probability",
+            f"{set_title(kept)}: probability of the answers",
+            f"{set_title(kept)}: probability of the answers  (kept →)",
         ),
         keep=KEEP,
         sets=sets | continued,
@@ -94,7 +116,30 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
         answers=tuple([*answered, *continued]),
         answers_shown=None,
         facts=facts,
+        notes=_notes,
     )
+
+
+def _notes(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Say which sets are not of the same rows in all evaluations."""
+    hashes = [one.summary.get("data") or {} for one in evaluations]
+    differing = [
+        set_title(name)
+        for name in dict.fromkeys(name for one in hashes for name in one)
+        if name != FORGET and len({one[name] for one in hashes if name in one}) > 1
+    ]
+    if not differing:
+        return []
+    return [f"Not the same rows for each model: {', '.join(differing)}. Do not compare these."]
+
+
+def _columns_of(name: str) -> tuple[Sequence[tuple[str, str, str, Form]], set[str]]:
+    """Return a set's columns, and which of them are printed."""
+    if name == FORGET:
+        return _FORGET_COLUMNS, _PRINTED
+    if name.startswith(REQUEST):
+        return _FORGET_COLUMNS, _PRINTED_OF_REQUESTS
+    return _OTHER_COLUMNS, _PRINTED_OF_OTHERS
 
 
 def facts(evaluations: Sequence[Evaluation]) -> dict[str, str]:

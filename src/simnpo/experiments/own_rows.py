@@ -1,0 +1,156 @@
+"""A user's rows as a plan counts them: their tokens, and what measuring them takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rich.table import Table
+from rich.text import Text
+
+from simnpo.benchmarks.base import Benchmark
+from simnpo.benchmarks.general_prompts import PROMPTS
+from simnpo.benchmarks.own import FORGET, KEPT, RETAIN, OwnSets, own_benchmark
+from simnpo.config import TrainingConfig
+from simnpo.data.encoding import Encoder
+from simnpo.data.own_rows import OwnRow
+from simnpo.experiments.own_run import Measuring, OwnRun
+from simnpo.report.terminal import as_text, visible
+from simnpo.report.views.own import set_title
+from simnpo.scoring.general import MAX_NEW_TOKENS
+from simnpo.training.target import measuring_steps
+
+
+class SetTokens(NamedTuple):
+    """How large a set is for a model."""
+
+    rows: int
+    pieces: int
+    """Sequences: a long text is several."""
+    tokens: int
+    longest: int
+    """Tokens of the longest sequence."""
+
+    @classmethod
+    def of(cls, rows: Sequence[OwnRow], encoder: Encoder) -> "SetTokens":
+        """Count a set.
+
+        Raises:
+            UserError: a row cannot be encoded, see `Encoder.encode`.
+        """
+        lengths = [len(one.ids) for one in encoder.encode_all(row.example for row in rows)]
+        return cls(len(rows), len(lengths), sum(lengths), max(lengths, default=0))
+
+    @property
+    def mean(self) -> float:
+        """Tokens of a sequence on average."""
+        return self.tokens / max(1, self.pieces)
+
+
+class Cost(NamedTuple):
+    """Tokens that measurements take through the model."""
+
+    around: int
+    """Before training, and as many after it."""
+    once: int
+    """At one measurement during training."""
+    times: int
+    """Measurements during training."""
+
+    @property
+    def total(self) -> int:
+        """Those of the whole run."""
+        return 2 * self.around + self.times * self.once
+
+
+@dataclass(frozen=True)
+class OwnRows:
+    """A user's sets, counted."""
+
+    sets: dict[str, SetTokens]
+    around: int = 0
+    """See `Cost`; 0 where nothing is measured."""
+    once: int = 0
+
+    @classmethod
+    def count(cls, sets: OwnSets, encoder: Encoder, max_items: int | None) -> "OwnRows":
+        """Count the sets, and what is measured of them.
+
+        Args:
+            sets: what was read.
+            encoder: the model's tokenizer, bound to a template.
+            max_items: rows of each set that are measured; None measures nothing.
+
+        Raises:
+            UserError: see `SetTokens.of` and `own_benchmark`.
+        """
+        counted = {name: SetTokens.of(rows, encoder) for name, rows in sets.named().items()}
+        if max_items is None:
+            return cls(counted)
+        general = sum(len(encoder.prompt(one)) + MAX_NEW_TOKENS for one in PROMPTS)
+        measured = _measured_tokens(own_benchmark(sets, encoder, max_items), encoder)
+        scored = Measuring(OwnRun(sets), encoder, None, ()).tokens
+        return cls(counted, measured + 2 * general, scored + general)
+
+    @property
+    def trained(self) -> list[SetTokens]:
+        """The sets that are trained on."""
+        return [self.sets[name] for name in (FORGET, RETAIN) if name in self.sets]
+
+    @property
+    def forget(self) -> SetTokens:
+        """The forget set."""
+        return self.sets[FORGET]
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sequence that is trained on."""
+        return max(one.longest for one in self.trained)
+
+    @property
+    def mean(self) -> int:
+        """Tokens of a sequence that is trained on, forget and retain sequences being as many."""
+        return round(sum(one.mean for one in self.trained) / len(self.trained))
+
+    def cost(self, training: TrainingConfig) -> Cost | None:
+        """Return what measuring takes in such a training; None where nothing is measured."""
+        if not self.around:
+            return None
+        step = training.batch_size * sum(one.mean for one in self.trained)
+        steps = training.steps_on(self.forget.pieces)
+        times = len(measuring_steps(steps, step, self.once))
+        return Cost(self.around, self.once, times)
+
+    def describe(self, training: TrainingConfig) -> str:
+        """Return the rows and tokens of each set, and how it is trained."""
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, one in self.sets.items():
+            what = "row" if one.pieces == one.rows else "piece"
+            text = (
+                f"{one.rows:,} rows, {one.tokens:,} tokens ({one.mean:.0f} a {what} on average, "
+                f"{one.longest:,} the longest){', never trained on' if name == KEPT else ''}"
+            )
+            table.add_row(Text(visible(set_title(name))), Text(text))
+        table.add_row(
+            Text("Training"),
+            Text(
+                f"{training.steps_on(self.forget.pieces):,} steps of {training.batch_size} rows "
+                f"of each, learning rate {training.learning_rate:.3g}"
+            ),
+        )
+        return as_text([table])
+
+
+def _measured_tokens(benchmark: Benchmark, encoder: Encoder) -> int:
+    """Count the tokens that are scored, and those of prompts and answers where any are generated.
+
+    A generated answer is taken to be as long as the true one.
+    """
+    tokens = 0
+    for asked in benchmark.evaluation.values():
+        for item in asked.items:
+            whole = [len(encoder.verbatim((item.question or "") + one)) for one in item.answers]
+            tokens += sum(whole) if asked.scored else 0
+            tokens += whole[0] if asked.max_new_tokens else 0
+    return tokens
