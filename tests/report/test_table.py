@@ -2,12 +2,14 @@
 
 import io
 import math
+from typing import Any
 
 import pandas as pd
 import pytest
 from made_up_evaluations import SHAPES, evaluation
 from rich.console import Console
 
+from simnpo.cli import parse
 from simnpo.report.numbers import compact, fixed, p_value, seconds
 from simnpo.report.table import comparison, print_table
 from simnpo.report.views import muse, tofu
@@ -81,6 +83,17 @@ def test_the_legend_is_one_line_and_the_rest_is_for_who_asks() -> None:
     assert all(sentence in long for sentence in caption([made("NPO")]))
     for view in (tofu.VIEW, muse.VIEW, multiple_choice_view(["craft"])):
         assert 0 < len(view.legend) <= 80 - len(" (--explain)")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["evaluate --model x --out x", "compare x", "metrics tofu --scores x --out x"],
+)
+def test_commands_that_print_the_table_can_explain_it(command: str) -> None:
+    for explain in (False, True):
+        options = [*command.split(), *(["--explain"] if explain else [])]
+        parsed: Any = parse(options)
+        assert parsed.explain is explain
 
 
 def test_terminal_table_prints_a_dash_for_a_gap_and_brackets_as_they_are():

@@ -52,6 +52,7 @@ class SequenceJob:
         """
         from simnpo import distributed, runs
         from simnpo.files import link_folder
+        from simnpo.model_card import base_of
         from simnpo.models import MODEL_FOLDER
         from simnpo.progress import announced
 
@@ -78,7 +79,9 @@ class SequenceJob:
         link_folder(link, last)
         if self.benchmark:
             self._report()
-        runs.finish(out, {"model": last, "seconds": round(time.monotonic() - started, 1)})
+        seconds = round(time.monotonic() - started, 1)
+        _, on_hub = base_of(self.job.model)
+        runs.finish(out, {"model": last, "seconds": seconds, "base_on_hub": on_hub})
         print(f"Model after {len(stages)} requests: {link}, which is {last}")
 
     def _begin(self) -> bool:
