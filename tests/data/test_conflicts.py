@@ -58,6 +58,22 @@ def test_urls_count_without_their_scheme() -> None:
     assert find_conflicts([named], [row("a", "q", "See vell.example/ada.")])[0].identifiers
 
 
+def test_the_most_telling_come_first() -> None:
+    forget = [ADA, row("f2", "Since when?", "Since 1999, as ada@marr.example.")]
+    kept = [
+        row("r1", "When?", "In 1999."),
+        row("r2", "When was it?", "It was in 1999."),
+        row("r3", "Who?", "ada@marr.example, since 1999"),
+        ADA._replace(place="r4"),
+    ]
+    assert find_conflicts(forget, [*kept, *FILLER]) == (
+        Conflict("r4", "f1"),
+        Conflict("r3", "f2", ("1999", "ada@marr.example")),
+        Conflict("r1", "f2", ("1999",)),
+        Conflict("r2", "f2", ("1999",)),
+    )
+
+
 def test_rows_that_nearly_equal_a_forget_row() -> None:
     kept = row("r", "how to reach ADA VELL", "“Write to ada@vell.example, or call (212) 555-0123”")
     (found,) = find_conflicts([FILLER[0], ADA], [*FILLER[1:], kept])

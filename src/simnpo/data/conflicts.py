@@ -39,25 +39,29 @@ class Conflict(NamedTuple):
 
 
 def find_conflicts(forget: Sequence[OwnRow], retain: Sequence[OwnRow]) -> tuple[Conflict, ...]:
-    """Return the retain rows that would keep what is to be forgotten, in order, each once.
+    """Return the retain rows that would keep what is to be forgotten, each once.
 
     These rows contain an identifier of a forget row's answer that its question does not give away,
     or nearly equal a forget row: they share `NEARLY` of all their words, where a word weighs
     log(1 + rows / rows with the word), so that records that differ in names alone are not equal.
 
-    The identifiers of a row are those that it names, else those in its answer.
+    The identifiers of a row are those that it names, else those in its answer. Rows that nearly
+    equal one come first, then those whose identifiers the fewest retain rows contain: a year that
+    many contain says little.
     """
     retained = [_text(row) for row in retain]
     equal = _nearly_equal([_words(_text(row)) for row in forget], [_words(t) for t in retained])
     contained = _contained(forget, retained)
-    found = []
+    having = Counter(one for _, identifiers in contained.values() for one in identifiers)
+    found: list[tuple[int, Conflict]] = []
     for place, row in enumerate(retain):
         if place in equal:
-            found.append(Conflict(row.place, forget[equal[place]].place))
+            found.append((0, Conflict(row.place, forget[equal[place]].place)))
         elif place in contained:
             source, identifiers = contained[place]
-            found.append(Conflict(row.place, forget[source].place, identifiers))
-    return tuple(found)
+            conflict = Conflict(row.place, forget[source].place, identifiers)
+            found.append((min(having[one] for one in identifiers), conflict))
+    return tuple(conflict for _, conflict in sorted(found, key=lambda one: one[0]))
 
 
 def _text(row: OwnRow) -> str:
