@@ -12,6 +12,7 @@ from simnpo.commands.options import (
     check_retain_scores,
 )
 from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.config import Precision
 from simnpo.distributed import world_size
 from simnpo.errors import UserError
 
@@ -86,8 +87,8 @@ class Evaluate:
     """Name in tables and reports [the method, else the model's folder]."""
     explain: bool = False
     """Say at length what each column of the table is."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """fp32, bf16, or auto: bf16 on a GPU, else fp32."""
+    precision: Precision = "auto"
+    """fp32, bf16, mixed (bf16 autocast over fp32 weights), or auto: bf16 on a GPU, else fp32."""
     own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     questions: ChoiceOptions = field(default_factory=ChoiceOptions)
