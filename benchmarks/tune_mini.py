@@ -23,7 +23,8 @@ import pandas as pd
 import torch
 
 from simnpo.benchmarks import load_mini
-from simnpo.benchmarks.minis import Mini, cache_folder, mini_models
+from simnpo.benchmarks.minis import Mini, mini_models
+from simnpo.cache import cache_folder
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged
 from simnpo.jobs import Job

@@ -1,7 +1,6 @@
 """The models of an embedded benchmark, trained on the spot and kept by what they depend on."""
 
 import copy
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -59,13 +58,6 @@ class MiniModels(NamedTuple):
     """Fine-tuned from the base on forget and retain set."""
     retrain: Path
     """Fine-tuned from the base on the retain set alone."""
-
-
-def cache_folder() -> Path:
-    """Return where trained minis are kept: `SIMNPO_CACHE`, else the user's cache."""
-    if named := os.environ.get("SIMNPO_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "simnpo"
 
 
 def mini_models(mini: Mini, cache: Path, seed: int) -> MiniModels:

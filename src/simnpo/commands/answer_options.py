@@ -1,10 +1,10 @@
 """What `chat` and `generate` share: how a model answers, and the prompts it was trained with."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from simnpo.commands.options import Unset
-from simnpo.config import MAX_LENGTH
+from simnpo.config import MAX_LENGTH, Precision
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class AnswerOptions:
     """Seed of drawn answers."""
     template: Unset[str] = None
     """How a question becomes a prompt, as in unlearn [that of the run in --model, else auto]."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """fp32, bf16, or auto: bf16 on a GPU, else fp32."""
+    precision: Precision = "auto"
+    """fp32, bf16, mixed (bf16 autocast over fp32 weights), or auto: bf16 on a GPU, else fp32."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for models whose code you have read."""
 

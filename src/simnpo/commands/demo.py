@@ -47,7 +47,7 @@ class Demo:
 
         from simnpo import runs
         from simnpo.benchmarks import load_mini
-        from simnpo.benchmarks.minis import cache_folder
+        from simnpo.cache import cache_folder
         from simnpo.demo import folder_of, run_demo
         from simnpo.models import quiet
         from simnpo.presets import unlearning_preset

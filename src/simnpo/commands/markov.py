@@ -43,7 +43,7 @@ class Markov:
     def run(self) -> None:
         """Run the study, print its tables, and say where the report is."""
         from simnpo import runs
-        from simnpo.benchmarks.minis import cache_folder
+        from simnpo.cache import cache_folder
         from simnpo.markov.report import FILES, print_results, write_study
         from simnpo.markov.study import run_study
         from simnpo.models import quiet

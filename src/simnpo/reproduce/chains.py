@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from simnpo.benchmarks.minis import cache_folder
+from simnpo.cache import cache_folder
 from simnpo.files import write_table
 from simnpo.markov.panels import PANELS, Size
 from simnpo.markov.study import Study, run_study

@@ -9,7 +9,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
 from simnpo.benchmarks.base import Benchmark
-from simnpo.benchmarks.minis import cache_folder, mini_model
+from simnpo.benchmarks.minis import mini_model
+from simnpo.cache import cache_folder
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.jobs import Job

@@ -18,6 +18,7 @@ from simnpo.errors import TrainingDiverged, UserError
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import check_ids
 from simnpo.objectives import Method
+from simnpo.precision import is_mixed, run_mixed
 from simnpo.training.callbacks import StepGuard
 from simnpo.training.forwards import Forwards
 from simnpo.training.reference import check_reference, check_reinforced
@@ -60,7 +61,8 @@ class UnlearnTrainer(Trainer):
 
         Args:
             model: a causal LM, with LoRA adapters or without.
-            args: transformers' training arguments.
+            args: transformers' training arguments. With `bf16` the model runs under autocast in
+                passes outside training, too, so that it rounds alike in all (`simnpo.precision`).
             method: see `simnpo.objectives.build_method`.
             tokenizer: the model's tokenizer.
             forget: what to forget.
@@ -83,6 +85,8 @@ class UnlearnTrainer(Trainer):
                 method that trains some layers alone does not go with this model or with how it is
                 trained.
         """
+        if args.bf16 and not is_mixed(model):
+            run_mixed(model)
         check_reinforced(method, model, reinforced)
         check_reference(method, model, reference)
         encoder = Encoder(tokenizer, template, max_length)
