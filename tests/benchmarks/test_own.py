@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from simnpo.benchmarks.own import OwnSets, check_also, evenly_spaced, own_benchmark, scored_only
+from simnpo.benchmarks.own import OwnSets, check_also, evenly_spaced, own_benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.own_rows import OwnRow
@@ -71,11 +71,6 @@ def test_large_sets_are_measured_at_evenly_spaced_rows(encoder: Encoder) -> None
     assert questions == ["Who is 0?", "Who is 25?", "Who is 50?", "Who is 75?"]
     assert len(made.forget) == 100  # all of them are forgotten
     assert evenly_spaced([1, 2], 5) == [1, 2] and evenly_spaced([1, 2], None) == [1, 2]
-
-
-def test_scored_only_generates_nothing(encoder: Encoder) -> None:
-    made = scored_only(own_benchmark(OwnSets((asked(1),), (asked(2),)), encoder), ("forget",))
-    assert list(made.evaluation) == ["forget"] and made.evaluation["forget"].max_new_tokens == 0
 
 
 def test_equal_rows_have_equal_hashes(encoder: Encoder) -> None:

@@ -1,7 +1,7 @@
 """A user's own sets as a benchmark: what to forget, what to keep, and what to compare with."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
@@ -105,16 +105,6 @@ def own_benchmark(sets: OwnSets, encoder: Encoder, max_items: int | None = None)
         SUITE,
         max_length=encoder.max_length,
     )
-
-
-def scored_only(benchmark: Benchmark, names: Sequence[str]) -> Benchmark:
-    """Return a benchmark that scores the sets `names` and generates nothing."""
-    kept = {
-        name: replace(asked, max_new_tokens=0)
-        for name, asked in benchmark.evaluation.items()
-        if name in names
-    }
-    return replace(benchmark, evaluation=kept)
 
 
 def evenly_spaced(values: Sequence[T], count: int | None) -> list[T]:

@@ -1,7 +1,8 @@
 """An unlearning run on a user's own sets: measured before, during and after, and judged."""
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import numpy as np
 from transformers import TrainerCallback
 
 from simnpo import runs
-from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
-from simnpo.benchmarks.own import FORGET, RETAIN, OwnSets, evenly_spaced, own_benchmark, scored_only
+from simnpo.benchmarks.own import PASSAGE, OwnSets, evenly_spaced
 from simnpo.data.encoding import Encoder
+from simnpo.data.examples import Example
 from simnpo.distributed import is_main
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import outcome_text, plan_text
@@ -31,15 +32,13 @@ from simnpo.scoring.evaluate import evaluate_into
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
 from simnpo.scoring.general import general_ability
 from simnpo.scoring.general_reference import GeneralReference
-from simnpo.scoring.score import score
-from simnpo.scoring.tables import ANSWER
+from simnpo.scoring.quick import quick_scores
 from simnpo.training.control import Control
 from simnpo.training.target import Point, Target, Until
 from simnpo.training.watch import EvaluateWhileTraining
 
 FILES = (BEFORE, EVALUATION, REPORT, "plots")
 """What is written beside the job's own files."""
-REFUSALS = "refusals"
 MOST_ROWS = 200
 """Rows of each set that are measured at most, unless the user says otherwise."""
 CONTROL_ROWS = 100
@@ -171,50 +170,46 @@ class Measuring:
         refusals: Sequence[str],
     ):
         """Choose the rows: all that are to be forgotten, and as many to keep."""
-        sets = replace(run.sets, kept=(), holdout=(), also={})
-        most = max(CONTROL_ROWS, len(sets.forget))
-        sets = replace(sets, retain=tuple(evenly_spaced(sets.retain, most)))
-        benchmark = scored_only(own_benchmark(sets, encoder), (FORGET, RETAIN))
-        if refusals:
-            items = tuple(
-                Item(one.question, refusals[number % len(refusals)])
-                for number, one in enumerate(benchmark.evaluation[FORGET].items)
-            )
-            asked = EvaluationSet(items)
-            benchmark = replace(benchmark, evaluation={**benchmark.evaluation, REFUSALS: asked})
-        self._encoder, self._reference = encoder, reference
-        self._benchmark: Benchmark = benchmark
-        self.tokens = _tokens(benchmark, encoder)
-        if reference:
-            self.tokens += sum(len(one.ids) for one in reference.encoded)
+        forget, retain = (
+            [row.example for row in rows] for rows in (run.sets.forget, run.sets.retain)
+        )
+        retain = evenly_spaced(retain, max(CONTROL_ROWS, len(forget)))
+        self._texts = forget[0].question is None
+        refused = [
+            Example(one.question, refusals[number % len(refusals)])
+            for number, one in enumerate(forget if refusals else ())
+        ]
+        passages = copy.copy(encoder)  # of texts, as long as those that are evaluated
+        passages.max_length = min(PASSAGE + 1, encoder.max_length)
+        self._encoded = [
+            [
+                piece
+                for one in rows
+                for piece in (passages if one.question is None else encoder).encode_all([one])
+            ]
+            for rows in (forget, retain, refused)
+        ]
+        self._reference = reference
+        known = reference.encoded if reference else ()
+        self.tokens = sum(len(one.ids) for rows in (*self._encoded, known) for one in rows)
         """Tokens that a measurement takes through the model."""
 
     def measure(self, model: Any) -> Point:
-        """Return one measurement; the model is put into evaluation mode for it, and back."""
-        was_training = model.training
-        model.eval()
-        try:
-            table = score(model, self._encoder, self._benchmark.evaluation)
-            general = self._reference and general_ability(model, self._reference).ability
-        finally:
-            model.train(was_training)
-        rows = {name: table[table["set"] == name] for name in (FORGET, RETAIN, REFUSALS)}
-        forget = rows[FORGET][rows[FORGET]["variant"] == ANSWER].set_index("item")
-        texts = self._benchmark.evaluation[FORGET].items[0].question is None
-        # A passage comes out where its second half follows from its first.
-        out = forget["tail_matches"] * (2 if texts else 1) >= forget["tokens"]
-        likely = forget["logprob"] / forget["tokens"]
-        retain = rows[RETAIN][rows[RETAIN]["variant"] == ANSWER]
-        refused = None
-        if len(rows[REFUSALS]):
-            refusals = rows[REFUSALS].set_index("item")
-            refused = float((refusals["logprob"] / refusals["tokens"] > likely).mean())
+        """Return one measurement of a model in evaluation mode."""
+        forget, retain, refusals = (
+            quick_scores(model, rows) if rows else None for rows in self._encoded
+        )
+        assert forget is not None
+        # A text comes out where its second half follows from its first.
+        out = forget.tail >= (0.5 if self._texts else 1)
+        general = self._reference and general_ability(model, self._reference).ability
         return Point(
             forget_verbatim=float(out.mean()),
-            forget_probability=float(np.exp(likely).mean()),
-            kept=float((retain["matches"] / retain["tokens"]).mean()) if len(retain) else 1.0,
+            forget_probability=float(forget.probability.mean()),
+            # Where an answer begins with a refusal, only its first token is unlikely.
+            kept=float((retain.accuracy * retain.begun).mean()) if retain else 1.0,
             general=general,
-            refused=refused,
+            refused=refusals and float((refusals.probability > forget.probability).mean()),
         )
 
 
@@ -227,12 +222,3 @@ def _step_tokens(job: Job, encoder: Encoder) -> float:
         if examples
     ]
     return sum(batch * float(np.mean(one)) for one in lengths)
-
-
-def _tokens(benchmark: Benchmark, encoder: Encoder) -> int:
-    """Count the tokens of what is scored."""
-    return sum(
-        len(encoder.verbatim((item.question or "") + item.answer))
-        for asked in benchmark.evaluation.values()
-        for item in asked.items
-    )
