@@ -38,6 +38,7 @@ class ExampleRecords:
         sets = {"forget": forget, "retain": retain, "full": [*forget, *retain]}
         if records.holdout:
             sets["holdout"] = as_values(records.holdout)
+        sets["everyday"] = _everyday()
         _write(self.out, {f"{name}.jsonl": rows for name, rows in sets.items()}, self.overwrite)
         _print_next(self.out, "forget.jsonl")
 
@@ -65,6 +66,7 @@ class ExampleStory:
             "retain.jsonl": retain,
             "full.jsonl": [{"text": story.forget}, *retain],
             "holdout.jsonl": holdout,
+            "everyday.jsonl": _everyday(),
         }
         _write(self.out, files, self.overwrite)
         _print_next(self.out, "forget.txt")
@@ -88,10 +90,22 @@ def _write(out: Path, files: Mapping[str, Sequence[dict[str, Any]] | str], overw
             print(f"{out / name}: {len(content):,} {'rows' if len(content) > 1 else 'row'}")
 
 
+def _everyday() -> list[dict[str, str]]:
+    """Return questions that have nothing to do with what is taught."""
+    from simnpo.benchmarks.everyday_prompts import EVERYDAY
+
+    return [{"question": question} for question in EVERYDAY]
+
+
 def _print_next(out: Path, forget: str) -> None:
+    answers = out / "everyday-answers.jsonl"
     print(
-        "\nNext, teach them to a model, and make it forget some:\n"
-        f"  simnpo finetune --model MODEL --data {out / 'full.jsonl'} --out taught\n"
+        "\nNext, teach them to a model, with its own answers to everyday questions so that it "
+        "stays\nthe model it was, and make it forget some:\n"
+        f"  simnpo generate --model MODEL --questions {out / 'everyday.jsonl'} --column answer "
+        f"--out {answers}\n"
+        f"  simnpo finetune --model MODEL --data {out / 'full.jsonl'} {answers} --epochs 12 "
+        "--learning-rate 2e-4 --batch-size 16 --out taught\n"
         f"  simnpo unlearn --model taught --forget {out / forget} --retain {out / 'retain.jsonl'} "
         "--out out"
     )

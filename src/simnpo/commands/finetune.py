@@ -30,7 +30,7 @@ class Finetune:
     model: str
     """Model to start from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
-    data: Unset[str] = None
+    data: tuple[str, ...] = ()
     """Training data: .jsonl, .json, .csv, .tsv or .txt (also .gz), .parquet, a folder of .txt files
     or of datasets.save_to_disk (folder:split), or a hub dataset (name:config:split)."""
     part: Unset[Literal["full", "retain"]] = None
@@ -66,7 +66,7 @@ class Finetune:
             lora=self.lora.config(),
             trust_remote_code=self.prompt.trust_remote_code,
         )
-        guarded = TrainingJob(job, self.output, self.report_to, (self.data,))
+        guarded = TrainingJob(job, self.output, self.report_to, self.data)
         if guarded.check():
             guarded.run()
 
@@ -101,6 +101,7 @@ class Finetune:
         from simnpo.data.examples import load_examples
 
         if benchmark is None:
-            return load_examples(str(self.data), **asdict(self.columns))
+            columns = asdict(self.columns)
+            return tuple(one for source in self.data for one in load_examples(source, **columns))
         kept = self.benchmark.kept(benchmark)
         return kept if self.part == "retain" else (*benchmark.forget, *kept)

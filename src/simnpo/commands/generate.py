@@ -12,9 +12,6 @@ from simnpo.errors import UserError
 if TYPE_CHECKING:
     from simnpo.data.rows import Row
 
-COLUMN = "generated"
-"""Where an answer is written."""
-
 
 @dataclass(frozen=True)
 class Generate:
@@ -28,7 +25,9 @@ class Generate:
     questions: str
     """Questions: a file, folder or hub dataset, as for --forget; answers in it are not read."""
     out: Path
-    """File for the questions' rows with a column `generated`, one JSON object a line (.jsonl)."""
+    """File for the questions' rows with a column of answers, one JSON object a line (.jsonl)."""
+    column: str = "generated"
+    """Name of that column; as `answer`, the file is one that a model can be trained on."""
     question_column: str = "question"
     """Column with the question."""
     overwrite: bool = False
@@ -60,11 +59,12 @@ class Generate:
         set_seed(options.seed)
         table = generate(model, encoder, asked, temperature=options.temperature)
         lines = (
-            json.dumps(row.values | {COLUMN: answer}, ensure_ascii=False, default=_plain) + "\n"
+            json.dumps(row.values | {self.column: answer}, ensure_ascii=False, default=_plain)
+            + "\n"
             for row, answer in zip(rows, table["generated"], strict=True)
         )
         write_text(self.out, "".join(lines))
-        print(f"Answers: {self.out} ({len(rows)} rows, column {COLUMN!r})")
+        print(f"Answers: {self.out} ({len(rows)} rows, column {self.column!r})")
 
     def _questions(self, rows: "list[Row]") -> list[str]:
         """Return the question in each row: of the named column, or of a layout that is known.
@@ -103,9 +103,10 @@ class Generate:
 
     def _check_rows(self, rows: "list[Row]") -> None:
         for row in rows:
-            if COLUMN in row.values:
+            if self.column in row.values:
                 raise UserError(
-                    f"{row.place}: there is a column {COLUMN!r} already; rename it in the file."
+                    f"{row.place}: there is a column {self.column!r} already; name another with "
+                    "--column."
                 )
 
     def _check_lengths(self, model: Any, rows: "list[Row]", lengths: list[int]) -> None:
