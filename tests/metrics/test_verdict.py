@@ -99,6 +99,8 @@ def test_a_lost_general_ability_is_damaged() -> None:
 
 def test_rows_held_out_must_be_significantly_worse() -> None:
     assert after(0, 0.1, kept=[*KEPT[:9], "nothing"]).kind == "forgotten"
+    some = after(0, 0.1, kept=[*KEPT[:6], *["nothing"] * 4])
+    assert some.kind == "forgotten" and "put every row that must stay exact" in some.cautions[0]
     found = after(0, 0.1, kept=["nothing"] * 10)
     assert found.kind == "damaged" and "10 retain rows held out" in found.sentence
 

@@ -23,7 +23,14 @@ import pandas as pd
 from simnpo.benchmarks.own import CONTINUED, FORGET, HOLDOUT, KEPT, RETAIN
 from simnpo.metrics.intervals import bootstrap_interval
 from simnpo.metrics.own import judge_answers
-from simnpo.metrics.verdict_rules import HELD_OUT_KEEP, KEEP, KEPT_ROW, STILL_LIKELY, STILL_OUT
+from simnpo.metrics.verdict_rules import (
+    HELD_OUT_CAUTION,
+    HELD_OUT_KEEP,
+    KEEP,
+    KEPT_ROW,
+    STILL_LIKELY,
+    STILL_OUT,
+)
 from simnpo.scoring.tables import Tables
 
 Kind = Literal["forgotten", "not forgotten", "hidden", "damaged", "nothing known"]
@@ -189,15 +196,24 @@ def _damage(before: OwnEvaluation, after: OwnEvaluation, keep: float) -> tuple[s
     ability = after.mean("general.ability")
     if ability < keep:
         found.append(f"general ability fell to {_short(ability)} of the original's")
-    if f"{KEPT}.rouge_l" in before.metrics and f"{KEPT}.rouge_l" in after.metrics:
-        was_rows, now_rows = (_rouge(one.tables, KEPT)["rouge_l"] for one in (before, after))
-        short = (now_rows - HELD_OUT_KEEP * was_rows).dropna().to_numpy(dtype=np.float64)
-        if len(short) > 1 and bootstrap_interval(short)[1] < 0:
-            found.append(
-                f"ROUGE-L on the {len(short)} retain rows held out fell from "
-                f"{_short(float(was_rows.mean()))} to {_short(float(now_rows.mean()))}"
-            )
+    if lost := _held_out_loss(before, after, HELD_OUT_KEEP):
+        found.append(lost)
     return tuple(found)
+
+
+def _held_out_loss(before: OwnEvaluation, after: OwnEvaluation, share: float) -> str:
+    """Say how far ROUGE-L on the rows held out fell, where it is significantly below `share`.
+
+    Of each row the shortfall is taken, and of their mean the bootstrap interval over rows.
+    """
+    if not all(f"{KEPT}.rouge_l" in one.metrics for one in (before, after)):
+        return ""
+    was, now = (_rouge(one.tables, KEPT)["rouge_l"] for one in (before, after))
+    short = (now - share * was).dropna().to_numpy(dtype=np.float64)
+    if len(short) < 2 or bootstrap_interval(short)[1] >= 0:
+        return ""
+    fell = f"{_short(float(was.mean()))} to {_short(float(now.mean()))}"
+    return f"ROUGE-L on the {len(short)} retain rows held out fell from {fell}"
 
 
 def _cautions(before: OwnEvaluation, after: OwnEvaluation) -> tuple[str, ...]:
@@ -212,6 +228,13 @@ def _cautions(before: OwnEvaluation, after: OwnEvaluation) -> tuple[str, ...]:
         found.append(
             f"{count} of {rows} answers to the forget set are empty or repeat themselves: a reader "
             "will see that something was removed."
+        )
+    damaged = _held_out_loss(before, after, HELD_OUT_KEEP)
+    lost = _held_out_loss(before, after, HELD_OUT_CAUTION)
+    if lost and not damaged:
+        found.append(
+            f"{lost}: rows like those to forget lose details unless the model is trained to keep "
+            "them, so put every row that must stay exact into --retain."
         )
     if np.isnan(after.mean("general.ability")):
         found.append("General ability was not measured.")
