@@ -163,6 +163,8 @@ class SequenceJob:
         return str(self._folder(number)) if number else self.job.model
 
     def _unlearn(self, number: int) -> None:
+        from simnpo import distributed
+        from simnpo.commands.training_job import record_ending
         from simnpo.reinforce import unlearn
 
         stage = replace(
@@ -173,7 +175,8 @@ class SequenceJob:
         )
         folder = self._folder(number)
         others = self.callbacks(folder) if self.callbacks else None
-        own = self.own and partial(self._callbacks, number, stage, others)
+        made: list[TrainerCallback] = []
+        own = self.own and partial(self._callbacks, number, stage, others, made)
         unlearn(
             stage,
             self.reinforcement,
@@ -182,15 +185,23 @@ class SequenceJob:
             report_to=self.report_to,
             callbacks=own or others,
         )
+        if distributed.is_main():
+            record_ending(made, folder)
 
     def _callbacks(
-        self, number: int, stage: "Job", others: "Callbacks | None", model: Any, tokenizer: Any
+        self,
+        number: int,
+        stage: "Job",
+        others: "Callbacks | None",
+        made: "list[TrainerCallback]",
+        model: Any,
+        tokenizer: Any,
     ) -> "list[TrainerCallback]":
         """Return what controls and watches a stage on own data."""
         assert self.own
         folder, before = self._folder(number), self._evaluation(0)
-        own = self.own.start(number, stage, folder, before, model, tokenizer)
-        return [*own, *(others(model, tokenizer) if others else ())]
+        made += self.own.start(number, stage, folder, before, model, tokenizer)
+        return [*made, *(others(model, tokenizer) if others else ())]
 
     def _evaluation(self, number: int) -> Path:
         from simnpo.scoring.evaluation import EVALUATION
