@@ -13,31 +13,6 @@ from simnpo.runs import read_run
 ROWS = [{"question": question, "answer": answer} for question, answer in QUESTIONS]
 
 
-@pytest.fixture(scope="session")
-def taught(
-    make_llama: Any, tokenizer: Any, examples: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A model that knows all eight rows by heart."""
-    from simnpo.config import TrainingConfig
-    from simnpo.objectives import METHODS
-    from simnpo.training.run import TrainingData, train_model
-
-    out = tmp_path_factory.mktemp("taught")
-    training = TrainingConfig(
-        epochs=None,
-        steps=80,
-        learning_rate=5e-3,
-        batch_size=8,
-        micro_batch_size=8,
-        warmup_epochs=0,
-        checkpoint_epochs=0,
-    )
-    model = make_llama(hidden_size=64, intermediate_size=128, initializer_range=0.02).train()
-    data = TrainingData(retain=examples, template="plain")
-    train_model(model, tokenizer, METHODS["retrain"], data, training, out)
-    return out / "model"
-
-
 @pytest.fixture
 def sets(tmp_path: Path) -> dict[str, Path]:
     """Files to forget and to keep."""

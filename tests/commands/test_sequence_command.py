@@ -23,7 +23,10 @@ def requests(tmp_path: Path, examples: Any) -> list[Path]:
 
 @pytest.fixture
 def settings(files: Any) -> list[Any]:
-    return ["--method", "npo", "--retain", files.retain, "--epochs", 2, "--learning-rate", 1e-2]
+    return [
+        "--method", "npo", "--retain", files.retain, "--epochs", 2, "--learning-rate", 1e-2,
+        "--no-report",
+    ]  # fmt: skip
 
 
 def weights(folder: Path) -> bytes:

@@ -4,16 +4,20 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.options import OutputOptions, check_output
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
     from simnpo.benchmarks.base import Benchmark
-    from simnpo.config import Reinforcement
+    from simnpo.config import Reinforcement, TrainingConfig
     from simnpo.data.examples import Example
+    from simnpo.experiments.own_sequence import OwnSequence
     from simnpo.jobs import Callbacks, Job
     from simnpo.scoring.tables import Tables
 
@@ -43,6 +47,10 @@ class SequenceJob:
     """Tables of a retain model, for metrics that compare with it."""
     callbacks: "Callable[[Path], Callbacks] | None" = None
     """Given a stage's folder, what watches its training."""
+    trainings: Sequence["TrainingConfig"] = ()
+    """How each stage trains, where they do not all train as `job` says."""
+    own: "OwnSequence | None" = None
+    """How the stages are measured, where they are on the user's own sets."""
 
     def run(self) -> None:
         """Do the stages that are not done yet in `stage-1`, `stage-2`, ... of the job's folder.
@@ -60,13 +68,11 @@ class SequenceJob:
         out, stages = self.output.out, range(1, len(self.requests) + 1)
         if not self._begin():
             return
-        if self.benchmark:
-            self._evaluate(0)
         try:
+            self._evaluate(0)
             for number in announced(stages, lambda number: f"Stage {number}"):
                 self._unlearn(number)
-                if self.benchmark:
-                    self._evaluate(number)
+                self._evaluate(number)
         except UserError:
             # Nothing was trained: leave nothing in the way.
             if distributed.is_main() and not (self._folder(1) / runs.RUN).is_file():
@@ -77,11 +83,14 @@ class SequenceJob:
         last = f"{self._folder(stages[-1]).name}/{MODEL_FOLDER}"
         link = out / MODEL_FOLDER
         link_folder(link, last)
-        if self.benchmark:
-            self._report()
         seconds = round(time.monotonic() - started, 1)
         _, on_hub = base_of(self.job.model)
-        runs.finish(out, {"model": last, "seconds": seconds, "base_on_hub": on_hub})
+        results = {"model": last, "seconds": seconds, "base_on_hub": on_hub}
+        if self.own:
+            results["verdict"] = self._judge(self.own, len(stages))
+        elif self.benchmark:
+            self._report()
+        runs.finish(out, results)
         print(f"Model after {len(stages)} requests: {link}, which is {last}")
 
     def _begin(self) -> bool:
@@ -108,7 +117,7 @@ class SequenceJob:
             )
         config = job.config() | {
             "requests": len(self.requests),
-            "evaluated": self.benchmark is not None,
+            "evaluated": self.benchmark is not None or self.own is not None,
             "retain_scores": self.retain_scores,
             "reinforcement": asdict(self.reinforcement) if job.method.needs_reinforced else None,
         }
@@ -138,10 +147,13 @@ class SequenceJob:
 
     def _names(self) -> tuple[str, ...]:
         from simnpo import runs
+        from simnpo.experiments.original import BEFORE
         from simnpo.models import MODEL_FOLDER
         from simnpo.report.stages import FILES
+        from simnpo.scoring.evaluation import EVALUATION
 
-        return (runs.RUN, "stage-*", MODEL_FOLDER, *FILES)
+        measured = (BEFORE, EVALUATION) if self.own else ()
+        return (runs.RUN, "stage-*", MODEL_FOLDER, *measured, *FILES)
 
     def _folder(self, number: int) -> Path:
         return self.output.out / f"stage-{number}"
@@ -151,33 +163,89 @@ class SequenceJob:
         return str(self._folder(number)) if number else self.job.model
 
     def _unlearn(self, number: int) -> None:
+        from simnpo import distributed
+        from simnpo.commands.training_job import record_ending
         from simnpo.reinforce import unlearn
 
         stage = replace(
             self.job,
             model=self._model(number - 1),
             data=replace(self.job.data, forget=self.requests[number - 1]),
+            training=self.trainings[number - 1] if self.trainings else self.job.training,
         )
         folder = self._folder(number)
+        others = self.callbacks(folder) if self.callbacks else None
+        made: list[TrainerCallback] = []
+        own = self.own and partial(self._callbacks, number, stage, others, made)
         unlearn(
             stage,
             self.reinforcement,
             folder,
             resume=True,
             report_to=self.report_to,
-            callbacks=self.callbacks(folder) if self.callbacks else None,
+            callbacks=own or others,
         )
+        if distributed.is_main():
+            record_ending(made, folder)
+
+    def _callbacks(
+        self,
+        number: int,
+        stage: "Job",
+        others: "Callbacks | None",
+        made: "list[TrainerCallback]",
+        model: Any,
+        tokenizer: Any,
+    ) -> "list[TrainerCallback]":
+        """Return what controls and watches a stage on own data."""
+        assert self.own
+        folder, before = self._folder(number), self._evaluation(0)
+        made += self.own.start(number, stage, folder, before, model, tokenizer)
+        return [*made, *(others(model, tokenizer) if others else ())]
+
+    def _evaluation(self, number: int) -> Path:
+        from simnpo.scoring.evaluation import EVALUATION
+
+        return self._folder(number) / EVALUATION
+
+    def _measure(self, own: "OwnSequence", number: int) -> None:
+        """Evaluate on own data, and print and record the verdict on the requests so far."""
+        from simnpo import distributed, runs
+
+        folder = self._evaluation(number)
+        if not number:
+            own.measure_before(folder, self.job)
+            return
+        own.measure(number, folder, self._evaluation(0), self.job, self._model(number))
+        if distributed.is_main():
+            verdict = own.verdict(folder)
+            runs.add(self._folder(number), {"verdict": verdict.record()})
+            print(f"Stage {number}: {verdict.sentence}")
+
+    def _judge(self, own: "OwnSequence", stages: int) -> dict[str, Any]:
+        """Write and print what was forgotten and kept, and return the verdict's record."""
+        from simnpo.experiments.original import BEFORE
+        from simnpo.files import link_folder
+        from simnpo.report.terminal import write
+        from simnpo.scoring.evaluation import EVALUATION
+
+        out, folders = self.output.out, [self._evaluation(n) for n in range(stages + 1)]
+        for name, folder in ((BEFORE, folders[0]), (EVALUATION, folders[-1])):
+            link_folder(out / name, f"{folder.parent.name}/{folder.name}")
+        write(own.finish(out, folders, self.job, "simnpo " + " ".join(sys.argv[1:])))
+        return own.verdict(folders[-1]).record()
 
     def _evaluate(self, number: int) -> None:
         from simnpo.data.encoding import Encoder
         from simnpo.models import load_model, load_tokenizer
         from simnpo.scoring.evaluate import evaluate_into
-        from simnpo.scoring.evaluation import EVALUATION, SUMMARY
+        from simnpo.scoring.evaluation import SUMMARY
 
-        folder = self._folder(number) / EVALUATION
-        if (folder / SUMMARY).is_file():
+        if self.own:
+            self._measure(self.own, number)
+        folder = self._evaluation(number)
+        if not self.benchmark or (folder / SUMMARY).is_file():
             return
-        assert self.benchmark
         name, data, trust = self._model(number), self.job.data, self.job.trust_remote_code
         evaluate_into(
             folder,

@@ -49,10 +49,30 @@ class SetOptions(OwnSetOptions):
             UserError: see `OwnSetOptions`.
         """
         chosen = self.benchmark.benchmark
-        named = f"--benchmark {chosen}" if chosen else "--requests" if self.requests else None
-        if named != "--requests":
-            self.check_alone(named)
-        return self.files().read(held_out) if self.forget and not named else None
+        if not self.requests:
+            self.check_alone(f"--benchmark {chosen}" if chosen else None)
+        given = self.forget and not chosen and not self.requests
+        return self.files().read(held_out) if given else None
+
+    def own_requests(self, held_out: int | None) -> "tuple[OwnSets, ...]":
+        """Return your own sets once for each of --requests, which is then what is to be forgotten.
+
+        Args:
+            held_out: see `own`; the same rows are held out for all.
+
+        Raises:
+            UserError: see `OwnSetOptions`.
+        """
+        from dataclasses import replace
+
+        from simnpo.report.views.own import REQUEST
+
+        if self.forget or self.benchmark.benchmark:
+            return ()  # `load_requests` refuses what does not go together
+        for one in self.also:
+            if one.startswith(REQUEST):
+                raise UserError(f"--also {one}: this name is a request's; choose another.")
+        return tuple(replace(self, forget=one).files().read(held_out) for one in self.requests)
 
     def load(
         self, method: "AnyMethod", prompt: PromptOptions, own: "OwnSets | None" = None
@@ -99,14 +119,9 @@ class SetOptions(OwnSetOptions):
                 raise UserError(
                     f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
                 )
-            if own is not None:
-                forget = self._read_forget(str(self.forget), method)
-                retain = own.retain
-            else:
-                forget = tuple(
-                    one for name in self.requests for one in self._read_forget(name, method)
-                )
-                retain = self._read_retain()
+            named = self.requests or ((self.forget,) if self.forget else ())
+            forget = tuple(one for name in named for one in self._read_forget(name, method))
+            retain = own.retain if own is not None else self._read_retain()
         if forget and own is None:  # else they are checked
             for warning in check_sets(forget, retain):
                 note_once(f"Warning: {warning}")

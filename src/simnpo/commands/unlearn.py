@@ -22,10 +22,13 @@ from simnpo.config import TrainingConfig
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simnpo.benchmarks.own import OwnSets
     from simnpo.commands.training_job import TrainingJob
     from simnpo.data.examples import Example
     from simnpo.experiments.own_run import OwnRun
+    from simnpo.experiments.own_sequence import OwnSequence
     from simnpo.jobs import Callbacks, Job
     from simnpo.methods import AnyMethod
     from simnpo.presets import Preset
@@ -60,15 +63,16 @@ class Unlearn:
         self.watch.check(self.sets, reported=not self.report.no_report)
         self.report.check()
         seed = TrainingConfig.seed if self.training.seed is None else self.training.seed
-        own = self.sets.own(held_out=None if self.report.no_report else seed)
-        preset = self._preset(own)
+        held_out = None if self.report.no_report else seed
+        own, requested = self.sets.own(held_out), self.sets.own_requests(held_out)
+        preset = self._preset(requested[0] if requested else own)
         methods = self._methods(preset)
         first = next(iter(methods.values()))
         self._check_reinforce(first)
         self._check_reference(first)
         self.watch.check_method(first)
         if requests := self.sets.load_requests(first):
-            self._run_sequence(methods, preset, requests)
+            self._run_sequence(methods, preset, requests, requested)
             return
         measured = self._own_run(own, preset)
         left = [job for job in self._jobs(methods, preset, own, measured) if job.check()]
@@ -193,6 +197,7 @@ class Unlearn:
         methods: "dict[Path, AnyMethod]",
         preset: "Preset",
         requests: "tuple[tuple[Example, ...], ...]",
+        own: "tuple[OwnSets, ...]",
     ) -> None:
         from simnpo.commands.sequence import SequenceJob
         from simnpo.scoring.evaluation import read_scores
@@ -213,8 +218,15 @@ class Unlearn:
         if len(methods) > 1:
             raise UserError("--alpha: requests are unlearned with one alpha; give one.")
         (method,) = methods.values()
+        job = self._job(method, preset, own[0] if own else None)
+        presets = [self._preset(one) for one in own]
+        measured = self._own_sequence(own, presets)
+        if measured is not None:
+            job = replace(job, further={**job.further, **measured.record()})
         SequenceJob(
-            job=self._job(method, preset),
+            job=job,
+            trainings=[self.training.over(one.training) for one in presets],
+            own=measured,
             reinforcement=self.reinforce.over(preset.reinforcement),
             output=self.output,
             report_to=self.report_to,
@@ -225,6 +237,18 @@ class Unlearn:
             retain=read_scores(Path(watch.retain_scores)) if watch.retain_scores else None,
             callbacks=partial(self._callbacks, method),
         ).run()
+
+    def _own_sequence(
+        self, requests: "Sequence[OwnSets]", presets: "Sequence[Preset]"
+    ) -> "OwnSequence | None":
+        """Return how requests on own data are measured, where they are."""
+        runs = [self._own_run(*one) for one in zip(requests, presets, strict=True)]
+        measured = tuple(run for run in runs if run is not None)
+        if not measured:
+            return None
+        from simnpo.experiments.own_sequence import OwnSequence
+
+        return OwnSequence(measured)
 
     def _check_reinforce(self, method: "AnyMethod") -> None:
         """Refuse options that do nothing for this method."""

@@ -83,35 +83,48 @@ class OwnRun:
             model,
             encoder,
             self.sets,
-            retain=self._retain(),
+            retain=self.retain_tables(),
             max_items=self.max_items,
             model_name=job.model,
             precision=precision_of(model),
         )
         if not isinstance(job.method, Method) or job.method.forget is None:
             return ()
-        evaluation, reference = Original.read(out / BEFORE)
+        return [self.control(job, out, encoder, Original.read(out / BEFORE))]
+
+    def control(
+        self, job: Job, out: Path, encoder: Encoder, original: Original, before: Point | None = None
+    ) -> Control:
+        """Return what measures the training and ends it.
+
+        Args:
+            job: the training.
+            out: its folder.
+            encoder: the model's tokenizer, bound to a template.
+            original: the model that is compared with, as it was evaluated.
+            before: its measurement; None where it is the model that is trained, see `Control`.
+        """
+        evaluation, reference = original
         assert evaluation is not None
-        refuses = REFUSAL in job.method.forget.answers
-        measuring = Measuring(self, encoder, reference, job.data.refusals if refuses else ())
+        refusals = refusals_of(job)
+        measuring = Measuring(self, encoder, reference, refusals)
         level = evaluation.summary["metrics"].get("holdout.probability")
-        return [
-            Control(
-                measuring.measure,
-                out,
-                Target(until=self.until, level=level, refusal=refuses),
-                self.keep,
-                training_tokens_per_step=_step_tokens(job, encoder),
-                scored_tokens=measuring.tokens,
-            )
-        ]
+        return Control(
+            measuring.measure,
+            out,
+            Target(until=self.until, level=level, refusal=bool(refusals)),
+            self.keep,
+            training_tokens_per_step=_step_tokens(job, encoder),
+            scored_tokens=measuring.tokens,
+            before=before,
+        )
 
     def watch(self, encoder: Encoder, out: Path, every: int) -> TrainerCallback:
         """Return what evaluates these sets every so many epochs, beside the original if it was."""
         before, reference = Original.read(out / BEFORE)
         benchmark = measured_sets(self.sets, encoder, reference, self.max_items)
         return EvaluateWhileTraining(
-            benchmark, encoder, out, every, self._retain(), reference, before
+            benchmark, encoder, out, every, self.retain_tables(), reference, before
         )
 
     def finish(self, job: Job, out: Path, command: str) -> str:
@@ -136,7 +149,7 @@ class OwnRun:
                 load_model(str(out), precision, trust),
                 encoder,
                 measured_sets(self.sets, encoder, reference, self.max_items),
-                self._retain(),
+                self.retain_tables(),
                 name="After",
                 model_name=str(out),
                 general=reference,
@@ -155,8 +168,15 @@ class OwnRun:
             write_report([before, after], out, title, command, verdict)
         return outcome_text(out, before, after, verdict, self.usual)
 
-    def _retain(self) -> Any:
+    def retain_tables(self) -> Any:
+        """Return the tables of the Retrain that is compared with, if one is."""
         return read_scores(Path(self.retain_scores)) if self.retain_scores else None
+
+
+def refusals_of(job: Job) -> Sequence[str]:
+    """Return the refusals that a method teaches; of other methods none."""
+    forget = job.method.forget if isinstance(job.method, Method) else None
+    return job.data.refusals if forget and REFUSAL in forget.answers else ()
 
 
 class Measuring:

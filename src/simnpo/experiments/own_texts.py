@@ -20,7 +20,7 @@ from simnpo.report.outcome_text import AnswerChange, SetChange, describe_outcome
 from simnpo.report.rendering import REPORT
 from simnpo.report.table import cell
 from simnpo.report.views.base import Column, Form
-from simnpo.report.views.own import TITLES
+from simnpo.report.views.own import TITLES, set_title
 from simnpo.scoring.evaluation import Evaluation
 
 MEASURES: Mapping[str, tuple[str, Form]] = {
@@ -92,7 +92,7 @@ def outcome_text(
     columns = {key: Column(key, "", title, title, form) for key, (title, form) in MEASURES.items()}
     sets = [
         SetChange(
-            "held out" if name == KEPT else TITLES.get(name, name).removesuffix(" set").lower(),
+            "held out" if name == KEPT else set_title(name).removesuffix(" set").lower(),
             *(
                 [
                     cell(one, column._replace(key=f"{name}.{key}"), compact)

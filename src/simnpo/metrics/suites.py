@@ -7,6 +7,7 @@ from simnpo.errors import UserError
 from simnpo.metrics.multiple_choice import multiple_choice_metrics
 from simnpo.metrics.muse import muse_metrics
 from simnpo.metrics.own import GeneralScores, own_metrics
+from simnpo.metrics.own_requests import about_first
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.metrics.truth_ratio import Aggregation
 from simnpo.metrics.verdict import KEPT_SHARE, OwnEvaluation, judge, kept_share
@@ -54,6 +55,8 @@ class Question(NamedTuple):
     """Share of before that must be kept, for a verdict."""
     is_original: bool = False
     """Whether the model is the original itself, which keeps everything."""
+    judged: int | None = None
+    """Items of the forget set that the verdict is about, the first so many; None takes all."""
 
 
 Suite = Callable[[Question], Measured]
@@ -120,6 +123,10 @@ def own_suite(question: Question) -> Measured:
         after = OwnEvaluation(found.metrics, found.counts, question.tables)
         before = own_evaluation(question.before)
         found.metrics[KEPT_SHARE] = kept_share(before, after)
+        if question.judged is not None:
+            before, after = (
+                about_first(one, question.judged, question.identifiers) for one in (before, after)
+            )
         details["verdict"] = judge(before, after, question.keep).record()
     return Measured(found.metrics, found.items, found.notes, details)
 

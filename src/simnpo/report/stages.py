@@ -1,10 +1,12 @@
 """The page of successive forget requests: every metric after each (MUSE; the paper's Fig. A5)."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
+from simnpo.metrics.verdict import Verdict
 from simnpo.report.colours import styles
 from simnpo.report.courses import (
     COLUMNS,
@@ -16,8 +18,9 @@ from simnpo.report.courses import (
 )
 from simnpo.report.drawing import KINDS
 from simnpo.report.notes import notes
+from simnpo.report.numbers import written
 from simnpo.report.rendering import REPORT, write_page
-from simnpo.report.table import comparison
+from simnpo.report.table import cell
 from simnpo.report.views import view_of
 from simnpo.scoring.evaluation import Evaluation
 
@@ -32,6 +35,7 @@ def write_stages(
     method: str,
     sizes: Sequence[int],
     command: str,
+    verdict: Verdict | None = None,
 ) -> Path:
     """Write `report.html` and its plots.
 
@@ -41,6 +45,7 @@ def write_stages(
         method: the method's title.
         sizes: examples of each request.
         command: the command that made the report.
+        verdict: on the last stage, shown at the page's head.
 
     Returns:
         The path of the page.
@@ -65,7 +70,14 @@ def write_stages(
         sizes=sizes,
         view=view,
         columns=columns,
-        table=comparison(evaluations),
+        verdict=verdict,
+        stages=[one.name for one in evaluations],
+        cells={
+            column.key: [
+                cell(one, column, partial(written, form=column.form)) for one in evaluations
+            ]
+            for column in columns
+        },
         caption=view.caption(evaluations),
         notes=notes(evaluations),
         plots=drawn,

@@ -80,6 +80,7 @@ def evaluate_into(
     before: Evaluation | None = None,
     keep: float = KEEP,
     is_original: bool = False,
+    judged: int | None = None,
     **origin: Any,
 ) -> None:
     """Evaluate a model and write the evaluation's folder.
@@ -100,6 +101,8 @@ def evaluate_into(
         before: the original model's evaluation, for a verdict on own data.
         keep: share of before that must be kept, for that verdict.
         is_original: the model is the original itself.
+        judged: items of own data's forget set that the verdict is about, the first so many; None
+            takes all.
         origin: what else `summary.json` is to say.
 
     Raises:
@@ -124,6 +127,7 @@ def evaluate_into(
                 before,
                 keep,
                 is_original,
+                judged,
             ),
             name=name,
             model=model_name,

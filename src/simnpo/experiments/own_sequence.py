@@ -1,0 +1,258 @@
+"""Successive requests on a user's own data: measured before the first and after each, and judged.
+
+The model before the first request is what every stage is compared with. The forget set that is
+measured holds the rows of all requests, at every stage the same; the verdict on a stage is about
+the requests so far.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+from transformers import TrainerCallback
+
+from simnpo.benchmarks.base import Benchmark, EvaluationSet
+from simnpo.benchmarks.own import FORGET, OwnSets, own_benchmark
+from simnpo.data.encoding import Encoder
+from simnpo.distributed import from_main, is_main
+from simnpo.errors import UserError
+from simnpo.experiments import original
+from simnpo.experiments.original import REFERENCE, Original, measured_sets
+from simnpo.experiments.own_run import Measuring, OwnRun, refusals_of
+from simnpo.experiments.own_texts import outcome_text, plan_text
+from simnpo.files import read_json, write_json
+from simnpo.jobs import Job
+from simnpo.metrics.own_requests import with_requests
+from simnpo.metrics.verdict import Verdict
+from simnpo.models import load_model, load_tokenizer, training_precision
+from simnpo.objectives import Method
+from simnpo.precision import precision_of
+from simnpo.report.stages import write_stages
+from simnpo.report.terminal import as_text, write
+from simnpo.report.views.own import REQUEST, set_title
+from simnpo.scoring.evaluate import evaluate_into, evaluate_model
+from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
+from simnpo.scoring.general_reference import GeneralReference
+from simnpo.scoring.tables import Tables
+from simnpo.training.target import Point
+
+POINTS = "points.json"
+"""What measurements during each stage compare with: the model before the first, on its request."""
+
+
+@dataclass(frozen=True)
+class OwnSequence:
+    """How the stages of successive requests are measured."""
+
+    runs: tuple[OwnRun, ...]
+    """One for each request; they differ in what is to be forgotten, and in `usual`."""
+
+    def record(self) -> dict[str, Any]:
+        """Return what `run.json` says of these settings."""
+        return self.runs[0].record()
+
+    def measure_before(self, folder: Path, job: Job) -> None:
+        """Evaluate the model before the first request into `folder`; what is finished is kept.
+
+        Raises:
+            UserError: see `evaluate_into`.
+        """
+        if (folder / SUMMARY).is_file():
+            return
+        model, encoder = _load(job, job.model)
+        reference = original.reference_answers(model, encoder)
+        points = []
+        if _forgets(job):
+            points = [
+                Measuring(run, encoder, reference, refusals_of(job)).measure(model)._asdict()
+                for run in self.runs
+            ]
+        if is_main():
+            folder.mkdir(parents=True, exist_ok=True)
+            reference.save(folder / REFERENCE)
+            write_json(folder / POINTS, points)
+        self._evaluate(folder, model, encoder, job.model, reference, "Before", is_original=True)
+
+    def start(
+        self, number: int, job: Job, out: Path, before: Path, model: Any, tokenizer: Any
+    ) -> Sequence[TrainerCallback]:
+        """Print what a stage is about to do, and return what controls its training.
+
+        Args:
+            number: the stage's, from 1.
+            job: the stage's.
+            out: the stage's folder.
+            before: where `measure_before` wrote.
+            model: what the stage starts from.
+            tokenizer: the model's.
+
+        Raises:
+            UserError: what was measured before cannot be read.
+        """
+        run = self.runs[number - 1]
+        encoder = Encoder(tokenizer, job.data.template, job.data.max_length)
+        if is_main():
+            write(plan_text(job, run.sets, model, encoder))
+        if not _forgets(job):
+            return ()
+        points = from_main(lambda: read_json(before / POINTS))
+        known = Point(**points[number - 1])
+        return run.control(job, out, encoder, Original.read(before), known)
+
+    def measure(self, number: int, folder: Path, before: Path, job: Job, model_name: str) -> None:
+        """Evaluate the model after a stage into `folder`; what is finished is kept.
+
+        Raises:
+            UserError: see `evaluate_into`.
+        """
+        if (folder / SUMMARY).is_file():
+            return
+        evaluation, reference = Original.read(before)
+        assert evaluation is not None
+        model, encoder = _load(job, model_name)
+        self._evaluate(
+            folder,
+            model,
+            encoder,
+            model_name,
+            reference,
+            f"Stage {number}",
+            before=evaluation,
+            keep=self.runs[0].keep,
+            requests=number,
+        )
+
+    def verdict(self, folder: Path) -> Verdict:
+        """Return the verdict on a stage, from its evaluation."""
+        return Verdict.of_record(read_evaluation(folder).summary["verdict"])
+
+    def finish(self, out: Path, folders: Sequence[Path], job: Job, command: str) -> str:
+        """Write the report.
+
+        Args:
+            out: the sequence's folder.
+            folders: the evaluations, the first of the model before.
+            job: the sequence's.
+            command: the command that made it.
+
+        Returns:
+            What to print.
+        """
+        evaluations = [read_evaluation(folder) for folder in folders]
+        verdict = self.verdict(folders[-1])
+        sizes = [len(run.sets.forget) for run in self.runs]
+        write_stages(evaluations, out, job.method.title, sizes, command, verdict)
+        outcome = outcome_text(out, evaluations[0], evaluations[-1], verdict, self.runs[-1].usual)
+        return f"\n{self._counts(evaluations)}\n\n{outcome}"
+
+    def _evaluate(
+        self,
+        folder: Path,
+        model: Any,
+        encoder: Encoder,
+        model_name: str,
+        reference: GeneralReference | None,
+        name: str,
+        requests: int | None = None,
+        **options: Any,
+    ) -> None:
+        benchmark, sizes = self._benchmark(encoder, reference)
+        asked = {
+            name: one for name, one in benchmark.evaluation.items() if not name.startswith(REQUEST)
+        }
+        once = replace(benchmark, evaluation=asked)
+
+        def ask() -> Tables:  # each row is asked once, though it is in two sets
+            tables = evaluate_model(model, encoder, once)
+            return Tables(*(with_requests(table, sizes) for table in tables))
+
+        evaluate_into(
+            folder,
+            model,
+            encoder,
+            benchmark,
+            self.runs[0].retain_tables(),
+            name=name,
+            model_name=model_name,
+            ask=ask,
+            general=reference,
+            judged=requests and sum(list(sizes.values())[:requests]),
+            precision=precision_of(model),
+            date=date.today().isoformat(),
+            **options,
+        )
+
+    def _benchmark(
+        self, encoder: Encoder, reference: GeneralReference | None
+    ) -> tuple[Benchmark, dict[str, int]]:
+        """Return all sets, the forget set being all requests, and the items of each request.
+
+        Raises:
+            UserError: some requests are questions and others texts, or see `own_benchmark`.
+        """
+        first = self.runs[0]
+        most = first.max_items and -(-first.max_items // len(self.runs))
+        asked = [own_benchmark(OwnSets(run.sets.forget), encoder, most) for run in self.runs]
+        if len({tuple(one.evaluation) for one in asked}) > 1:
+            raise UserError(
+                "--requests: some are questions and some are plain texts; unlearn one kind at a "
+                "time."
+            )
+        whole = measured_sets(first.sets, encoder, reference, first.max_items)
+        evaluation = dict(whole.evaluation)
+        for name in asked[0].evaluation:
+            parts = [one.evaluation[name] for one in asked]
+            evaluation[name] = _joined(parts)
+            for number, part in enumerate(parts, 1):
+                evaluation[f"{REQUEST}{number}{name.removeprefix(FORGET)}"] = part
+        sizes = {
+            f"{REQUEST}{number}": len(one.evaluation[FORGET].items)
+            for number, one in enumerate(asked, 1)
+        }
+        benchmark = replace(
+            whole,
+            split=", ".join(run.sets.title for run in self.runs),
+            forget=tuple(row.example for run in self.runs for row in run.sets.forget),
+            evaluation=evaluation,
+        )
+        return benchmark, sizes
+
+    def _counts(self, evaluations: Sequence[Evaluation]) -> str:
+        """Return a table of how many answers of each request come out after each stage."""
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+        table.add_column("Answers that come out")
+        names = [f"{REQUEST}{number}" for number in range(1, len(self.runs) + 1)]
+        for name in (*names, FORGET):
+            title = "all" if name == FORGET else set_title(name).lower()
+            table.add_column(title, justify="right")
+        for one in evaluations:
+            found = [one.summary["counts"][f"{name}.extracted"] for name in (*names, FORGET)]
+            table.add_row(Text(one.name), *(f"{count} of {total}" for count, total in found))
+        return as_text([table])
+
+
+def _load(job: Job, name: str) -> tuple[Any, Encoder]:
+    """Return a model as training has it, and its tokenizer bound to the template."""
+    precision = training_precision(job.training.precision, job.lora.rank > 0)
+    model = load_model(name, precision, job.trust_remote_code)
+    tokenizer = load_tokenizer(name, job.trust_remote_code)
+    return model, Encoder(tokenizer, job.data.template, job.data.max_length)
+
+
+def _forgets(job: Job) -> bool:
+    return isinstance(job.method, Method) and job.method.forget is not None
+
+
+def _joined(parts: Sequence[EvaluationSet]) -> EvaluationSet:
+    """Return several sets as one."""
+    return replace(
+        parts[0],
+        items=tuple(item for part in parts for item in part.items),
+        max_new_tokens=max(part.max_new_tokens for part in parts),
+        identifiers=tuple(one for part in parts for one in part.identifiers),
+    )
