@@ -21,7 +21,6 @@ from simnpo.benchmarks.own import FORGET, OwnSets, own_benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import from_main, is_main
 from simnpo.errors import UserError
-from simnpo.experiments import original
 from simnpo.experiments.original import REFERENCE, Original, measured_sets
 from simnpo.experiments.own_run import Measuring, OwnRun, refusals_of
 from simnpo.experiments.own_texts import outcome_text, plan_text
@@ -37,6 +36,7 @@ from simnpo.report.terminal import as_text, write
 from simnpo.report.views.own import REQUEST, set_title
 from simnpo.scoring.evaluate import evaluate_into, evaluate_model
 from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
+from simnpo.scoring.general import reference_answers
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.tables import Tables
 from simnpo.training.target import Point
@@ -65,7 +65,7 @@ class OwnSequence:
         if (folder / SUMMARY).is_file():
             return
         model, encoder = _load(job, job.model)
-        reference = original.reference_answers(model, encoder)
+        reference = reference_answers(model, encoder)
         points = []
         if _forgets(job):
             points = [
