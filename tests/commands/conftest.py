@@ -81,8 +81,9 @@ def one_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """General ability from a single short answer."""
     from functools import partial
 
-    from simnpo.experiments import original
+    from simnpo.experiments import original, own_sequence
     from simnpo.scoring.general import reference_answers
 
     few = partial(reference_answers, prompts=("Name a colour.",), max_new_tokens=2)
-    monkeypatch.setattr(original, "reference_answers", few)
+    for module in (original, own_sequence):
+        monkeypatch.setattr(module, "reference_answers", few)
