@@ -184,3 +184,22 @@ def test_a_benchmark_without_models(simnpo: Any, tofu: list[Any], tmp_path: Path
 
 def _no_training(*args: Any, **kwargs: Any) -> None:
     raise AssertionError("trained again")
+
+
+def test_own_data(
+    simnpo: Any, in_process: None, one_prompt: None, taught: Path, files: Any, tmp_path: Path
+) -> None:
+    own = ["--model", taught, "--forget", files.forget, "--retain", files.retain]
+    done = simnpo("sweep", *own, "--over", "learning_rate=1e-6,5e-4", "--out", tmp_path / "sweep")
+    assert done.code == 0, done.err
+    table = pd.read_csv(tmp_path / "sweep" / "sweep.csv")
+    assert table["forget.extracted"].tolist() == [1, 0]
+    assert table["kept_share"].notna().all()
+    # What to type, with the setting that was picked.
+    command = next(line for line in done.out.splitlines() if "simnpo unlearn --model" in line)
+    assert f"--forget {files.forget}" in command and "--learning-rate" in command
+
+
+def test_own_data_needs_a_model(simnpo: Any, files: Any, tmp_path: Path) -> None:
+    done = simnpo("sweep", "--forget", files.forget, "--out", tmp_path / "sweep")
+    assert done.code == 1 and "--model" in done.err

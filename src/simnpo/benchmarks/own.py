@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
+from simnpo.benchmarks.mini_tofu.words import REFUSALS
 from simnpo.data.encoding import Encoder
 from simnpo.data.own_rows import OwnRow
 from simnpo.errors import UserError
@@ -100,7 +101,7 @@ def own_benchmark(sets: OwnSets, encoder: Encoder, max_items: int | None = None)
         sets.title,
         tuple(row.example for row in sets.forget),
         tuple(row.example for row in sets.retain),
-        (),
+        REFUSALS,
         evaluation,
         SUITE,
         max_length=encoder.max_length,

@@ -24,7 +24,6 @@ class OwnSite(Site):
     files: OwnFiles = field(kw_only=True)
     model: str = field(kw_only=True)
     """Whose tokenizer splits texts, and whose size sets the learning rate."""
-    template: str = "auto"
     max_length: int = 512
     held_out: int = 0
     """Seed by which retain rows are held out."""

@@ -33,6 +33,8 @@ class Site:
     """A released Original."""
     retrain: str | None = None
     """A released Retrain."""
+    template: str = "auto"
+    """See `simnpo.data.templates.choose_template`."""
 
     def preset(self, method: str) -> Preset:
         """Return the settings of a method on this benchmark.

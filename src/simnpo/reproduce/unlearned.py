@@ -104,7 +104,8 @@ class Unlearned(Run):
         asked = evaluation_hashes(benchmark)
         settings = [preset.method.record(), asdict(preset.training), asdict(preset.reinforcement)]
         roles = [run.key if run else None for run in (self.origin, self.retrain, self.reference)]
-        return [data, asked, settings, roles, self.records, self.keeps_model]
+        found = [data, asked, settings, roles, self.records, self.keeps_model]
+        return found if self.site.template == "auto" else [*found, self.site.template]
 
     def carry_out(self, home: Path) -> dict[str, Any]:
         """Unlearn, evaluate, and keep the model where another run starts from it."""
@@ -117,6 +118,7 @@ class Unlearned(Run):
                 benchmark.forget,
                 benchmark.retain,
                 benchmark.refusals,
+                template=self.site.template,
                 max_length=benchmark.max_length,
             ),
             training=self.site.fitted(preset.training),
