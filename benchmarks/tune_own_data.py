@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from simnpo.scoring.general import general_ability, reference_answers
 from transformers import TrainerCallback, TrainingArguments, set_seed
 
 from simnpo.benchmarks.base import EvaluationSet, Item
@@ -29,6 +28,7 @@ from simnpo.data.rows import read_rows
 from simnpo.metrics.rouge import rouge_l_recall
 from simnpo.models import device, load_model, load_tokenizer, quiet, save_model
 from simnpo.objectives import METHODS, build_method
+from simnpo.scoring.general import general_ability, reference_answers
 from simnpo.scoring.generate import generate
 from simnpo.scoring.score import score
 from simnpo.training.run import add_adapters
