@@ -33,7 +33,7 @@ class MethodOptions:
     steering_coefficient: Unset[float] = None
     """Length of the vector that rmu steers activations to [6.5]."""
     forget_weight: Unset[float] = None
-    """Weight of the forget loss [simnpo 0.1375, else 1]."""
+    """Weight of the forget loss [simnpo on benchmarks 0.1375, else 1]."""
     retain_weight: Unset[float] = None
     """Weight of the retain loss [1; rmu 1200 for its own]."""
     retain_loss: Unset[str] = None

@@ -137,11 +137,14 @@ class TrainingOptions:
     """Passes over the forget set (over the data, in finetune and attack relearn) [10; finetune 5;
     attack relearn 3]."""
     steps: Unset[int] = None
-    """Optimizer steps, in the place of --epochs [wmdp 125]."""
+    """Optimizer steps, instead of --epochs [wmdp 125; unlearn on own data 60, or 10 epochs if that
+    is more]."""
     learning_rate: Unset[float] = None
-    """Peak learning rate of AdamW [1e-5]."""
+    """Peak learning rate of AdamW [1e-5; unlearn on own data 5e-6 * sqrt(7e9 / parameters), with LoRA
+    ten times that]."""
     batch_size: Unset[int] = None
-    """Examples per optimizer step, of the forget set and as many of the retain set [32]."""
+    """Examples per optimizer step, of the forget set and as many of the retain set [32; unlearn on
+    fewer than 100 rows 10]."""
     micro_batch_size: Unset[int] = None
     """Examples per forward pass and device; gradients accumulate up to --batch-size [8]."""
     weight_decay: Unset[float] = None
