@@ -6,13 +6,14 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo real test check format clean
+.PHONY: help setup demo real test test-real check format clean
 
 help:
 	@echo "make demo    set up, then run the main job on the embedded benchmark"
 	@echo "make real    set up, then fetch a real model for make test (93 MB, Apache-2.0):"
 	@echo "             SmolLM2-135M-Instruct, from Q4_1 weights"
 	@echo "make test    set up, then run all checks: ruff, mypy, pytest"
+	@echo "make test-real  docs/own-data.md with the real model, about an hour on two cores"
 	@echo "make format  put the code into ruff's format"
 	@echo "make clean   remove the virtual environment and what the tools left"
 
@@ -32,6 +33,9 @@ real: setup
 
 test: check
 	$(BIN)/pytest -n 2 --dist worksteal
+
+test-real: real
+	$(BIN)/python benchmarks/walk_own_data.py runs/own-data
 
 check: setup
 	$(BIN)/ruff check .
