@@ -65,6 +65,8 @@ class Unlearn:
         seed = TrainingConfig.seed if self.training.seed is None else self.training.seed
         held_out = None if self.report.no_report else seed
         own, requested = self.sets.own(held_out), self.sets.own_requests(held_out)
+        if self.report.no_report:  # else they are in the block before each run
+            self._warn(requested or ((own,) if own else ()))
         preset = self._preset(requested[0] if requested else own)
         methods = self._methods(preset)
         first = next(iter(methods.values()))
@@ -81,6 +83,13 @@ class Unlearn:
                 out = job.output.out
                 watched = measured or (self._unmeasured(own) if own else None)
                 job.run(self._callbacks(methods[out], out, watched) if out in methods else None)
+
+    def _warn(self, sets: "Sequence[OwnSets]") -> None:
+        """Say what works against forgetting."""
+        from simnpo.notes import note_once
+
+        for warning in dict.fromkeys(warning for one in sets for warning in one.warnings):
+            note_once(f"Warning: {warning}")
 
     def _preset(self, own: "OwnSets | None") -> "Preset":
         """Return the settings that options change: the benchmark's, or those for own data."""

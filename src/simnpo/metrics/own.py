@@ -89,9 +89,10 @@ def own_metrics(
     else:
         kl = np.array(general.kl)
         ability = float(np.exp(-kl.mean()))
-        low, high = bootstrap_interval(kl)
         found.metrics["general.ability"] = ability
-        found.intervals["general.ability"] = (float(np.exp(-high)), float(np.exp(-low)))
+        if len(kl) > 1:
+            low, high = bootstrap_interval(kl)
+            found.intervals["general.ability"] = (float(np.exp(-high)), float(np.exp(-low)))
         found.metrics["general.kl"] = float(kl.mean())
         found.metrics["general.agreement"] = general.agreement
         found.items[GENERAL] = len(kl)

@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from simnpo.report.numbers import written
 from simnpo.report.trade_off import marker, p_axis
 from simnpo.report.views.base import Column, View
 
+LARGE_TITLE, SMALL_TITLE = 56, 34
+"""Letters of a line of a panel's title, where it has half the page's width, and a quarter."""
 COLUMNS = ("model", "series", "seed", "step", "metric", "value")
 """A table of courses: a row per model, series, seed, step and metric; NaN where there is no value.
 """
@@ -170,7 +173,8 @@ def _paint(
             lowest = min([lowest, *(value for value in low if not math.isnan(value))])
         if panel.is_p_value:
             p_axis(plot, lowest)
-        plot.set_title(panel.title, fontsize=10 if large else 8.5)
+        title = fill(panel.title, LARGE_TITLE if large else SMALL_TITLE)
+        plot.set_title(title, fontsize=10 if large else 8.5)
         plot.set_xlabel(steps.label)
         if steps.names:
             plot.set_xticks(range(len(steps.names)), steps.names)
