@@ -46,11 +46,19 @@ def _difference(key: str, before: Any, now: Any) -> str:
 
 
 def show(folder: Path, explain: bool) -> None:
-    """Print an evaluation's table and notes, and name its files; perhaps explain the columns."""
+    """Print an evaluation's verdict, table and notes, and name its files.
+
+    Args:
+        folder: the evaluation's.
+        explain: whether to explain the table's columns.
+    """
     from simnpo.report.table import print_table
+    from simnpo.report.terminal import write
     from simnpo.scoring.evaluation import FILES, read_evaluation
 
     evaluation = read_evaluation(folder)
+    if verdict := evaluation.summary.get("verdict"):
+        write(" ".join([f"{verdict['sentence']}.", *verdict["cautions"]]) + "\n")
     print_table([evaluation], explain=explain)
     for note in evaluation.summary["notes"]:
         print(f"Note: {note}")

@@ -72,8 +72,12 @@ def _table(evaluations: Sequence[Evaluation], columns: Sequence[Column]) -> Tabl
     previous = ""
     for column in columns:
         group = view.short_groups.get(column.group, column.group.split()[0].lower())
+        texts = [cell(one, column, compact) for one in evaluations]
         table.add_column(
-            f"{'' if group == previous else group}\n{column.short}", justify="right", no_wrap=True
+            f"{'' if group == previous else group}\n{column.short}",
+            justify="right",
+            no_wrap=True,
+            min_width=max(map(len, texts)),  # a count such as 2 of 30 would count as narrower
         )
         previous = group
     for one in evaluations:
