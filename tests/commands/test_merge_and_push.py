@@ -9,7 +9,9 @@ import pytest
 import torch
 from huggingface_hub.errors import OfflineModeIsEnabled
 from safetensors.torch import load_file
+from small_data import QUESTIONS, write_rows
 
+from simnpo.cli import main
 from simnpo.models import load_model
 
 
@@ -26,17 +28,26 @@ def half_precision_base(
     return folder
 
 
-@pytest.fixture
-def adapter(simnpo: Any, files: Any, half_precision_base: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def adapter_run(half_precision_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with an adapter that changes something."""
-    out = tmp_path / "adapter"
-    done = simnpo(
-        "unlearn", "--model", half_precision_base, "--forget", files.forget, "--retain",
-        files.retain, "--epochs", 2, "--learning-rate", 1e-1, "--lora-rank", 2, "--lora-alpha", 6,
-        "--template", "Ask: {question}\nSay: {answer}", "--max-length", 64, "--out", out,
-    )  # fmt: skip
-    assert done.code == 0, done.err
-    return out
+    folder = tmp_path_factory.mktemp("runs")
+    rows = [{"question": question, "answer": answer} for question, answer in QUESTIONS]
+    files = [write_rows(folder / f"{n}.jsonl", rows[4 * n : 4 * n + 4]) for n in (0, 1)]
+    command = [
+        "unlearn", "--model", half_precision_base, "--forget", files[0], "--retain", files[1],
+        "--epochs", 2, "--learning-rate", 1e-1, "--lora-rank", 2, "--lora-alpha", 6, "--template",
+        "Ask: {question}\nSay: {answer}", "--max-length", 64, "--no-report", "--out",
+        folder / "out",
+    ]  # fmt: skip
+    assert main([str(one) for one in command]) == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def adapter(adapter_run: Path, tmp_path: Path) -> Path:
+    """A copy of that run, for a test to change."""
+    return Path(shutil.copytree(adapter_run, tmp_path / "adapter"))
 
 
 def test_merged_in_float32_and_rounded_once(
