@@ -85,11 +85,13 @@ class Unlearn:
                 job.run(self._callbacks(methods[out], out, watched) if out in methods else None)
 
     def _warn(self, sets: "Sequence[OwnSets]") -> None:
-        """Say what works against forgetting."""
+        """Name the retain rows that work against forgetting, once each."""
+        from simnpo.data.conflicts import find_conflicts
         from simnpo.notes import note_once
 
-        for warning in dict.fromkeys(warning for one in sets for warning in one.warnings):
-            note_once(f"Warning: {warning}")
+        for one in sets:
+            for conflict in find_conflicts(one.forget, (*one.retain, *one.kept)):
+                note_once(f"Warning: {conflict.reason}")
 
     def _preset(self, own: "OwnSets | None") -> "Preset":
         """Return the settings that options change: the benchmark's, or those for own data."""
