@@ -3,9 +3,10 @@
 import pytest
 
 from simnpo.errors import UserError
+from simnpo.objectives import Method
 from simnpo.objectives.npo import NPO
 from simnpo.objectives.simnpo import SimNPO
-from simnpo.presets import relearning_preset, unlearning_preset
+from simnpo.presets import own_data_preset, relearning_preset, unlearning_preset
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,17 @@ def test_wmdp_is_the_released_codes() -> None:
 def test_relearning_is_three_epochs_at_unlearnings_rate(benchmark: str | None, rate: float) -> None:
     training = relearning_preset(benchmark, None)
     assert (training.epochs, training.steps, training.learning_rate) == (3, None, rate)
+
+
+def test_own_data_follows_the_size_of_model_and_set() -> None:
+    large, small = (
+        own_data_preset("simnpo", 30, size, lora=False) for size in (7 * 10**9, 7 * 10**7)
+    )
+    assert large.training.learning_rate == 5e-6
+    assert small.training.learning_rate == 5e-5  # ten times, for a hundredth of the weights
+    assert own_data_preset("npo", 30, 7 * 10**9, lora=True).training.learning_rate == 5e-5
+    assert (large.training.batch_size, large.training.steps) == (10, 60)
+    many = own_data_preset("simnpo", 1000, 7 * 10**9, lora=False).training
+    assert (many.batch_size, many.steps, many.checkpoint_epochs) == (32, 320, 1)
+    assert isinstance(large.method, Method) and large.method.forget_weight == 1
+    assert large.training.warmup_ratio == 0.1  # so that the first step has a rate

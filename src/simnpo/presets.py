@@ -150,6 +150,8 @@ million, half of the paper's rate, scaled, forgot as surely as all of it and kep
 LARGE = 7e9
 WARMUP = 0.1
 """Share of the steps over which the learning rate rises."""
+CHECKPOINT_STEPS = 15
+"""Steps between checkpoints at least: one takes as long as a step of a small set."""
 LOG_ROWS = 100
 """Steps below which every one is logged."""
 SMALL_SETS = 100
@@ -174,7 +176,8 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     from simnpo.precision import own_data_precision
 
     batch = 10 if rows < SMALL_SETS else 32
-    steps = max(60, 10 * math.ceil(rows / batch))
+    epoch = math.ceil(rows / batch)
+    steps = max(60, 10 * epoch)
     rate = (LORA_RATE if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
     training = TrainingConfig(
         epochs=None,
@@ -185,6 +188,7 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         precision=own_data_precision(parameters),
         warmup_ratio=WARMUP,
         log_rows=LOG_ROWS,
+        checkpoint_epochs=math.ceil(CHECKPOINT_STEPS / epoch),
     )
     settings = {"beta": 2.5} if method == "simnpo" else {}
     return Preset(build(method, **settings), training)
