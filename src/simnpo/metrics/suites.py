@@ -1,6 +1,7 @@
 """The suites of metrics: what each kind of benchmark is measured by. The only list of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 
 from simnpo.errors import UserError
@@ -115,7 +116,8 @@ def own_suite(question: Question) -> Measured:
         "counts": found.counts,
         "intervals": found.intervals,
         "forget_quality_on": found.forget_quality_on,
-        "general_kl": question.general and list(question.general.kl),
+        "general_kl": question.general
+        and [value if isfinite(value) else None for value in question.general.kl],
     }
     if question.is_original:
         found.metrics[KEPT_SHARE] = 1.0
