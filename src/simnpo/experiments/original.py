@@ -19,7 +19,7 @@ from simnpo.scoring.tables import Tables
 BEFORE = "before"
 """Where a run keeps the evaluation of the model it started from."""
 REFERENCE = "general.safetensors"
-"""The original's answers to generic prompts, beside its evaluation."""
+"""The original's answers to generic prompts, next to its evaluation."""
 NAME = "Before"
 
 

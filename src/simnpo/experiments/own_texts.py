@@ -43,6 +43,11 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
     """
     from simnpo.training.run import trained_parameters
 
+    shortened = [  # first: it names the row that cannot be encoded
+        f"Warning: {warning}\n"
+        for name, rows in sets.named().items()
+        for warning in check_lengths(TITLES.get(name, name).lower(), rows, encoder)
+    ]
     training, parameters = job.training, sum(one.numel() for one in model.parameters())
     sizes = [
         SetSize(
@@ -66,11 +71,6 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
     )
     conflicts = find_conflicts(sets.forget, (*sets.retain, *sets.kept))
     block = describe_run(plan, encoder, job.data.forget[0], [one.reason for one in conflicts])
-    shortened = [
-        f"Warning: {warning}\n"
-        for name, rows in sets.named().items()
-        for warning in check_lengths(TITLES.get(name, name).lower(), rows, encoder)
-    ]
     return "".join([block, *(["\n"] if shortened else []), *shortened])
 
 
