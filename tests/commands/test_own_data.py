@@ -164,7 +164,13 @@ def test_evaluate_says_why_there_is_no_verdict(
         *("evaluate", "--model", out, "--forget", sets["forget"], "--retain", sets["retain"]),
         *("--max-items", "1", "--out", tmp_path / "again"),
     )
-    assert found.code == 0 and "no verdict, since the run measured other rows" in found.err
+    assert found.code == 0 and "no verdict" in found.err and "--max-items" in found.err
+
+
+def test_a_verdict_on_some_of_the_rows_says_so(unlearn: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert unlearn("--steps", "2", "--max-items", "2", "--out", out).code == 0
+    assert "2 of 4 rows to forget were measured" in read_run(out)["verdict"]["cautions"][0]
 
 
 def test_retrain_keeps_every_row(unlearn: Callable[..., Any], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`simnpo evaluate`: every metric of a benchmark, for one model."""
 
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -202,16 +203,16 @@ class Evaluate:
         """Return the original model's evaluation and answers: --original's, else the run's own."""
         from simnpo.experiments.original import BEFORE, Original, measure_original
         from simnpo.models import load_model
-        from simnpo.notes import note_once
         from simnpo.precision import precision_of
 
         if not self.original:
             known = Original.read(Path(self.model) / BEFORE)
             found = known.on_same_rows(benchmark)
             if known.evaluation is not None and found.evaluation is None:
-                note_once(
+                print(
                     "Note: no verdict, since the run measured other rows: give its --forget and "
-                    "--retain, and its --max-items (200 unless it was given); or give --original."
+                    "--retain, and its --max-items (200 unless it was given); or give --original.",
+                    file=sys.stderr,
                 )
             return found
         folder = self.output.out / BEFORE

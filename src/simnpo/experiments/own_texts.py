@@ -64,7 +64,7 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
         trained_parameters=trained_parameters(model, job.lora),
         method=job.method.title,
         sets=sizes,
-        steps=steps_of(job),
+        steps=training.steps_on(len(encoder.encode_all(job.data.forget))),
         batch_size=training.batch_size,
         learning_rate=training.learning_rate,
         precision=precision_of(model),
@@ -113,11 +113,6 @@ def outcome_text(
         [("Report", str(out / REPORT)), ("Model", str(out / MODEL_FOLDER))],
         None if ability != ability else ("1.00", compact(ability)),
     )
-
-
-def steps_of(job: Job) -> int:
-    """Return the optimizer steps of a job whose training is counted in steps or epochs."""
-    return job.training.steps_on(len(job.data.forget))
 
 
 def _answers(before: Evaluation, after: Evaluation) -> Sequence[AnswerChange]:
