@@ -17,6 +17,7 @@ from simnpo.data.examples import Example
 from simnpo.distributed import is_main
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import outcome_text, plan_text
+from simnpo.files import read_json
 from simnpo.jobs import Job
 from simnpo.metrics.verdict import Verdict
 from simnpo.metrics.verdict_rules import KEEP
@@ -140,7 +141,7 @@ class OwnRun:
         assert before is not None
         trust = job.trust_remote_code
         precision = before.summary["precision"]
-        if not (out / EVALUATION / SUMMARY).is_file():
+        if not _is_judged(out / EVALUATION):
             encoder = Encoder(
                 load_tokenizer(str(out), trust), job.data.template, job.data.max_length
             )
@@ -171,6 +172,12 @@ class OwnRun:
     def retain_tables(self) -> Any:
         """Return the tables of the Retrain that is compared with, if one is."""
         return read_scores(Path(self.retain_scores)) if self.retain_scores else None
+
+
+def _is_judged(folder: Path) -> bool:
+    """Return whether `folder` holds a finished evaluation with a verdict."""
+    path = folder / SUMMARY
+    return path.is_file() and bool(read_json(path).get("verdict"))
 
 
 def refusals_of(job: Job) -> Sequence[str]:
