@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def link_folder(link: Path, target: str) -> None:
-    """Let `link` lead to the folder `target` beside it; a copy where links are not allowed.
+    """Let `link` lead to the folder `target` next to it; a copy where links are not allowed.
 
     What an earlier call made there is replaced.
     """

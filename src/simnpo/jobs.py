@@ -128,6 +128,7 @@ class Job:
         if fresh:
             runs.clear(out, self.names)
             runs.begin(out, self.command, self.config(), self.fingerprints())
+        distributed.barrier()  # nor takes what is being removed for a result of this run
         try:
             results = work(resume, report_to, callbacks)
         except (TrainingDiverged, Interrupted):

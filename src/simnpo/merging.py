@@ -1,4 +1,4 @@
-"""A LoRA adapter merged into its base model, as a model that stands alone."""
+"""A LoRA adapter merged into its base model, as a complete model."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def merge_adapter(adapter: str, trust_remote_code: bool = False) -> Any:
     from peft import AutoPeftModelForCausalLM
 
     if not is_adapter(adapter):
-        raise UserError(f"{adapter} is no adapter but a whole model: there is nothing to merge.")
+        raise UserError(f"{adapter} is no adapter but a complete model: there is nothing to merge.")
     try:
         adapted = AutoPeftModelForCausalLM.from_pretrained(
             resolve(adapter),
@@ -34,7 +34,7 @@ def merge_adapter(adapter: str, trust_remote_code: bool = False) -> Any:
         raise UserError(cannot_load("the adapter and its base", adapter, error)) from None
     base = adapted.get_base_model()
     config_dtype = base.config.dtype
-    # An adapted layer holds the base's as `base_layer`, beside the adapter's own weights.
+    # An adapted layer holds the base's as `base_layer`, next to the adapter's own weights.
     dtypes = {name.replace(".base_layer", ""): one.dtype for name, one in _tensors(base)}
     merged = adapted.float().merge_and_unload(safe_merge=True)
     for name, one in _tensors(merged):

@@ -32,7 +32,7 @@ class Advance(Protocol):
     """Shows progress."""
 
     def __call__(self, steps: int, note: str | None = None) -> None:
-        """Count steps as done, and show a note beside them from now on."""
+        """Count steps as done, and show a note next to them from now on."""
 
 
 @contextmanager

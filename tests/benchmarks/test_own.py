@@ -65,6 +65,16 @@ def test_a_text_of_one_passage_is_kept_however_short(encoder: Encoder) -> None:
     assert len(made.evaluation["forget"].items) == 1
 
 
+@pytest.mark.parametrize("start", ["", "a", "ab"])
+def test_a_passage_is_split_between_characters(encoder: Encoder, start: str) -> None:
+    # Each character is three tokens.
+    row = OwnRow(Example(None, start + "物語の始まりはいつも同じである"))
+    made = own_benchmark(OwnSets((row,)), encoder)
+    (scored,), (parts,) = (one.items for one in made.evaluation.values())
+    assert scored.answer == row.example.answer == str(parts.question) + parts.answer
+    assert 4 <= len(str(parts.question)) <= 9
+
+
 def test_large_sets_are_measured_at_evenly_spaced_rows(encoder: Encoder) -> None:
     made = own_benchmark(OwnSets(tuple(asked(n) for n in range(100))), encoder, max_items=4)
     questions = [item.question for item in made.evaluation["forget"].items]

@@ -94,7 +94,7 @@ def test_the_merged_run_keeps_its_record(
     )
     refused = simnpo("merge", "--model", out, "--out", tmp_path / "again")
     assert refused.code == 1 and refused.err.count("\n") == 1
-    assert f"{out} is no adapter but a whole model: there is nothing to merge." in refused.err
+    assert f"{out} is no adapter but a complete model: there is nothing to merge." in refused.err
     assert not (tmp_path / "again").exists()
     inside = simnpo("merge", "--model", adapter, "--out", adapter, "--overwrite")
     assert inside.code == 1 and "would remove" in inside.err
@@ -160,7 +160,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 @pytest.fixture
 def run(simnpo: Any, adapter: Path, tmp_path: Path) -> Path:
-    """A whole model in a finished run, with data that strayed into its folder."""
+    """A complete model in a finished run, with data that strayed into its folder."""
     out = tmp_path / "out"
     assert simnpo("merge", "--model", adapter, "--out", out).code == 0
     for stray in ("forget.jsonl", "notes.txt", "rows.json", "run.json"):

@@ -106,6 +106,80 @@ def test_overwrite_replaces_the_measurements_too(
     assert json.loads((out / "evaluation" / "summary.json").read_text())["metrics"] != first
 
 
+def test_a_run_that_is_not_measured_leaves_no_measurements_of_the_last_one(
+    unlearn: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    unlearn("--steps", "2", "--out", out)
+    assert (out / "before").is_dir()
+    assert unlearn("--steps", "2", "--no-report", "--overwrite", "--out", out).code == 0
+    assert not any((out / name).exists() for name in ("before", "evaluation", "report.html"))
+
+
+def test_evaluate_measures_another_original_anew(
+    simnpo: Callable[..., Any],
+    taught: Path,
+    model_folder: Path,
+    sets: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "evaluated"
+
+    def evaluate(original: Path, *options: object) -> Any:
+        files = ("--forget", sets["forget"], "--retain", sets["retain"])
+        models = ("--model", model_folder, "--original", original)
+        found = simnpo("evaluate", *models, *files, "--out", out, *options)
+        assert found.code == 0, found.err
+        return found
+
+    assert "NOTHING KNOWN" in evaluate(model_folder).out
+    assert "NOTHING KNOWN" not in evaluate(taught, "--overwrite").out
+    assert json.loads((out / "before" / "summary.json").read_text())["model"] == str(taught)
+
+
+def test_evaluate_reads_the_rows_of_a_task_vector_as_its_run_did(
+    unlearn: Callable[..., Any], simnpo: Callable[..., Any], sets: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ("--method", "task_vector", "--reinforce-epochs", "1", "--seed", "7", "--out", out)
+    found = unlearn(*options)
+    assert found.code == 0, found.err
+    own = ("--forget", sets["forget"], "--retain", sets["retain"])
+    again = simnpo("evaluate", "--model", out, *own, "--out", tmp_path / "again")
+    assert again.code == 0, again.err
+    hashes = [
+        json.loads((folder / "summary.json").read_text())["data"]
+        for folder in (out / "evaluation", tmp_path / "again")
+    ]
+    assert hashes[0] == hashes[1] and "kept" in hashes[0]
+    assert read_run(out)["verdict"]["sentence"] in again.out
+
+
+def test_evaluate_says_why_there_is_no_verdict(
+    unlearn: Callable[..., Any], simnpo: Callable[..., Any], sets: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    unlearn("--steps", "2", "--out", out)
+    found = simnpo(
+        *("evaluate", "--model", out, "--forget", sets["forget"], "--retain", sets["retain"]),
+        *("--max-items", "1", "--out", tmp_path / "again"),
+    )
+    assert found.code == 0 and "no verdict" in found.err and "--max-items" in found.err
+
+
+def test_a_verdict_on_some_of_the_rows_says_so(unlearn: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert unlearn("--steps", "2", "--max-items", "2", "--out", out).code == 0
+    assert "2 of 4 rows to forget were measured" in read_run(out)["verdict"]["cautions"][0]
+
+
+def test_retrain_keeps_every_row(unlearn: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = unlearn("--method", "retrain", "--epochs", "1", "--out", out)
+    assert found.code == 0, found.err
+    assert read_run(out)["data"]["retain_size"] == 4
+
+
 def test_idk_hides(unlearn: Callable[..., Any], tmp_path: Path) -> None:
     options = ("--learning-rate", "3e-3", "--keep", "0.01", "--out", tmp_path / "out")
     found = unlearn("--method", "idk", *options)

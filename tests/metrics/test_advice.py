@@ -18,6 +18,12 @@ def test_where_all_are_at_their_defaults_the_rate_is_doubled() -> None:
     assert found[0] == "raise --learning-rate from 7.2e-05 to 0.000144"
 
 
+def test_the_method_that_forgets_hardest_is_not_advised_to_itself() -> None:
+    assert any("--method npo" in one for one in advice("not forgotten", {"method": "GA"}, USUAL))
+    found = advice("not forgotten", {"method": "NPO", **USUAL}, USUAL)
+    assert found and not any("--method npo" in one for one in found)
+
+
 def test_a_method_that_refuses_is_pointed_elsewhere() -> None:
     (found,) = advice("hidden", {"method": "IDK", **USUAL}, USUAL)
     assert "--method simnpo or npo" in found

@@ -5,8 +5,10 @@ import math
 import pytest
 from own_tables import Row, tables
 
+from simnpo.errors import UserError
 from simnpo.metrics.own import GeneralScores, own_metrics
 from simnpo.metrics.verdict import OwnEvaluation, Verdict, judge
+from simnpo.scoring.tables import Tables
 
 NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hal", "Ida", "Jo")
 TRUE = [f"{name} lives at {name.lower()}@example.com in the old town" for name in NAMES]
@@ -119,6 +121,43 @@ def test_a_model_that_babbles_is_pointed_out(filler: str) -> None:
 
 def test_what_was_not_measured_is_named() -> None:
     assert after(0, 0.1, ability=None).cautions == ("General ability was not measured.",)
+
+
+def test_answers_without_a_word_that_rouge_compares_count_as_kept_only_word_for_word() -> None:
+    true = ["Анна разводит пчёл и продаёт мёд", "Борис играет на скрипке в саду"] * 5
+    right = [Row(one, one) for one in true]
+    before, same, lost = (
+        tables({"forget": forget, "retain": retain})
+        for forget, retain in (
+            ([Row(one, one, 0.9) for one in TRUE], right),
+            ([Row(one, WRONG, 0.1) for one in TRUE], right),
+            ([Row(one, WRONG, 0.1) for one in TRUE], [Row(one, "нет") for one in true]),
+        )
+    )
+
+    def measured(one: Tables) -> OwnEvaluation:
+        found = own_metrics(one, general=GeneralScores((0.0,) * 4, 1.0))
+        return OwnEvaluation(found.metrics, found.counts, one)
+
+    found = judge(measured(before), measured(same))
+    assert "kept: 10 of 10" in found.sentence and "ASCII" in found.cautions[0]
+    assert "kept: 0 of 10" in judge(measured(before), measured(lost)).sentence
+
+
+def test_a_model_without_numbers_is_refused() -> None:
+    broken = tables({"forget": [Row(TRUE[0], WRONG)]})
+    broken.scores["logprob"] = math.nan
+    with pytest.raises(UserError, match="NaN instead of a probability for 1 of 1 answers"):
+        own_metrics(broken)
+
+
+@pytest.mark.parametrize("kl", [math.inf, math.nan])
+def test_a_general_ability_without_a_number_is_none(kl: float) -> None:
+    found = own_metrics(
+        tables({"forget": [Row(TRUE[0], WRONG)]}), general=GeneralScores((0.1, kl), 1.0)
+    )
+    assert found.metrics["general.ability"] == 0 and found.metrics["general.kl"] is None
+    assert "general.ability" not in found.intervals
 
 
 def test_damage_is_named_even_where_nothing_was_forgotten() -> None:

@@ -267,7 +267,7 @@ def test_sharded_weights_and_impossible_shares_are_refused(
     with pytest.raises(UserError, match=r"--keep 1\.5: must be above 0"):
         Control(Scripted(), tmp_path, Target(), 1.5, training_tokens_per_step=1, scored_tokens=1)
     monkeypatch.setattr("simnpo.training.control.distributed.is_sharded", lambda model: True)
-    with pytest.raises(UserError, match="needs whole weights, and FSDP and ZeRO-3 shard them"):
+    with pytest.raises(UserError, match="needs unsharded weights, and FSDP and ZeRO-3 shard them"):
         run(tmp_path, Scripted(ORIGINAL))
 
 

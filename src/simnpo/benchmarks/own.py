@@ -144,7 +144,19 @@ def _passages(text: str, encoder: Encoder) -> list[tuple[str, str]]:
         piece = ids[begin : begin + size]
         if (found and len(piece) < size // 2) or len(piece) < 2:
             break
-        half = len(piece) // 2
-        start, end = encoder.tokenizer.batch_decode([piece[:half], piece])
-        found.append((start, end.removeprefix(start)))
+        found.append(_halves(piece, encoder))
     return found
+
+
+def _halves(piece: Sequence[int], encoder: Encoder) -> tuple[str, str]:
+    """Return a passage's prompt and its continuation, which together are the passage.
+
+    Where the middle is within a character of several tokens, the prompt ends before it.
+    """
+    (whole,) = encoder.tokenizer.batch_decode([piece])
+    for length in range(len(piece) // 2, 0, -1):
+        (start,) = encoder.tokenizer.batch_decode([piece[:length]])
+        if whole.startswith(start) and start != whole:
+            return start, whole.removeprefix(start)
+    middle = len(whole) // 2
+    return whole[:middle], whole[middle:]

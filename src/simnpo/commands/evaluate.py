@@ -1,5 +1,6 @@
 """`simnpo evaluate`: every metric of a benchmark, for one model."""
 
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,7 @@ from simnpo.commands.own_sets import OwnSetOptions
 from simnpo.config import Precision
 from simnpo.distributed import world_size
 from simnpo.errors import UserError
+from simnpo.metrics.verdict_rules import KEEP
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
@@ -173,6 +175,7 @@ class Evaluate:
             ask=(lambda: lm_eval_tables(model, tokenizer, tasks, include)) if tasks else None,
             general=before.general,
             before=before.evaluation,
+            keep=(run["run"] or {}).get("settings", {}).get("keep", KEEP),
             **origin,
         )
         if is_main():
@@ -203,7 +206,15 @@ class Evaluate:
         from simnpo.precision import precision_of
 
         if not self.original:
-            return Original.read(Path(self.model) / BEFORE).on_same_rows(benchmark)
+            known = Original.read(Path(self.model) / BEFORE)
+            found = known.on_same_rows(benchmark)
+            if known.evaluation is not None and found.evaluation is None:
+                print(
+                    "Note: no verdict, since the run measured other rows: give its --forget and "
+                    "--retain, and its --max-items (200 unless it was given); or give --original.",
+                    file=sys.stderr,
+                )
+            return found
         folder = self.output.out / BEFORE
         model = load_model(self.original, self.precision, self.prompt.trust_remote_code)
         measure_original(

@@ -1,4 +1,4 @@
-"""`simnpo merge`: an adapter into a model that stands alone."""
+"""`simnpo merge`: an adapter into a complete model."""
 
 from dataclasses import dataclass
 from pathlib import Path

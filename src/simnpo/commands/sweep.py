@@ -2,18 +2,20 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.commands.options import (
     BenchmarkOptions,
+    ColumnOptions,
     MethodName,
     PromptOptions,
     Unset,
     check_retain_scores,
 )
 from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.config import TrainingConfig
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -108,6 +110,14 @@ class Sweep:
                 words += [f"--{name}", given]
         for name, value in setting:
             words += [f"--{name.replace('_', '-')}", f"{value:g}"]
+        # What the sweep measured depends on these, too.
+        usual = asdict(ColumnOptions()) | asdict(PromptOptions())
+        for name, value in (asdict(self.own.columns) | asdict(self.prompt)).items():
+            if value != usual[name]:
+                option = f"--{name.replace('_', '-')}"
+                words += [option] if value is True else [option, str(value)]
+        if self.seed != TrainingConfig.seed:
+            words += ["--seed", str(self.seed)]
         return shlex.join([*words, "--out", "unlearned"])
 
     def _own_site(self) -> "OwnSite":

@@ -63,7 +63,8 @@ class Unlearn:
         self.watch.check(self.sets, reported=not self.report.no_report)
         self.report.check()
         seed = TrainingConfig.seed if self.training.seed is None else self.training.seed
-        held_out = None if self.report.no_report else seed
+        # Without measurements, and for Retrain, all that is to be kept is trained on.
+        held_out = None if self.report.no_report or self.method == "retrain" else seed
         own, requested = self.sets.own(held_out), self.sets.own_requests(held_out)
         if self.report.no_report:  # else they are in the block before each run
             self._warn(requested or ((own,) if own else ()))
@@ -99,7 +100,7 @@ class Unlearn:
         from simnpo.shape import read_shape
 
         benchmark = self.sets.benchmark
-        if own is None:
+        if own is None or self.method == "retrain":
             return unlearning_preset(benchmark.benchmark, benchmark.split, self.method)
         shape = read_shape(self.model, self.prompt.trust_remote_code)
         lora = self.lora.lora_rank > 0
@@ -149,11 +150,13 @@ class Unlearn:
         from simnpo.runs import RUN
 
         job = self._job(next(iter(methods.values())), preset, own)
-        if measured is not None:
+        if own is not None:
             from simnpo.experiments.own_run import FILES
 
-            further = {**job.further, **measured.record()}
-            job = replace(job, further=further, also_writes=FILES)
+            # Without measurements, too: those of a run that is overwritten would not be this one's.
+            job = replace(job, also_writes=FILES)
+        if measured is not None:
+            job = self._recording(job, measured)
         wanted = [Stage(replace(job, method=method), out) for out, method in methods.items()]
         todo = stages(wanted, self.reinforce.over(preset.reinforcement), self.output.out)
         # A run that Ctrl-C came before is started with --resume; one run at least must be there.
@@ -185,6 +188,14 @@ class Unlearn:
             reference=self.reference,
             further=self.watch.record(),
         )
+
+    def _recording(self, job: "Job", measured: "OwnRun | OwnSequence") -> "Job":
+        """Return `job` with a record of how it is measured.
+
+        The seed held out the retain rows, and a method that trains nothing does not record it.
+        """
+        record = {**measured.record(), "seed": job.training.seed}
+        return replace(job, further={**job.further, **record})
 
     def _models(self) -> "list[str]":
         """Return what is read of other models: never to be overwritten."""
@@ -233,7 +244,7 @@ class Unlearn:
         presets = [self._preset(one) for one in own]
         measured = self._own_sequence(own, presets)
         if measured is not None:
-            job = replace(job, further={**job.further, **measured.record()})
+            job = self._recording(job, measured)
         SequenceJob(
             job=job,
             trainings=[self.training.over(one.training) for one in presets],

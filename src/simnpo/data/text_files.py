@@ -42,6 +42,6 @@ def _unpacked(path: Path, content: bytes) -> bytes:
     try:
         return gzip.decompress(content)
     except EOFError:
-        raise UserError(f"{path} ends too early: it is not a whole gzip file.") from None
+        raise UserError(f"{path} ends too early: it is not a complete gzip file.") from None
     except (OSError, zlib.error) as error:
         raise UserError(f"{path} is not a gzip file ({error}).") from None

@@ -1,5 +1,6 @@
 """The original model on a user's own sets, kept in a folder: what a verdict compares with."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.benchmarks.own import FORGET, GENERAL, KEPT, RETAIN, OwnSets, own_benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import is_main
+from simnpo.files import read_json
 from simnpo.scoring.evaluate import evaluate_into, evaluation_hashes
 from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
 from simnpo.scoring.general import reference_answers
@@ -17,7 +19,7 @@ from simnpo.scoring.tables import Tables
 BEFORE = "before"
 """Where a run keeps the evaluation of the model it started from."""
 REFERENCE = "general.safetensors"
-"""The original's answers to generic prompts, beside its evaluation."""
+"""The original's answers to generic prompts, next to its evaluation."""
 NAME = "Before"
 
 
@@ -55,12 +57,19 @@ def measure_original(
 ) -> None:
     """Evaluate the original model into `folder`, with its reference for general ability.
 
-    What is finished there is kept.
+    What is finished there is kept, unless it is of another model, other rows or another prompt.
 
     Raises:
         UserError: see `evaluate_into`.
     """
-    if (folder / SUMMARY).is_file():
+    known = {
+        "model": model_name,
+        "data": evaluation_hashes(measured_sets(sets, encoder, None, max_items)),
+        "template": encoder.template.name,
+        "max_length": encoder.max_length,
+        **{key: origin[key] for key in ("precision",) if key in origin},
+    }
+    if _is_measured(folder, known):
         return
     reference = reference_answers(model, encoder)
     if is_main():
@@ -78,6 +87,14 @@ def measure_original(
         is_original=True,
         **origin,
     )
+
+
+def _is_measured(folder: Path, known: Mapping[str, Any]) -> bool:
+    """Return whether `folder` holds a finished evaluation whose summary agrees with `known`."""
+    if not ((folder / SUMMARY).is_file() and (folder / REFERENCE).is_file()):
+        return False
+    summary = read_json(folder / SUMMARY)
+    return all(summary.get(key) == value for key, value in known.items())
 
 
 class Original(NamedTuple):

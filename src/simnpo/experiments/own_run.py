@@ -38,7 +38,7 @@ from simnpo.training.target import Point, Target, Until
 from simnpo.training.watch import EvaluateWhileTraining
 
 FILES = (BEFORE, EVALUATION, REPORT, "plots")
-"""What is written beside the job's own files."""
+"""What is written in addition to the job's own files."""
 MOST_ROWS = 200
 """Rows of each set that are measured at most, unless the user says otherwise."""
 CONTROL_ROWS = 100
@@ -120,7 +120,7 @@ class OwnRun:
         )
 
     def watch(self, encoder: Encoder, out: Path, every: int) -> TrainerCallback:
-        """Return what evaluates these sets every so many epochs, beside the original if it was."""
+        """Return what evaluates these sets every so many epochs, compared with the original."""
         before, reference = Original.read(out / BEFORE)
         benchmark = measured_sets(self.sets, encoder, reference, self.max_items)
         return EvaluateWhileTraining(

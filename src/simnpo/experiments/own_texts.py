@@ -43,6 +43,11 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
     """
     from simnpo.training.run import trained_parameters
 
+    shortened = [  # first: it names the row that cannot be encoded
+        f"Warning: {warning}\n"
+        for name, rows in sets.named().items()
+        for warning in check_lengths(TITLES.get(name, name).lower(), rows, encoder)
+    ]
     training, parameters = job.training, sum(one.numel() for one in model.parameters())
     sizes = [
         SetSize(
@@ -59,18 +64,13 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
         trained_parameters=trained_parameters(model, job.lora),
         method=job.method.title,
         sets=sizes,
-        steps=steps_of(job),
+        steps=training.steps_on(len(encoder.encode_all(job.data.forget))),
         batch_size=training.batch_size,
         learning_rate=training.learning_rate,
         precision=precision_of(model),
     )
     conflicts = find_conflicts(sets.forget, (*sets.retain, *sets.kept))
     block = describe_run(plan, encoder, job.data.forget[0], [one.reason for one in conflicts])
-    shortened = [
-        f"Warning: {warning}\n"
-        for name, rows in sets.named().items()
-        for warning in check_lengths(TITLES.get(name, name).lower(), rows, encoder)
-    ]
     return "".join([block, *(["\n"] if shortened else []), *shortened])
 
 
@@ -113,11 +113,6 @@ def outcome_text(
         [("Report", str(out / REPORT)), ("Model", str(out / MODEL_FOLDER))],
         None if ability != ability else ("1.00", compact(ability)),
     )
-
-
-def steps_of(job: Job) -> int:
-    """Return the optimizer steps of a job whose training is counted in steps or epochs."""
-    return job.training.steps_on(len(job.data.forget))
 
 
 def _answers(before: Evaluation, after: Evaluation) -> Sequence[AnswerChange]:

@@ -17,7 +17,9 @@ def advice(kind: Kind, settings: Mapping[str, Any], usual: Mapping[str, Any]) ->
         usual: settings that a run on this model and data has by default, by the same names.
     """
     if kind == "not forgotten":
-        return (*_more(settings, usual), "try --method npo, which forgets hardest")
+        found = _more(settings, usual)
+        hardest = str(settings.get("method", "")).startswith("NPO")
+        return found if hardest else (*found, "try --method npo, which forgets hardest")
     if kind == "hidden":
         return _hidden(settings, usual)
     if kind == "damaged":

@@ -71,10 +71,16 @@ def own_metrics(
         reference: tables of the reference attack's model; `retrain` where it is None.
 
     Raises:
-        UserError: tables lack columns or the forget set, repeat rows, or are of other rows.
+        UserError: tables lack columns or the forget set, repeat rows, hold NaN instead of
+            probabilities, or are of other rows.
     """
     check_columns(tables.scores, SCORE_COLUMNS, "The scores table")
     check_columns(tables.generations, GENERATION_COLUMNS, "The generations table")
+    if broken := int(tables.scores["logprob"].isna().sum()):
+        raise UserError(
+            f"The model gives NaN instead of a probability for {broken} of {len(tables.scores)} "
+            "answers: its weights are broken, or its numbers overflow (try --precision fp32)."
+        )
     names = [name for name in dict.fromkeys(tables.scores["set"]) if name != GENERAL]
     if FORGET not in names:
         raise UserError(f"These tables have no forget set; they have {names}.")
@@ -87,13 +93,13 @@ def own_metrics(
             "(--original)."
         )
     else:
-        kl = np.array(general.kl)
-        ability = float(np.exp(-kl.mean()))
-        found.metrics["general.ability"] = ability
-        if len(kl) > 1:
+        kl = np.nan_to_num(np.array(general.kl, dtype=np.float64), nan=np.inf, posinf=np.inf)
+        mean = float(kl.mean())
+        found.metrics["general.ability"] = float(np.exp(-mean))
+        found.metrics["general.kl"] = mean if np.isfinite(mean) else None
+        if np.isfinite(mean) and len(kl) > 1:
             low, high = bootstrap_interval(kl)
             found.intervals["general.ability"] = (float(np.exp(-high)), float(np.exp(-low)))
-        found.metrics["general.kl"] = float(kl.mean())
         found.metrics["general.agreement"] = general.agreement
         found.items[GENERAL] = len(kl)
     quality_on = None

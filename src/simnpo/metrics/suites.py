@@ -1,8 +1,11 @@
 """The suites of metrics: what each kind of benchmark is measured by. The only list of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
 from typing import Any, NamedTuple
 
+from simnpo.benchmarks.own import FORGET
 from simnpo.errors import UserError
 from simnpo.metrics.multiple_choice import multiple_choice_metrics
 from simnpo.metrics.muse import muse_metrics
@@ -57,6 +60,8 @@ class Question(NamedTuple):
     """Whether the model is the original itself, which keeps everything."""
     judged: int | None = None
     """Items of the forget set that the verdict is about, the first so many; None takes all."""
+    forget_rows: int | None = None
+    """Rows of the forget set, of which some may not be measured; None where that is not known."""
 
 
 Suite = Callable[[Question], Measured]
@@ -115,7 +120,8 @@ def own_suite(question: Question) -> Measured:
         "counts": found.counts,
         "intervals": found.intervals,
         "forget_quality_on": found.forget_quality_on,
-        "general_kl": question.general and list(question.general.kl),
+        "general_kl": question.general
+        and [value if isfinite(value) else None for value in question.general.kl],
     }
     if question.is_original:
         found.metrics[KEPT_SHARE] = 1.0
@@ -127,7 +133,15 @@ def own_suite(question: Question) -> Measured:
             before, after = (
                 about_first(one, question.judged, question.identifiers) for one in (before, after)
             )
-        details["verdict"] = judge(before, after, question.keep).record()
+        verdict = judge(before, after, question.keep)
+        measured, rows = found.items[FORGET], question.forget_rows
+        if rows is not None and measured < rows:
+            caution = (
+                f"{measured} of {rows} rows to forget were measured, evenly spaced; --max-items "
+                "measures more."
+            )
+            verdict = replace(verdict, cautions=(caution, *verdict.cautions))
+        details["verdict"] = verdict.record()
     return Measured(found.metrics, found.items, found.notes, details)
 
 

@@ -125,7 +125,7 @@ def judge(before: OwnEvaluation, after: OwnEvaluation, keep: float = KEEP) -> Ve
     level = STILL_LIKELY * likely
     if has_holdout:
         level = max(level, before.mean(f"{HOLDOUT}.probability"))
-    if probability > level:
+    if not probability <= level:  # a model that gives no numbers has not shown that it forgot
         refused, _ = after.count(FORGET, "refused")
         hides = (
             "the model refuses"
@@ -182,9 +182,13 @@ def _kept_sentence(before: OwnEvaluation, after: OwnEvaluation) -> str:
     if name is None or _kept_set(before) != name:
         return "no retain set was measured"
     was, now = (_rouge(one.tables, name) for one in (before, after))
-    good = now["verbatim"] | (now["rouge_l"] >= KEPT_ROW * was["rouge_l"]) | now["rouge_l"].isna()
+    good = now["verbatim"] | (now["rouge_l"] >= KEPT_ROW * was["rouge_l"])
+    # Without a word that ROUGE-L compares, only an answer that was right before can be judged.
+    known = was["rouge_l"].notna() | was["verbatim"]
+    if not known.any():
+        return "kept: not known"
     where = "" if name == KEPT else " (rows it was trained to keep)"
-    return f"kept: {int(good.sum())} of {len(good)}{where}"
+    return f"kept: {int(good[known].sum())} of {int(known.sum())}{where}"
 
 
 def _damage(before: OwnEvaluation, after: OwnEvaluation, keep: float) -> tuple[str, ...]:
@@ -194,7 +198,7 @@ def _damage(before: OwnEvaluation, after: OwnEvaluation, keep: float) -> tuple[s
     if now < keep * was:
         found.append(f"ROUGE-L on the retain set fell from {_short(was)} to {_short(now)}")
     ability = after.mean("general.ability")
-    if ability < keep:
+    if after.metrics.get("general.ability") is not None and not ability >= keep:
         found.append(f"general ability fell to {_short(ability)} of the original's")
     if lost := _held_out_loss(before, after, HELD_OUT_KEEP):
         found.append(lost)
@@ -236,10 +240,15 @@ def _cautions(before: OwnEvaluation, after: OwnEvaluation) -> tuple[str, ...]:
             f"{lost}: rows like those to forget lose details unless the model is trained to keep "
             "them, so put every row that must stay exact into --retain."
         )
-    if np.isnan(after.mean("general.ability")):
+    if after.metrics.get("general.ability") is None:
         found.append("General ability was not measured.")
-    if _kept_set(after) is None:
+    if (kept := _kept_set(after)) is None:
         found.append("There is no retain set, so nothing is known of what was kept.")
+    elif np.isnan(after.mean(f"{kept}.rouge_l")):
+        found.append(
+            "ROUGE-L compares ASCII letters and digits only and answers to be kept have none, so "
+            "damage to them shows in general ability and the report's answers alone."
+        )
     return tuple(found)
 
 

@@ -128,6 +128,7 @@ def evaluate_into(
                 keep,
                 is_original,
                 judged,
+                forget_rows=len(benchmark.forget),
             ),
             name=name,
             model=model_name,

@@ -3,7 +3,7 @@
 The original answers generic prompts greedily, once. Of its distribution at each answer token the
 likeliest tokens are kept, and everything else as one outcome more. A model is compared with that
 by one forward pass: the KL divergence over these outcomes is at most the KL divergence over the
-whole vocabulary (data-processing inequality), and close to it.
+full vocabulary (data-processing inequality), and close to it.
 """
 
 import math
@@ -33,7 +33,7 @@ KEPT = 256
 """Tokens whose log-probs are kept at each answer token.
 
 On SmolLM2-135M-Instruct (from Q4_1 weights; vocabulary 49,152) 64, 256 and 1,024 of them show 91 to
-92 %, 96 to 97 % and 99 % of the KL divergence over the whole vocabulary, for models near the
+92 %, 96 to 97 % and 99 % of the KL divergence over the full vocabulary, for models near the
 original and far from it alike; 256 take 4 MB.
 """
 TOKENS_PER_BATCH = 2048

@@ -56,7 +56,7 @@ class GeneralReference(NamedTuple):
             )
 
     def save(self, path: Path) -> None:
-        """Write it as one safetensors file, which appears whole or not at all."""
+        """Write it as one safetensors file, which appears complete or not at all."""
         ids = [one.ids for one in self.encoded]
         tensors = {
             "choices": self.choices.to(torch.int32).contiguous(),

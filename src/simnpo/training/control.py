@@ -91,8 +91,8 @@ class Control(TrainerCallback):
         """
         if distributed.is_sharded(model):
             raise UserError(
-                "A run that measures itself needs whole weights, and FSDP and ZeRO-3 shard them: "
-                "launch it without, or leave the measurements out with --no-report."
+                "A run that measures itself needs unsharded weights, and FSDP and ZeRO-3 shard "
+                "them: launch it without, or leave the measurements out with --no-report."
             )
         self._planned = state.max_steps
         tokens, scored, share, times = self._costs

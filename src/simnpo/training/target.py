@@ -13,7 +13,7 @@ SHARE = 0.15
 TIMES = 5
 """Measurements of a run at most, evenly spaced."""
 LEAST = 2
-"""Measurements of a run, however dear they are: in the middle and at the end."""
+"""Measurements of a run, whatever they cost: in the middle and at the end."""
 HALFWAY = 0.5
 """Share of the original's distance from the target to which a state must come to be kept first."""
 ROUNDING = 1e-9
