@@ -113,7 +113,8 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
         legend="out comes out, word verbatim, leak identifiers, P prob., R ROUGE-L, gen ability",
         lead="What each model still says of the rows it should forget, and how well it answers "
         "the rows it should keep.",
-        answers=tuple([*answered, *continued]),
+        # Where general ability fell, the answers to generic prompts show how.
+        answers=tuple([*answered, *continued, *(one for one in (GENERAL,) if one in names)]),
         answers_shown=None,
         facts=facts,
         notes=_notes,
