@@ -17,9 +17,9 @@ def advice(kind: Kind, settings: Mapping[str, Any], usual: Mapping[str, Any]) ->
         usual: settings that a run on this model and data has by default, by the same names.
     """
     if kind == "not forgotten":
-        found = _more(settings, usual)
+        more = _more(settings, usual)
         hardest = str(settings.get("method", "")).startswith("NPO")
-        return found if hardest else (*found, "try --method npo, which forgets hardest")
+        return more if hardest else (*more, "try --method npo, which forgets hardest")
     if kind == "hidden":
         return _hidden(settings, usual)
     if kind == "damaged":
