@@ -176,8 +176,8 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
         ("forget.refused", "ref: answers that refuse. empty, rep: empty and repeating answers."),
         (
             "kept_share",
-            "kept: the least of general ability and of ROUGE-L on retain rows, trained and held "
-            "out, as a share of before.",
+            "kept: the lower of general ability and of ROUGE-L on trained retain rows, as a share "
+            "of before; of rows held out, too, where less than half is left.",
         ),
         (
             "general.ability",
