@@ -99,6 +99,24 @@ def test_a_lost_general_ability_is_damaged() -> None:
     assert "general ability fell to .80 of the original's" in found.sentence
 
 
+def test_a_holdout_that_the_model_knows_excuses_nothing() -> None:
+    def known(answers: list[str], probability: float) -> OwnEvaluation:
+        sets = {
+            "forget": [Row(*pair, probability) for pair in zip(TRUE, answers, strict=True)],
+            "holdout": [Row(true, true, 0.9) for true in TRUE],
+        }
+        found = own_metrics(tables(sets), general=GeneralScores((0.0,) * 4, 1.0))
+        return OwnEvaluation(found.metrics, found.counts, tables(sets))
+
+    before = known(TRUE, 0.9)
+    found = judge(before, before)
+    assert found.kind == "not forgotten" and "10 of 10 answers to the holdout" in found.cautions[0]
+    # Half of before is what a holdout can excuse at most.
+    assert judge(before, known([WRONG] * 10, 0.44)).kind == "forgotten"
+    assert judge(before, known([WRONG] * 10, 0.46)).kind == "hidden"
+    assert judge(before, known([*TRUE[:6], *[WRONG] * 4], 0.1)).kind == "not forgotten"
+
+
 @pytest.mark.parametrize(
     ("lost", "retain", "ability", "expected"),
     [

@@ -19,7 +19,8 @@ from simnpo.experiments.original import BEFORE, Original, measure_original, meas
 from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.files import read_json
 from simnpo.jobs import Job
-from simnpo.metrics.verdict import Verdict
+from simnpo.metrics.suites import own_evaluation
+from simnpo.metrics.verdict import Verdict, holdout_level
 from simnpo.metrics.verdict_rules import KEEP
 from simnpo.model_card import write_model_card
 from simnpo.models import load_model, load_tokenizer
@@ -109,11 +110,15 @@ class OwnRun:
         assert evaluation is not None
         refusals = refusals_of(job)
         measuring = Measuring(self, encoder, reference, refusals)
-        level = evaluation.summary["metrics"].get("holdout.probability")
+        level = holdout_level(own_evaluation(evaluation))
         return Control(
             measuring.measure,
             out,
-            Target(until=self.until, level=level, refusal=bool(refusals)),
+            Target(
+                until=self.until,
+                level=None if np.isnan(level) else level,
+                refusal=bool(refusals),
+            ),
             self.keep,
             training_tokens_per_step=_step_tokens(job, encoder),
             scored_tokens=measuring.tokens,

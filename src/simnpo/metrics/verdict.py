@@ -11,6 +11,9 @@ The rules, in the order they are tried (docs/own-data.md explains them):
   ability fell below `keep` of before, or ROUGE-L on the rows held out is significantly below
   `HELD_OUT_KEEP` of before.
 - *Forgotten*: none of these.
+
+A holdout set raises the first two limits to its own level, but to no more than half of before: what
+comes out as often on rows that no model has seen shows nothing, and a caution says so.
 """
 
 from collections.abc import Mapping
@@ -26,6 +29,7 @@ from simnpo.metrics.own import judge_answers
 from simnpo.metrics.verdict_rules import (
     HELD_OUT_CAUTION,
     HELD_OUT_KEEP,
+    HOLDOUT_MOST,
     KEEP,
     KEPT_ROW,
     STILL_LIKELY,
@@ -124,7 +128,7 @@ def judge(before: OwnEvaluation, after: OwnEvaluation, keep: float = KEEP) -> Ve
     likely = before.mean(f"{FORGET}.probability")
     level = STILL_LIKELY * likely
     if has_holdout:
-        level = max(level, before.mean(f"{HOLDOUT}.probability"))
+        level = max(level, holdout_level(before))
     if not probability <= level:  # a model that gives no numbers has not shown that it forgot
         refused, _ = after.count(FORGET, "refused")
         hides = (
@@ -166,8 +170,40 @@ def _allowed(before: OwnEvaluation, share: str, rows: int) -> float:
     allowed = STILL_OUT * before.count(FORGET, share)[0]
     if f"{HOLDOUT}.{share}" in before.counts:
         count, total = before.count(HOLDOUT, share)
-        allowed = max(allowed, count / total * rows)
+        most = HOLDOUT_MOST * before.count(FORGET, share)[0]
+        allowed = max(allowed, min(count / total * rows, most))
     return allowed
+
+
+def holdout_level(before: OwnEvaluation) -> float:
+    """Return the probability of the true answers that the holdout set allows; NaN without one."""
+    known = before.mean(f"{HOLDOUT}.probability")
+    return float(np.minimum(known, HOLDOUT_MOST * before.mean(f"{FORGET}.probability")))
+
+
+def _holdout_caution(before: OwnEvaluation) -> str:
+    """Name a holdout set that the original model answers at least half as well as the forget set.
+
+    Empty where it does not.
+    """
+    if f"{HOLDOUT}.probability" not in before.metrics:
+        return ""
+    likely, known = (before.mean(f"{name}.probability") for name in (FORGET, HOLDOUT))
+    if f"{HOLDOUT}.extracted" in before.counts:
+        out, rows = before.count(FORGET, "extracted")
+        count, total = before.count(HOLDOUT, "extracted")
+        if count and count * rows >= HOLDOUT_MOST * out * total:
+            return (
+                f"{count} of {total} answers to the holdout set came out before unlearning: use "
+                "rows that the model has not seen and cannot guess."
+            )
+    if known >= HOLDOUT_MOST * likely:
+        return (
+            f"Before unlearning the answers to the holdout set had probability {_short(known)}, "
+            f"those to forget {_short(likely)}: use rows that the model has not seen and cannot "
+            "guess."
+        )
+    return ""
 
 
 def _kept_set(measured: OwnEvaluation) -> str | None:
@@ -237,6 +273,8 @@ def _cautions(before: OwnEvaluation, after: OwnEvaluation) -> tuple[str, ...]:
             f"{count} of {rows} answers to the forget set are empty or repeat themselves: a reader "
             "will see that something was removed."
         )
+    if holdout := _holdout_caution(before):
+        found.append(holdout)
     damaged = _held_out_loss(before, after, HELD_OUT_KEEP)
     lost = _held_out_loss(before, after, HELD_OUT_CAUTION)
     if lost and not damaged:

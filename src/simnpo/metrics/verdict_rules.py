@@ -4,6 +4,9 @@ STILL_OUT = 0.1
 """Share of what came out before that may still come out."""
 STILL_LIKELY = 0.25
 """Share of the true answers' probability before that they may still have."""
+HOLDOUT_MOST = 0.5
+"""Share of before, of either, to which a holdout set's level may raise these limits: a model that
+answers a holdout as well as what it was taught has seen it, or its answers need no knowledge."""
 KEEP = 0.95
 """Share of what was there before that is to be kept."""
 KEPT_ROW = 0.9
