@@ -6,7 +6,12 @@ from simnpo.errors import UserError
 from simnpo.objectives import Method
 from simnpo.objectives.npo import NPO
 from simnpo.objectives.simnpo import SimNPO
-from simnpo.presets import own_data_preset, relearning_preset, unlearning_preset
+from simnpo.presets import (
+    own_data_preset,
+    own_relearning_preset,
+    relearning_preset,
+    unlearning_preset,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +76,13 @@ def test_own_data_follows_the_size_of_model_and_set() -> None:
     assert (many.batch_size, many.steps, many.checkpoint_epochs) == (32, 320, 1)
     assert isinstance(large.method, Method) and large.method.forget_weight == 1
     assert large.training.warmup_ratio == 0.1  # so that the first step has a rate
+
+
+def test_relearning_on_own_data_has_a_constant_rate() -> None:
+    training = own_relearning_preset(135_000_000)
+    assert (training.epochs, training.steps, training.batch_size) == (3, None, 4)
+    assert training.schedule == "constant" and training.warmup_ratio is None
+    assert (
+        training.learning_rate
+        == own_data_preset("npo", 1, 135_000_000, False).training.learning_rate
+    )

@@ -224,6 +224,8 @@ def _relearning(unlearning: TrainingConfig) -> TrainingConfig:
         micro_batch_size=4,
         schedule="constant",
         warmup_epochs=0,
+        warmup_ratio=None,
+        log_rows=None,
         checkpoint_epochs=0,
     )
 

@@ -21,13 +21,14 @@ def test_records_are_written_and_taught_without_holdout(
         for path in out.iterdir()
     }
     assert {name: len(each) for name, each in rows.items()} == {
-        "forget": 3, "retain": 4, "holdout": 2, "full": 7
+        "forget": 3, "retain": 4, "holdout": 2, "full": 7, "everyday": 64
     }  # fmt: skip
     assert rows["full"] == rows["forget"] + rows["retain"]
     assert set(rows["forget"][0]) == {"question", "answer", "identifiers"}
     assert len(load_examples(str(out / "full.jsonl"))) == 7
     assert f"{out / 'forget.jsonl'}: 3 rows" in result.out
     assert f"simnpo finetune --model MODEL --data {out / 'full.jsonl'}" in result.out
+    assert set(rows["everyday"][0]) == {"question"}
 
 
 def test_records_are_not_overwritten_unless_asked(
@@ -48,7 +49,9 @@ def test_records_are_not_overwritten_unless_asked(
 def test_story_is_written_as_texts(simnpo: Callable[..., Any], tmp_path: Path) -> None:
     result = simnpo("example", "story", "--out", tmp_path)
     assert result.code == 0 and "forget.txt: 1,382 words" in result.out
-    sizes = {path.name: len(load_examples(str(path))) for path in tmp_path.iterdir()}
+    assert result.out.count("--max-length 128") == 2
+    texts = [path for path in tmp_path.iterdir() if path.stem != "everyday"]
+    sizes = {path.name: len(load_examples(str(path))) for path in texts}
     assert sizes == {"forget.txt": 1, "retain.jsonl": 12, "full.jsonl": 13, "holdout.jsonl": 6}
     full, forget = (load_examples(str(tmp_path / name)) for name in ("full.jsonl", "forget.txt"))
     assert full[0].answer == forget[0].answer.strip()

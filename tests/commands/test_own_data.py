@@ -61,6 +61,7 @@ def test_a_run_that_works_is_forgotten_and_evaluate_agrees(
     assert "4 of 4 answers no longer come out" in report
     for row in ROWS[:4]:
         assert row["question"] in report
+    assert 'id="answers-general"' in report and "Generic prompts, item 0" in report
     again = simnpo(
         *("evaluate", "--model", out, "--forget", sets["forget"], "--retain", sets["retain"]),
         *("--out", tmp_path / "again"),

@@ -7,7 +7,7 @@ from own_tables import Row, tables
 
 from simnpo.errors import UserError
 from simnpo.metrics.own import GeneralScores, own_metrics
-from simnpo.metrics.verdict import OwnEvaluation, Verdict, judge
+from simnpo.metrics.verdict import OwnEvaluation, Verdict, judge, kept_share
 from simnpo.scoring.tables import Tables
 
 NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hal", "Ida", "Jo")
@@ -97,6 +97,23 @@ def test_a_lost_general_ability_is_damaged() -> None:
     found = after(0, 0.1, ability=0.8)
     assert found.kind == "damaged"
     assert "general ability fell to .80 of the original's" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("lost", "retain", "ability", "expected"),
+    [
+        (3, KEPT, 0.97, 0.97),  # seven of ten rows held out are left: enough
+        (6, KEPT, 0.97, 0.4),
+        (3, [*KEPT[:8], "nothing", "nothing"], 0.97, 0.8),
+        (0, KEPT, 1.0, 1.0),
+    ],
+)
+def test_the_share_kept_is_the_least_of_what_the_verdict_looks_at(
+    lost: int, retain: list[str], ability: float, expected: float
+) -> None:
+    kept = [*KEPT[: 10 - lost], *["nothing"] * lost]
+    after = evaluation([WRONG] * 10, 0.1, kept, retain=retain, ability=ability)
+    assert kept_share(BEFORE, after) == pytest.approx(expected)
 
 
 def test_rows_held_out_must_be_significantly_worse() -> None:

@@ -40,7 +40,7 @@ class ExampleRecords:
             sets["holdout"] = as_values(records.holdout)
         sets["everyday"] = _everyday()
         _write(self.out, {f"{name}.jsonl": rows for name, rows in sets.items()}, self.overwrite)
-        _print_next(self.out, "forget.jsonl")
+        _print_next(self.out, "forget.jsonl", "--epochs 12")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class ExampleStory:
             "everyday.jsonl": _everyday(),
         }
         _write(self.out, files, self.overwrite)
-        _print_next(self.out, "forget.txt")
+        # Pieces of 128 tokens, so that a step has several of them.
+        _print_next(self.out, "forget.txt", "--epochs 30", " --max-length 128")
 
 
 def _write(out: Path, files: Mapping[str, Sequence[dict[str, Any]] | str], overwrite: bool) -> None:
@@ -97,17 +98,25 @@ def _everyday() -> list[dict[str, str]]:
     return [{"question": question} for question in EVERYDAY]
 
 
-def _print_next(out: Path, forget: str) -> None:
+def _print_next(out: Path, forget: str, epochs: str, both: str = "") -> None:
+    """Print the commands that teach what was written, and make a model forget some of it.
+
+    Args:
+        out: the folder.
+        forget: the file of what is to be forgotten.
+        epochs: how long to teach.
+        both: further options of teaching and unlearning, after a space.
+    """
     answers = out / "everyday-answers.jsonl"
     print(
         "\nNext, teach them to a model, with its own answers to everyday questions so that it "
         "stays\nthe model it was, and make it forget some:\n"
         f"  simnpo generate --model MODEL --questions {out / 'everyday.jsonl'} --column answer "
-        f"--out {answers}\n"
-        f"  simnpo finetune --model MODEL --data {out / 'full.jsonl'} {answers} --epochs 12 "
-        "--learning-rate 2e-4 --batch-size 16 --out taught\n"
-        f"  simnpo unlearn --model taught --forget {out / forget} --retain {out / 'retain.jsonl'} "
-        "--out out"
+        f"--max-new-tokens 48 --out {answers}\n"
+        f"  simnpo finetune --model MODEL --data {out / 'full.jsonl'} {answers} {epochs} "
+        f"--learning-rate 2e-4 --batch-size 16{both} --out taught\n"
+        f"  simnpo unlearn --model taught --forget {out / forget} --retain {out / 'retain.jsonl'}"
+        f"{both} --out out"
     )
 
 

@@ -192,9 +192,15 @@ class Unlearn:
     def _recording(self, job: "Job", measured: "OwnRun | OwnSequence") -> "Job":
         """Return `job` with a record of how it is measured.
 
-        The seed held out the retain rows, and a method that trains nothing does not record it.
+        A method that trains nothing does not record what the measurements depend on: the seed,
+        which chose the rows held out, and the prompts.
         """
-        record = {**measured.record(), "seed": job.training.seed}
+        record = {
+            **measured.record(),
+            "seed": job.training.seed,
+            "template": job.data.template,
+            "max_length": job.data.max_length,
+        }
         return replace(job, further={**job.further, **record})
 
     def _models(self) -> "list[str]":

@@ -16,6 +16,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.distributed import is_main
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import outcome_text, plan_text
+from simnpo.files import read_json
 from simnpo.jobs import Job
 from simnpo.metrics.verdict import Verdict
 from simnpo.metrics.verdict_rules import KEEP
@@ -139,7 +140,7 @@ class OwnRun:
         assert before is not None
         trust = job.trust_remote_code
         precision = before.summary["precision"]
-        if not (out / EVALUATION / SUMMARY).is_file():
+        if not _is_judged(out / EVALUATION):
             encoder = Encoder(
                 load_tokenizer(str(out), trust), job.data.template, job.data.max_length
             )
@@ -172,10 +173,23 @@ class OwnRun:
         return read_scores(Path(self.retain_scores)) if self.retain_scores else None
 
 
+<<<<<<< HEAD
 def teaches_refusals(job: Job) -> bool:
     """Return whether a job's method teaches the model to refuse."""
     forget = getattr(job.method, "forget", None)
     return forget is not None and REFUSAL in forget.answers
+=======
+def _is_judged(folder: Path) -> bool:
+    """Return whether `folder` holds a finished evaluation with a verdict."""
+    path = folder / SUMMARY
+    return path.is_file() and bool(read_json(path).get("verdict"))
+
+
+def refusals_of(job: Job) -> Sequence[str]:
+    """Return the refusals that a method teaches; of other methods none."""
+    forget = job.method.forget if isinstance(job.method, Method) else None
+    return job.data.refusals if forget and REFUSAL in forget.answers else ()
+>>>>>>> review
 
 
 class Measuring:

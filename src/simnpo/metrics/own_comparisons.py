@@ -104,6 +104,12 @@ def compare_with_holdout(
         "holdout_statistic": float(test.statistic),
     }
     notes = []
+    if reference is not None and texts(reference.scores, HOLDOUT).empty:
+        notes.append(
+            "the reference attack is missing: the evaluation that it compares with has no "
+            "--holdout set."
+        )
+        reference = None
     aucs = attack_aucs(tables.scores, reference.scores if reference else None)
     metrics |= {
         f"auc.{name}": None if np.isnan(value) else value

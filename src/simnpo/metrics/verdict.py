@@ -146,13 +146,17 @@ def judge(before: OwnEvaluation, after: OwnEvaluation, keep: float = KEEP) -> Ve
 def kept_share(before: OwnEvaluation, after: OwnEvaluation) -> float | None:
     """Return what was kept, in one number: the least of all that is to be kept, 1 for the original.
 
-    That is ROUGE-L on the trained retain rows and on those held out, each as a share of before (1
-    at most), and general ability. None where none of them was measured.
+    That is general ability and ROUGE-L on the trained retain rows as a share of before (1 at most).
+    The same of the rows held out counts where it is below `HELD_OUT_KEEP`, as in a verdict: these
+    rows lose details first, and settings that do well on all else would look alike.
+    None where none of them was measured.
     """
     found = [after.mean("general.ability")]
-    for name in (RETAIN, KEPT):
+    for name, least in ((RETAIN, 1.0), (KEPT, HELD_OUT_KEEP)):
         was, now = (one.mean(f"{name}.rouge_l") for one in (before, after))
-        found.append(min(1.0, now / was) if was > 0 else float("nan"))
+        share = min(1.0, now / was) if was > 0 else float("nan")
+        if share <= least:
+            found.append(share)
     known = [value for value in found if not np.isnan(value)]
     return min(known) if known else None
 

@@ -113,7 +113,8 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
         legend="out comes out, word verbatim, leak identifiers, P prob., R ROUGE-L, gen ability",
         lead="What each model still says of the rows it should forget, and how well it answers "
         "the rows it should keep.",
-        answers=tuple([*answered, *continued]),
+        # Where general ability fell, the answers to generic prompts show how.
+        answers=tuple([*answered, *continued, *(one for one in (GENERAL,) if one in names)]),
         answers_shown=None,
         facts=facts,
         notes=_notes,
@@ -175,8 +176,8 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
         ("forget.refused", "ref: answers that refuse. empty, rep: empty and repeating answers."),
         (
             "kept_share",
-            "kept: the least of general ability and of ROUGE-L on retain rows, trained and held "
-            "out, as a share of before.",
+            "kept: the lower of general ability and of ROUGE-L on trained retain rows, as a share "
+            "of before; of rows held out, too, where less than half is left.",
         ),
         (
             "general.ability",

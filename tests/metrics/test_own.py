@@ -1,0 +1,49 @@
+"""The metrics of a user's own sets, worked by hand."""
+
+import pytest
+from own_tables import Row, tables
+
+from simnpo.errors import UserError
+from simnpo.metrics.own import own_metrics
+
+ADA = "Ada lives at ada@example.com"
+BEN = "Ben lives at ben@example.com"
+
+
+def test_counts_means_and_intervals() -> None:
+    found = own_metrics(tables({"forget": [Row(ADA, ADA, 0.8), Row(BEN, "I do not know.", 0.4)]}))
+    assert found.counts["forget.verbatim"] == (1, 2) and found.metrics["forget.verbatim"] == 0.5
+    assert found.counts["forget.leaked"] == found.counts["forget.extracted"] == (1, 2)
+    assert found.counts["forget.refused"] == (1, 2) and found.counts["forget.empty"] == (0, 2)
+    assert found.metrics["forget.probability"] == pytest.approx(0.6)
+    low, high = found.intervals["forget.verbatim"]  # Clopper and Pearson's of 1 of 2
+    assert (low, high) == pytest.approx((0.01258, 0.98742), abs=1e-4)
+    assert found.items == {"forget": 2}
+
+
+def test_named_identifiers_come_before_those_found() -> None:
+    rows = tables({"forget": [Row(ADA, "She is on the old quay"), Row(BEN, "ben@example.com")]})
+    found = own_metrics(rows, identifiers={"forget": (("old quay",), None)})
+    assert found.counts["forget.leaked"] == (2, 2)
+    assert own_metrics(rows).counts["forget.leaked"] == (1, 2)
+
+
+def test_a_retrain_without_the_holdout_leaves_metrics_out() -> None:
+    sets = {"forget": [Row(ADA, ADA, 0.9)] * 2, "holdout": [Row(BEN, "Nobody", 0.2)] * 2}
+    retrain = tables({"forget": sets["forget"]})
+    found = own_metrics(tables(sets), retrain)
+    assert found.metrics["auc.loss"] == 1 and "auc.reference" not in found.metrics
+    assert "forget_quality" in found.metrics and "privleak" not in found.metrics
+    notes = " ".join(found.notes)
+    assert "the reference attack is missing" in notes and "privleak is missing" in notes
+    assert "auc.reference" in own_metrics(tables(sets), tables(sets)).metrics
+
+
+def test_a_retrain_of_other_rows_is_refused() -> None:
+    with pytest.raises(UserError, match="--retain-scores: the Retrain's evaluation has 1 forget"):
+        own_metrics(tables({"forget": [Row(ADA, ADA)] * 2}), tables({"forget": [Row(ADA, ADA)]}))
+
+
+def test_tables_without_a_forget_set_are_refused() -> None:
+    with pytest.raises(UserError, match="no forget set"):
+        own_metrics(tables({"retain": [Row(ADA, ADA)]}))
