@@ -173,23 +173,16 @@ class OwnRun:
         return read_scores(Path(self.retain_scores)) if self.retain_scores else None
 
 
-<<<<<<< HEAD
-def teaches_refusals(job: Job) -> bool:
-    """Return whether a job's method teaches the model to refuse."""
-    forget = getattr(job.method, "forget", None)
-    return forget is not None and REFUSAL in forget.answers
-=======
 def _is_judged(folder: Path) -> bool:
     """Return whether `folder` holds a finished evaluation with a verdict."""
     path = folder / SUMMARY
     return path.is_file() and bool(read_json(path).get("verdict"))
 
 
-def refusals_of(job: Job) -> Sequence[str]:
-    """Return the refusals that a method teaches; of other methods none."""
-    forget = job.method.forget if isinstance(job.method, Method) else None
-    return job.data.refusals if forget and REFUSAL in forget.answers else ()
->>>>>>> review
+def teaches_refusals(job: Job) -> bool:
+    """Return whether a job's method teaches the model to refuse."""
+    forget = getattr(job.method, "forget", None)
+    return forget is not None and REFUSAL in forget.answers
 
 
 class Measuring:
