@@ -102,7 +102,7 @@ class OwnSequence:
             return ()
         points = from_main(lambda: read_json(before / POINTS))
         known = Point(**points[number - 1])
-        return run.control(job, out, encoder, Original.read(before), known)
+        return [run.control(job, out, encoder, Original.read(before), known)]
 
     def measure(self, number: int, folder: Path, before: Path, job: Job, model_name: str) -> None:
         """Evaluate the model after a stage into `folder`; what is finished is kept.
