@@ -88,7 +88,7 @@ class OwnRows:
             return cls(counted)
         general = sum(len(encoder.prompt(one)) + MAX_NEW_TOKENS for one in PROMPTS)
         measured = _measured_tokens(own_benchmark(sets, encoder, max_items), encoder)
-        scored = Measuring(OwnRun(sets), encoder, None, ()).tokens
+        scored = Measuring(OwnRun(sets), encoder, None, False).tokens
         return cls(counted, measured + 2 * general, scored + general)
 
     @property

@@ -13,7 +13,6 @@ from transformers import TrainerCallback
 from simnpo import runs
 from simnpo.benchmarks.own import PASSAGE, OwnSets, evenly_spaced
 from simnpo.data.encoding import Encoder
-from simnpo.data.examples import Example
 from simnpo.distributed import is_main
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import outcome_text, plan_text
@@ -108,8 +107,8 @@ class OwnRun:
         """
         evaluation, reference = original
         assert evaluation is not None
-        refusals = refusals_of(job)
-        measuring = Measuring(self, encoder, reference, refusals)
+        refuses = teaches_refusals(job)
+        measuring = Measuring(self, encoder, reference, refuses)
         level = holdout_level(own_evaluation(evaluation))
         return Control(
             measuring.measure,
@@ -117,7 +116,7 @@ class OwnRun:
             Target(
                 until=self.until,
                 level=None if np.isnan(level) else level,
-                refusal=bool(refusals),
+                refusal=refuses,
             ),
             self.keep,
             training_tokens_per_step=_step_tokens(job, encoder),
@@ -185,10 +184,10 @@ def _is_judged(folder: Path) -> bool:
     return path.is_file() and bool(read_json(path).get("verdict"))
 
 
-def refusals_of(job: Job) -> Sequence[str]:
-    """Return the refusals that a method teaches; of other methods none."""
-    forget = job.method.forget if isinstance(job.method, Method) else None
-    return job.data.refusals if forget and REFUSAL in forget.answers else ()
+def teaches_refusals(job: Job) -> bool:
+    """Return whether a job's method teaches the model to refuse."""
+    forget = getattr(job.method, "forget", None)
+    return forget is not None and REFUSAL in forget.answers
 
 
 class Measuring:
@@ -199,7 +198,7 @@ class Measuring:
         run: OwnRun,
         encoder: Encoder,
         reference: GeneralReference | None,
-        refusals: Sequence[str],
+        refuses: bool,
     ):
         """Choose the rows: all that are to be forgotten, and as many to keep."""
         forget, retain = (
@@ -207,10 +206,6 @@ class Measuring:
         )
         retain = evenly_spaced(retain, max(CONTROL_ROWS, len(forget)))
         self._texts = forget[0].question is None
-        refused = [
-            Example(one.question, refusals[number % len(refusals)])
-            for number, one in enumerate(forget if refusals else ())
-        ]
         passages = copy.copy(encoder)  # of texts, as long as those that are evaluated
         passages.max_length = min(PASSAGE + 1, encoder.max_length)
         self._encoded = [
@@ -219,18 +214,16 @@ class Measuring:
                 for one in rows
                 for piece in (passages if one.question is None else encoder).encode_all([one])
             ]
-            for rows in (forget, retain, refused)
+            for rows in (forget, retain)
         ]
-        self._reference = reference
+        self._reference, self._refuses = reference, refuses
         known = reference.encoded if reference else ()
         self.tokens = sum(len(one.ids) for rows in (*self._encoded, known) for one in rows)
         """Tokens that a measurement takes through the model."""
 
     def measure(self, model: Any) -> Point:
         """Return one measurement of a model in evaluation mode."""
-        forget, retain, refusals = (
-            quick_scores(model, rows) if rows else None for rows in self._encoded
-        )
+        forget, retain = (quick_scores(model, rows) if rows else None for rows in self._encoded)
         assert forget is not None
         # A text comes out where its second half follows from its first.
         out = forget.tail >= (0.5 if self._texts else 1)
@@ -241,7 +234,7 @@ class Measuring:
             # Where an answer begins with a refusal, only its first token is unlikely.
             kept=float((retain.accuracy * retain.begun).mean()) if retain else 1.0,
             general=general,
-            refused=refusals and float((refusals.probability > forget.probability).mean()),
+            refused=1 - float(forget.begun.mean()) if self._refuses else None,
         )
 
 

@@ -22,7 +22,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.distributed import from_main, is_main
 from simnpo.errors import UserError
 from simnpo.experiments.original import REFERENCE, Original, measured_sets
-from simnpo.experiments.own_run import Measuring, OwnRun, refusals_of
+from simnpo.experiments.own_run import Measuring, OwnRun, teaches_refusals
 from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.files import read_json, write_json
 from simnpo.jobs import Job
@@ -69,7 +69,7 @@ class OwnSequence:
         points = []
         if _forgets(job):
             points = [
-                Measuring(run, encoder, reference, refusals_of(job)).measure(model)._asdict()
+                Measuring(run, encoder, reference, teaches_refusals(job)).measure(model)._asdict()
                 for run in self.runs
             ]
         if is_main():
@@ -102,7 +102,7 @@ class OwnSequence:
             return ()
         points = from_main(lambda: read_json(before / POINTS))
         known = Point(**points[number - 1])
-        return run.control(job, out, encoder, Original.read(before), known)
+        return [run.control(job, out, encoder, Original.read(before), known)]
 
     def measure(self, number: int, folder: Path, before: Path, job: Job, model_name: str) -> None:
         """Evaluate the model after a stage into `folder`; what is finished is kept.

@@ -31,7 +31,8 @@ class Point(NamedTuple):
     general: float | None = None
     """General ability: exp(-KL per token from the original on its own answers); 1 at the start."""
     refused: float | None = None
-    """Share of forget questions whose likeliest answer is a refusal; for refusal methods."""
+    """Share of forget questions whose answer no longer begins as the true one; for refusal methods.
+    """
 
     def checked(self) -> "Point":
         """This point with the worst value for each that is not finite: nothing was measured."""
