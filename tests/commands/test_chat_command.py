@@ -231,10 +231,10 @@ def test_generate_reads_questions_as_people_have_them(
         out = tmp_path / f"{number}.jsonl"
         questions = write_rows(tmp_path / "q.jsonl", [row])
         command = ["generate", "--model", talker, "--questions", questions, "--out", out]
-        done = simnpo(*command, "--max-new-tokens", 6)
+        done = simnpo(*command, "--max-new-tokens", 6, "--column", "answer")
         assert done.code == 0, done.err
         made = json.loads(out.read_text())
-        answers.append(made.pop("generated"))
+        answers.append(made.pop("answer"))
         assert made == row
     assert answers[0] == answers[1] == by_hand(talker, LINES[0], 6)
     for row in ({"prompt": LINES[0]}, {"text": LINES[0]}):
@@ -252,7 +252,8 @@ def test_generate_reads_questions_as_people_have_them(
         (["--out", "a.jsonl", "--max-new-tokens", 0], "--max-new-tokens 0: must be at least 1."),
         (["--out", "a.jsonl", "--temperature", -1], "--temperature -1.0: must be at least 0."),
         (["--out", "a.jsonl", "--max-new-tokens", 500], "q.jsonl, line 1: the prompt takes "),
-        (["--out", "a.jsonl", "--question-column", "generated"], "already; rename it"),
+        (["--out", "a.jsonl", "--column", "question"], "a column 'question' already; name"),
+        (["--out", "a.jsonl", "--question-column", "generated"], "already; name another with"),
     ],
 )
 def test_mistakes_of_generate(
