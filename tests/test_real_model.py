@@ -65,7 +65,7 @@ def test_answers_and_scores_equal_plain_transformers(
     assert "Paris" in text
     end = frozenset({tokenizer.eos_token_id})
     other = encoder.prompt("How many legs has a spider? Think well.")  # padding must not matter
-    ours = greedy(model, [list(prompt[0]), other], 12, end)[0]
+    ours = greedy(model, [prompt[0].tolist(), other], 12, end)[0]
     assert tokenizer.decode(ours) == text
 
     table = score(model, encoder, {"facts": EvaluationSet(ITEMS, 0)})

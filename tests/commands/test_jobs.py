@@ -26,14 +26,14 @@ def test_files_to_report(
     run = tmp_path / "run"
     done = simnpo(
         "unlearn", "--model", model_folder, "--forget", files.forget, "--retain", files.retain,
-        "--epochs", 2, "--learning-rate", 1e-3, "--beta", 1.5, "--out", run,
+        "--epochs", 2, "--learning-rate", 1e-3, "--beta", 1.5, "--no-report", "--out", run,
     )  # fmt: skip
     assert done.code == 0, done.err
     assert f"Model: {run / 'model'}" in done.out
     record = json.loads((run / "run.json").read_text())
     assert record["status"] == "finished"
     assert record["config"]["forget_loss"] == {"name": "SimNPO", "beta": 1.5, "gamma": 0.0}
-    assert record["config"]["forget_weight"] == 0.1375
+    assert record["config"]["forget_weight"] == 1
     assert record["data"]["forget_size"] == 4
 
     base = tmp_path / "base"

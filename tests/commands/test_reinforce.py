@@ -31,7 +31,9 @@ def record(folder: Path) -> Any:
 def swept(simnpo: Any, command: list[Any], tmp_path: Path) -> Path:
     """A sweep of task vectors over alpha."""
     out = tmp_path / "sweep"
-    done = simnpo(*command, "--method", "task_vector", "--alpha", 0.5, 2, *QUICK, "--out", out)
+    done = simnpo(
+        *command, "--method", "task_vector", "--alpha", 0.5, 2, *QUICK, "--no-report", "--out", out
+    )
     assert done.code == 0, done.err
     for words in ("Reinforced: 2 steps", "Task Vector: 21 tensors", "alpha-0.5/model"):
         assert words in done.out

@@ -22,9 +22,10 @@ def requests(tmp_path: Path, examples: Any) -> list[Path]:
 
 
 @pytest.fixture
-def settings(files: Any) -> list[Any]:
+def settings(tmp_path: Path, examples: Any) -> list[Any]:
+    kept = write_rows(tmp_path / "kept.jsonl", [one._asdict() for one in examples[6:]])
     return [
-        "--method", "npo", "--retain", files.retain, "--epochs", 2, "--learning-rate", 1e-2,
+        "--method", "npo", "--retain", kept, "--epochs", 2, "--learning-rate", 1e-2,
         "--no-report",
     ]  # fmt: skip
 

@@ -136,7 +136,7 @@ def test_the_share_kept_is_the_least_of_what_the_verdict_looks_at(
 
 def test_rows_held_out_must_be_significantly_worse() -> None:
     assert after(0, 0.1, kept=[*KEPT[:9], "nothing"]).kind == "forgotten"
-    some = after(0, 0.1, kept=[*KEPT[:6], *["nothing"] * 4])
+    some = after(0, 0.1, kept=[*KEPT[:4], *["nothing"] * 6])
     assert some.kind == "forgotten" and "put every row that must stay exact" in some.cautions[0]
     found = after(0, 0.1, kept=["nothing"] * 10)
     assert found.kind == "damaged" and "10 retain rows held out" in found.sentence

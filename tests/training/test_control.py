@@ -277,7 +277,7 @@ def test_a_job_records_an_early_stop_and_clears_the_best_state(
     data = TrainingData(forget=examples[:4], retain=examples[4:])
     job = Job("unlearn", str(model_folder), build_method("npo"), data, CONFIG)
 
-    def callbacks(tokenizer: Any) -> list[TrainerCallback]:
+    def callbacks(_: Any, tokenizer: Any) -> list[TrainerCallback]:
         costs = {"training_tokens_per_step": 100, "scored_tokens": 1}
         return [Control(Scripted(*REACHED), tmp_path, Target(), times=6, **costs)]
 

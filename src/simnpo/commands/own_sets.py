@@ -46,7 +46,9 @@ class OwnSetOptions:
             named = " and ".join(f"--{name}" for name in given)
             raise UserError(f"{others} brings its own sets; leave out {named}.")
         if given and not self.forget:
-            raise UserError(f"--{given[0]} needs what to forget: give --forget FILE.")
+            raise UserError(
+                f"--{given[0]} needs what to forget: give --forget FILE, or a --benchmark."
+            )
 
     def files(self) -> "OwnFiles":
         """Return the sets as a value that reads them."""

@@ -49,6 +49,8 @@ class SetOptions(OwnSetOptions):
             UserError: see `OwnSetOptions`.
         """
         chosen = self.benchmark.benchmark
+        if self.sequential and not chosen:
+            raise UserError("--sequential needs a --benchmark; name your own files in --requests.")
         if not self.requests:
             self.check_alone(f"--benchmark {chosen}" if chosen else None)
         given = self.forget and not chosen and not self.requests
@@ -144,8 +146,6 @@ class SetOptions(OwnSetOptions):
             return ()
         if method.title == "Retrain":
             raise UserError("retrain forgets nothing, so it has no successive requests.")
-        if self.sequential and not self.benchmark.benchmark:
-            raise UserError("--sequential needs a --benchmark; name your own files in --requests.")
         if self.sequential:
             loaded = self.benchmark.load()
             if not loaded.requests:

@@ -62,7 +62,7 @@ class Unlearn:
         """Unlearn, and say where the model is."""
         self.watch.check(self.sets, reported=not self.report.no_report)
         self.report.check()
-        seed = TrainingConfig.seed if self.training.seed is None else self.training.seed
+        seed = self.training.over(TrainingConfig()).seed  # whatever is out of its range is refused
         # Without measurements, and for Retrain, all that is to be kept is trained on.
         held_out = None if self.report.no_report or self.method == "retrain" else seed
         own, requested = self.sets.own(held_out), self.sets.own_requests(held_out)

@@ -1,7 +1,7 @@
 """`UnlearnTrainer`: transformers' Trainer with forget and retain objectives."""
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -26,6 +26,28 @@ from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, Shuffled
 from simnpo.training.schedule import schedule
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
 from simnpo.training.weights import RecordWeights
+
+
+@contextmanager
+def special_tokens_kept(model: Any) -> Iterator[None]:
+    """Put the configurations' special tokens back after the block.
+
+    transformers' Trainer writes the tokenizer's into them. A pad token that was added to the
+    tokenizer alone lies outside the embedding, and a model saved with it cannot be loaded.
+    """
+    configs = [model.config.get_text_config(), getattr(model, "generation_config", None)]
+    names = ("eos_token_id", "bos_token_id", "pad_token_id")
+    kept = [
+        (config, name, getattr(config, name))
+        for config in configs
+        for name in names
+        if hasattr(config, name)
+    ]
+    try:
+        yield
+    finally:
+        for config, name, value in kept:
+            setattr(config, name, value)
 
 
 class UnlearnTrainer(Trainer):
@@ -139,7 +161,10 @@ class UnlearnTrainer(Trainer):
             self._read_head()
         self._forwards.prepare(self.model)
         layers = self._forwards.trained_layers
-        with training_only(self.model, layers) if layers else nullcontext():
+        with (
+            special_tokens_kept(self.model),
+            training_only(self.model, layers) if layers else nullcontext(),
+        ):
             return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def _check_layers(self, model: nn.Module) -> None:
