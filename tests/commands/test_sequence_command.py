@@ -134,9 +134,15 @@ def test_mini_tofus_requests_are_its_forget_set(split: str) -> None:
 
 
 def test_mistakes(
-    simnpo: Any, requests: list[Path], files: Any, model_folder: Path, tmp_path: Path
+    simnpo: Any,
+    requests: list[Path],
+    files: Any,
+    examples: Any,
+    model_folder: Path,
+    tmp_path: Path,
 ) -> None:
-    base = ["unlearn", "--model", model_folder, "--retain", files.retain, "--out", tmp_path / "o"]
+    kept = write_rows(tmp_path / "kept.jsonl", [one._asdict() for one in examples[6:]])
+    base = ["unlearn", "--model", model_folder, "--retain", kept, "--out", tmp_path / "o"]
     mini = ["unlearn", "--model", model_folder, "--benchmark", "mini-tofu", "--out", tmp_path / "o"]
     several = ["--requests", *requests]
     for arguments, words in (

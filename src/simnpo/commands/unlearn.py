@@ -151,10 +151,11 @@ class Unlearn:
 
         job = self._job(next(iter(methods.values())), preset, own)
         if own is not None:
-            from simnpo.experiments.own_run import FILES
+            from simnpo.experiments.own_run import FILES, was_measured
 
-            # Without measurements, too: those of a run that is overwritten would not be this one's.
-            job = replace(job, also_writes=FILES)
+            # Those of a run that is overwritten would not be this one's.
+            if measured or any(map(was_measured, methods)):
+                job = replace(job, also_writes=FILES)
         if measured is not None:
             job = self._recording(job, measured)
         wanted = [Stage(replace(job, method=method), out) for out, method in methods.items()]

@@ -26,11 +26,12 @@ from simnpo.models import load_model, load_tokenizer
 from simnpo.objectives import Method
 from simnpo.objectives.base import REFUSAL
 from simnpo.precision import precision_of
+from simnpo.report.page import FILES as PAGE
 from simnpo.report.page import write_report
-from simnpo.report.rendering import REPORT
 from simnpo.report.terminal import write
 from simnpo.scoring.evaluate import evaluate_into
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
+from simnpo.scoring.evaluation import FILES as EVALUATED
 from simnpo.scoring.general import general_ability
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.quick import quick_scores
@@ -38,7 +39,7 @@ from simnpo.training.control import Control
 from simnpo.training.target import Point, Target, Until
 from simnpo.training.watch import EvaluateWhileTraining
 
-FILES = (BEFORE, EVALUATION, REPORT, "plots")
+FILES = (BEFORE, *PAGE, *(f"{EVALUATION}/{name}" for name in EVALUATED))
 """What is written in addition to the job's own files."""
 MOST_ROWS = 200
 """Rows of each set that are measured at most, unless the user says otherwise."""
@@ -176,6 +177,11 @@ class OwnRun:
     def retain_tables(self) -> Any:
         """Return the tables of the Retrain that is compared with, if one is."""
         return read_scores(Path(self.retain_scores)) if self.retain_scores else None
+
+
+def was_measured(folder: Path) -> bool:
+    """Return whether `folder` holds a run that measured itself, and so its evaluation."""
+    return (folder / runs.RUN).is_file() and "until" in runs.read_run(folder)["config"]
 
 
 def _is_judged(folder: Path) -> bool:
