@@ -19,7 +19,7 @@ def advice(kind: Kind, settings: Mapping[str, Any], usual: Mapping[str, Any]) ->
     if kind == "not forgotten":
         more = _more(settings, usual)
         hardest = str(settings.get("method", "")).startswith("NPO")
-        return more if hardest else (*more, "try --method npo, which forgets hardest")
+        return more if hardest else (*more, "try --method npo, which pushes harder")
     if kind == "hidden":
         return _hidden(settings, usual)
     if kind == "damaged":
