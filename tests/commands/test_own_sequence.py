@@ -70,7 +70,7 @@ def test_requests_are_measured_and_judged_and_resumed(
 
     assert "Answers that come out request 1 request 2 all" in said
     assert "Before 2 of 2 2 of 2 4 of 4" in said
-    page = (out / "report.html").read_text()
+    page = unescape((out / "report.html").read_text())
     assert "unlearns 2 requests" in page and "Request 2" in page and "2 of 2" in page
     assert record["verdict"]["sentence"] in unescape(page)
     assert "Nothing to do" in simnpo(*command, "--resume").out

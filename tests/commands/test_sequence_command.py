@@ -14,7 +14,11 @@ from simnpo.models import load_model
 
 @pytest.fixture
 def requests(tmp_path: Path, examples: Any) -> list[Path]:
-    rows = [one._asdict() for one in examples]
+    rows = [one._asdict() for one in examples[:4]]  # the others are to be kept
+    rows += [
+        {"question": "Who keeps the lamp?", "answer": "Ed Farr keeps it."},
+        {"question": "Where is the mill?", "answer": "By the second bridge."},
+    ]
     return [
         write_rows(tmp_path / f"{name}.jsonl", rows[2 * n : 2 * n + 2])
         for n, name in enumerate("abc")
