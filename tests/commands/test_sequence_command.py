@@ -26,10 +26,9 @@ def requests(tmp_path: Path, examples: Any) -> list[Path]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, examples: Any) -> list[Any]:
-    kept = write_rows(tmp_path / "kept.jsonl", [one._asdict() for one in examples[6:]])
+def settings(files: Any) -> list[Any]:
     return [
-        "--method", "npo", "--retain", kept, "--epochs", 2, "--learning-rate", 1e-2,
+        "--method", "npo", "--retain", files.retain, "--epochs", 2, "--learning-rate", 1e-2,
         "--no-report",
     ]  # fmt: skip
 
@@ -138,15 +137,9 @@ def test_mini_tofus_requests_are_its_forget_set(split: str) -> None:
 
 
 def test_mistakes(
-    simnpo: Any,
-    requests: list[Path],
-    files: Any,
-    examples: Any,
-    model_folder: Path,
-    tmp_path: Path,
+    simnpo: Any, requests: list[Path], files: Any, model_folder: Path, tmp_path: Path
 ) -> None:
-    kept = write_rows(tmp_path / "kept.jsonl", [one._asdict() for one in examples[6:]])
-    base = ["unlearn", "--model", model_folder, "--retain", kept, "--out", tmp_path / "o"]
+    base = ["unlearn", "--model", model_folder, "--retain", files.retain, "--out", tmp_path / "o"]
     mini = ["unlearn", "--model", model_folder, "--benchmark", "mini-tofu", "--out", tmp_path / "o"]
     several = ["--requests", *requests]
     for arguments, words in (
