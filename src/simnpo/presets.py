@@ -166,7 +166,7 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
 
     Args:
         method: a method's name.
-        rows: rows of the forget set (of a text set: texts).
+        rows: rows of the forget set (of texts: the pieces they are trained in).
         parameters: of the model.
         lora: whether adapters are trained.
 

@@ -104,7 +104,19 @@ class Unlearn:
             return unlearning_preset(benchmark.benchmark, benchmark.split, self.method)
         shape = read_shape(self.model, self.prompt.trust_remote_code)
         lora = self.lora.lora_rank > 0
-        return own_data_preset(self.method, len(own.forget), shape.parameters, lora)
+        return own_data_preset(self.method, self._rows(own), shape.parameters, lora)
+
+    def _rows(self, own: "OwnSets") -> int:
+        """Count what is to be forgotten: rows, or the pieces that texts are trained in."""
+        from simnpo.data.encoding import Encoder
+        from simnpo.models import load_tokenizer
+
+        examples = [row.example for row in own.forget]
+        if examples[0].question is not None:
+            return len(examples)
+        tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
+        encoder = Encoder(tokenizer, self.prompt.template, self.prompt.limit())
+        return len(encoder.encode_all(examples))
 
     def _own_run(self, own: "OwnSets | None", preset: "Preset") -> "OwnRun | None":
         """Return how the run is measured, where it is one on own data."""

@@ -48,9 +48,10 @@ class OwnSite(Site):
 
     def preset(self, method: str) -> Preset:
         """Return the method's settings for own data."""
-        return own_data_preset(
-            method, len(self.own_sets().forget), read_shape(self.model).parameters, lora=False
-        )
+        forget = [row.example for row in self.own_sets().forget]
+        texts = forget[0].question is None
+        rows = len(self.encoder().encode_all(forget)) if texts else len(forget)
+        return own_data_preset(method, rows, read_shape(self.model).parameters, lora=False)
 
 
 def evaluate_own(
