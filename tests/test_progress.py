@@ -1,4 +1,4 @@
-"""The line of progress: on a terminal, on a pipe, and what stands beside it."""
+"""The line of progress: on a terminal, on a pipe, and its losses."""
 
 import io
 import re

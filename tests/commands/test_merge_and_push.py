@@ -151,7 +151,7 @@ class Hub:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
-    """A hub in the place of the real one, and somebody who is logged in."""
+    """A hub instead of the real one, and somebody who is logged in."""
     made = Hub()
     monkeypatch.setattr("huggingface_hub.HfApi", lambda: made)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_x")
