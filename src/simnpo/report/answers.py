@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from simnpo.benchmarks.own import evenly_spaced
 from simnpo.errors import UserError
 from simnpo.metrics.tofu_items import generations_by_item
 from simnpo.report.differences import Piece, pieces
@@ -55,8 +56,7 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int | None = 
                 " evaluations of the same benchmark and split."
             )
     view = view_of(evaluations)
-    count = min(shown or view.answers_shown or len(common), len(common))
-    picked = [common[index * len(common) // count] for index in range(count)]
+    picked = evenly_spaced(common, shown or view.answers_shown)
     return [
         Card(
             item,

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from simnpo.benchmarks.own import evenly_spaced
 from simnpo.report.terminal import WIDTH, as_text, indented, one_line, visible
 
 SHOWN = 3
@@ -65,7 +66,7 @@ def describe_outcome(
         before, after = map(visible, general)
         parts += [Text(), Text(f"General ability: {before} before, {after} after.")]
     blocks = [as_text(parts, width)]
-    blocks += [_answer(one, width) for one in _evenly_spaced(answers)]
+    blocks += [_answer(one, width) for one in evenly_spaced(answers, SHOWN)]
     if advice:
         blocks.append(as_text([Text(visible(f"Next: {one}")) for one in advice], width))
     if places:
@@ -125,8 +126,3 @@ def _answer(one: AnswerChange, width: int) -> str:
         for label, text in texts.items()
     ]
     return "\n".join([one_line(one.question.strip(), width), *lines])
-
-
-def _evenly_spaced(answers: Sequence[AnswerChange]) -> list[AnswerChange]:
-    count = min(SHOWN, len(answers))
-    return [answers[index * len(answers) // count] for index in range(count)]
