@@ -195,6 +195,10 @@ def test_own_data(
     table = pd.read_csv(tmp_path / "sweep" / "sweep.csv")
     assert table["forget.extracted"].tolist() == [1, 0]
     assert table["kept_share"].notna().all()
+    # Each run was measured while it was trained, as the command to type is.
+    courses = sorted((tmp_path / "sweep" / "runs").glob("simnpo-*/control.jsonl"))
+    assert len(courses) == 2
+    assert not list((tmp_path / "sweep" / "runs").glob("*/.best/*"))
     # What to type, with the setting that was picked.
     command = next(line for line in done.out.splitlines() if "simnpo unlearn --model" in line)
     assert f"--forget {files.forget}" in command and "--learning-rate" in command

@@ -90,9 +90,13 @@ class OwnRun:
             model_name=job.model,
             precision=precision_of(model),
         )
-        if not isinstance(job.method, Method) or job.method.forget is None:
+        if not self.controls(job):
             return ()
         return [self.control(job, out, encoder, Original.read(out / BEFORE))]
+
+    def controls(self, job: Job) -> bool:
+        """Return whether measurements can end a job: it is trained, and to forget."""
+        return isinstance(job.method, Method) and job.method.forget is not None
 
     def control(
         self, job: Job, out: Path, encoder: Encoder, original: Original, before: Point | None = None

@@ -29,7 +29,6 @@ from simnpo.jobs import Job
 from simnpo.metrics.own_requests import with_requests
 from simnpo.metrics.verdict import Verdict
 from simnpo.models import load_model, load_tokenizer, training_precision
-from simnpo.objectives import Method
 from simnpo.precision import precision_of
 from simnpo.report.stages import write_stages
 from simnpo.report.terminal import as_text, write
@@ -67,7 +66,7 @@ class OwnSequence:
         model, encoder = _load(job, job.model)
         reference = reference_answers(model, encoder)
         points = []
-        if _forgets(job):
+        if self.runs[0].controls(job):
             points = [
                 Measuring(run, encoder, reference, teaches_refusals(job)).measure(model)._asdict()
                 for run in self.runs
@@ -98,7 +97,7 @@ class OwnSequence:
         encoder = Encoder(tokenizer, job.data.template, job.data.max_length)
         if is_main():
             write(plan_text(job, run.sets, model, encoder))
-        if not _forgets(job):
+        if not run.controls(job):
             return ()
         points = from_main(lambda: read_json(before / POINTS))
         known = Point(**points[number - 1])
@@ -242,10 +241,6 @@ def _load(job: Job, name: str) -> tuple[Any, Encoder]:
     model = load_model(name, precision, job.trust_remote_code)
     tokenizer = load_tokenizer(name, job.trust_remote_code)
     return model, Encoder(tokenizer, job.data.template, job.data.max_length)
-
-
-def _forgets(job: Job) -> bool:
-    return isinstance(job.method, Method) and job.method.forget is not None
 
 
 def _joined(parts: Sequence[EvaluationSet]) -> EvaluationSet:

@@ -207,7 +207,7 @@ def evaluate(
     evaluate_into(
         target,
         load_model(model),
-        Encoder(load_tokenizer(model), max_length=benchmark.max_length),
+        Encoder(load_tokenizer(model), site.template, benchmark.max_length),
         benchmark,
         retain,
         name=name,

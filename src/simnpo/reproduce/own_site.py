@@ -1,18 +1,25 @@
 """A user's own sets as something a sweep tries settings on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from transformers import TrainerCallback
+
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import OwnSets, own_benchmark
 from simnpo.benchmarks.own_files import OwnFiles
+from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.experiments.original import Original, measure_original, measured_sets
+from simnpo.experiments.own_run import OwnRun
+from simnpo.jobs import Job
 from simnpo.models import load_model, load_tokenizer
 from simnpo.presets import Preset, own_data_preset
 from simnpo.reproduce.site import Site
 from simnpo.scoring.evaluate import evaluate_into
+from simnpo.scoring.evaluation import EVALUATION
 from simnpo.scoring.tables import Tables
 from simnpo.shape import read_shape
 
@@ -52,6 +59,23 @@ class OwnSite(Site):
         texts = forget[0].question is None
         rows = len(self.encoder().encode_all(forget)) if texts else len(forget)
         return own_data_preset(method, rows, read_shape(self.model).parameters, lora=False)
+
+    def fitted(self, training: TrainingConfig) -> TrainingConfig:
+        """Return how `simnpo unlearn` would train by itself."""
+        return training
+
+    def control(
+        self, job: Job, out: Path, encoder: Encoder, original: Path
+    ) -> Sequence[TrainerCallback]:
+        """Return what `simnpo unlearn` ends a run on own data by.
+
+        Raises:
+            UserError: the original's evaluation cannot be read.
+        """
+        run = OwnRun(self.own_sets(), max_items=self.max_items)
+        if not run.controls(job):
+            return ()
+        return [run.control(job, out, encoder, Original.read(original / EVALUATION))]
 
 
 def evaluate_own(

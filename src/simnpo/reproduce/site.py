@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
+
+from transformers import TrainerCallback
 
 from simnpo.benchmarks import MINIS, load_benchmark, load_mini
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.minis import Mini
 from simnpo.config import TrainingConfig
+from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
+from simnpo.jobs import Job
 from simnpo.presets import Preset, unlearning_preset
 
 Learnt = Literal["all", "retain", "first half"]
@@ -89,6 +94,21 @@ class Site:
     def fitted(self, training: TrainingConfig) -> TrainingConfig:
         """Return how to train so that a large model fits a device; no result depends on it."""
         return training if self.is_mini else replace(training, gradient_checkpointing=True)
+
+    def control(
+        self, job: Job, out: Path, encoder: Encoder, original: Path
+    ) -> Sequence[TrainerCallback]:
+        """Return what measures a training and ends it.
+
+        That is nothing here, since benchmarks keep the paper's fixed schedules.
+
+        Args:
+            job: the training.
+            out: its folder.
+            encoder: the model's tokenizer, bound to a template.
+            original: folder of the original model's run.
+        """
+        return ()
 
     def released(self, what: Learnt) -> str | None:
         """Return the model to take as it stands, where there is one."""

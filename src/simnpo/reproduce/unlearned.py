@@ -127,14 +127,15 @@ class Unlearned(Run):
         retain = retain_tables(self.needs, home)
 
         def watch(_: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
-            encoder = Encoder(tokenizer, max_length=benchmark.max_length)
+            encoder = Encoder(tokenizer, self.site.template, benchmark.max_length)
             sets = {"forget": benchmark.forget, "retain": benchmark.retain}
             made: dict[Record, Any] = {
                 "history": lambda: EvaluateWhileTraining(benchmark, encoder, folder, 1, retain),
                 "weights": lambda: RecordWeights(getattr(preset.method, "forget", None), folder),
                 "drift": lambda: WatchDrift(sets, encoder, folder),
             }
-            return [made[name]() for name in self.records]
+            control = self.site.control(job, folder, encoder, self.origin.folder(home))
+            return [*control, *(made[name]() for name in self.records)]
 
         callbacks = None if isinstance(preset.method, TaskVector) else watch
         begun = (folder / RUN).is_file()
