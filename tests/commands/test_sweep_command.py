@@ -10,6 +10,7 @@ import pytest
 from small_mini import reduced_mini
 
 from simnpo.errors import TrainingDiverged, UserError
+from simnpo.files import read_json
 from simnpo.reproduce import site as sites
 from simnpo.reproduce.run import Run, with_needs
 
@@ -198,6 +199,7 @@ def test_own_data(
     # Each run was measured while it was trained, as the command to type is.
     courses = sorted((tmp_path / "sweep" / "runs").glob("simnpo-*/control.jsonl"))
     assert len(courses) == 2
+    assert all(read_json(one.parent / "run.json")["control"]["kept_step"] for one in courses)
     assert not list((tmp_path / "sweep" / "runs").glob("*/.best/*"))
     # What to type, with the setting that was picked.
     command = next(line for line in done.out.splitlines() if "simnpo unlearn --model" in line)

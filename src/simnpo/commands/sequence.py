@@ -164,8 +164,8 @@ class SequenceJob:
 
     def _unlearn(self, number: int) -> None:
         from simnpo import distributed
-        from simnpo.commands.training_job import record_ending
         from simnpo.reinforce import unlearn
+        from simnpo.training.control import record_endings
 
         stage = replace(
             self.job,
@@ -186,7 +186,8 @@ class SequenceJob:
             callbacks=own or others,
         )
         if distributed.is_main():
-            record_ending(made, folder)
+            for ending in record_endings(made, folder):
+                print(ending)
 
     def _callbacks(
         self,

@@ -3,7 +3,6 @@
 import sys
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.options import OutputOptions, check_output
@@ -15,18 +14,6 @@ if TYPE_CHECKING:
 
     from simnpo.experiments.own_run import OwnRun
     from simnpo.jobs import Callbacks, Job
-
-
-def record_ending(callbacks: "Sequence[TrainerCallback]", out: Path) -> None:
-    """Print how a training ended that one of its callbacks controlled, and add it to `run.json`."""
-    from simnpo import runs
-    from simnpo.training.control import Control
-
-    for one in callbacks:
-        if isinstance(one, Control):
-            how = one.outcome()
-            print(how.why)
-            runs.add(out, {"control": {**how._asdict(), "points": len(how.points)}})
 
 
 @dataclass(frozen=True)
@@ -90,6 +77,7 @@ class TrainingJob:
         from simnpo import runs
         from simnpo.distributed import is_main
         from simnpo.models import MODEL_FOLDER
+        from simnpo.training.control import record_endings
 
         job, out = self.job, self.output.out
         made: list[TrainerCallback] = []
@@ -106,7 +94,8 @@ class TrainingJob:
         )
         if shortened := results.get("shortened_answers"):
             print(f"Note: --max-length {job.data.max_length} shortened {shortened} answers.")
-        record_ending(made, out)
+        for ending in record_endings(made, out):
+            print(ending)
         if self.measured is None:
             print(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
 

@@ -23,6 +23,7 @@ from simnpo.reproduce.run import Run
 from simnpo.reproduce.site import Site
 from simnpo.runs import RUN, fingerprint
 from simnpo.scoring.evaluate import evaluation_hashes
+from simnpo.training.control import record_endings
 from simnpo.training.drift import WatchDrift
 from simnpo.training.run import TrainingData
 from simnpo.training.watch import EvaluateWhileTraining
@@ -125,6 +126,7 @@ class Unlearned(Run):
             reference=model_of(self.reference, home) if self.reference else None,
         )
         retain = retain_tables(self.needs, home)
+        control: list[TrainerCallback] = []
 
         def watch(_: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
             encoder = Encoder(tokenizer, self.site.template, benchmark.max_length)
@@ -134,12 +136,13 @@ class Unlearned(Run):
                 "weights": lambda: RecordWeights(getattr(preset.method, "forget", None), folder),
                 "drift": lambda: WatchDrift(sets, encoder, folder),
             }
-            control = self.site.control(job, folder, encoder, self.origin.folder(home))
+            control.extend(self.site.control(job, folder, encoder, self.origin.folder(home)))
             return [*control, *(made[name]() for name in self.records)]
 
         callbacks = None if isinstance(preset.method, TaskVector) else watch
         begun = (folder / RUN).is_file()
         unlearn(job, preset.reinforcement, folder, resume=begun, callbacks=callbacks)
+        record_endings(control, folder)
         evaluate(
             folder,
             str(folder / MODEL_FOLDER),

@@ -1,7 +1,7 @@
 """`Control`: measurements while training that end a run at its target and keep its best state."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import TrainerCallback
 
-from simnpo import distributed
+from simnpo import distributed, runs
 from simnpo.errors import UserError
 from simnpo.files import whole_file
 from simnpo.scoring.history import read_history, write_history
@@ -218,6 +218,18 @@ class Control(TrainerCallback):
 def remove_states(out: Path) -> None:
     """Remove the best state from a run's folder, once the trained model is there."""
     shutil.rmtree(out / STATES, ignore_errors=True)
+
+
+def record_endings(callbacks: Sequence[TrainerCallback], out: Path) -> list[str]:
+    """Add to `run.json` how a training ended that one of its callbacks controlled.
+
+    Returns:
+        The same in a sentence each; none where nothing controlled it.
+    """
+    endings = [one.outcome() for one in callbacks if isinstance(one, Control)]
+    for how in endings:
+        runs.add(out, {"control": {**how._asdict(), "points": len(how.points)}})
+    return [how.why for how in endings]
 
 
 def _trained(model: Any) -> dict[str, Tensor]:
