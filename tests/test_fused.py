@@ -154,6 +154,42 @@ def test_a_head_that_is_unclear_falls_back_and_says_why(
     assert not capsys.readouterr().err  # once
 
 
+def test_a_soft_cap_that_hardly_shows_is_found() -> None:
+    model = tiny_models.gemma2().bfloat16()
+    with torch.no_grad():
+        model.lm_head.weight.mul_(0.01)  # logits so small that the cap of 3 changes no digit
+    ids = torch.arange(2, 12)[None]
+    assert read_head(model, output_head(model), ids).after == AfterHead(1.0, 3.0)
+
+
+@pytest.mark.parametrize("way", ["twice", "padded"])
+def test_a_head_of_another_use_falls_back(
+    llama: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    """It also predicts a second token, or the model cuts a padded vocabulary off its logits."""
+    batch = pad([Encoded((0, 5, 9, 7, 30, 1), 2), Encoded((0, 11, 1), 2)])
+    other = type(llama)(llama.config).eval()
+    other.load_state_dict(llama.state_dict())
+    original = type(llama).forward
+
+    def changed(self: Any, **inputs: Any) -> Any:
+        output = original(self, **inputs)
+        if way == "twice":
+            self.lm_head(torch.zeros(1, 1, llama.config.hidden_size))
+        else:
+            output.logits = output.logits[..., :350]
+        return output
+
+    monkeypatch.setattr(type(llama), "forward", changed)
+    said = answer_logprobs(other, batch)
+    reason = {"twice": "the LM head runs 2 times", "padded": "another shape"}[way]
+    assert reason in capsys.readouterr().err
+    with torch.no_grad():
+        whole = other(input_ids=batch["input_ids"]).logits.log_softmax(-1)
+    expected = whole[:, :-1].gather(-1, batch["input_ids"][:, 1:, None]).squeeze(-1)
+    torch.testing.assert_close(said.logprobs[said.mask], expected[said.mask], rtol=1e-5, atol=1e-5)
+
+
 def test_an_adapted_head_falls_back(llama: Any, capsys: pytest.CaptureFixture[str]) -> None:
     import peft
 

@@ -8,6 +8,8 @@ from transformers import (
     BloomForCausalLM,
     CohereConfig,
     CohereForCausalLM,
+    FalconConfig,
+    FalconForCausalLM,
     FalconH1Config,
     FalconH1ForCausalLM,
     Gemma2Config,
@@ -18,6 +20,16 @@ from transformers import (
     GraniteForCausalLM,
     Lfm2Config,
     Lfm2ForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
+    MiniMaxConfig,
+    MiniMaxForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
+    OPTConfig,
+    OPTForCausalLM,
+    RwkvConfig,
+    RwkvForCausalLM,
 )
 
 VOCABULARY = 400
@@ -112,3 +124,102 @@ def cohere() -> Any:
     """Logits multiplied after the head."""
     torch.manual_seed(0)
     return CohereForCausalLM(CohereConfig(**SHAPE, logit_scale=0.0625)).eval()
+
+
+def gpt2_with_dropout() -> Any:
+    """GPT-2 as it is published: a tenth of everything is dropped in training."""
+    model = gpt2()
+    assert model.config.resid_pdrop == model.config.attn_pdrop == model.config.embd_pdrop == 0.1
+    return model
+
+
+def falcon() -> Any:
+    """Its layers read dropout from the configuration at every forward pass."""
+    torch.manual_seed(0)
+    config = FalconConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        initializer_range=0.3,
+        hidden_dropout=0.3,
+        attention_dropout=0.3,
+        bos_token_id=0,
+        eos_token_id=1,
+    )
+    return FalconForCausalLM(config).eval()
+
+
+def opt() -> Any:
+    """Dropout as plain numbers in its layers, and whole layers that are left out at random."""
+    torch.manual_seed(0)
+    config = OPTConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        ffn_dim=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=128,
+        word_embed_proj_dim=32,
+        init_std=0.3,
+        dropout=0.3,
+        attention_dropout=0.3,
+        layerdrop=0.3,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    return OPTForCausalLM(config).eval()
+
+
+def mixtral() -> Any:
+    """Experts, whose router adds noise in training."""
+    torch.manual_seed(0)
+    config = MixtralConfig(**SHAPE, num_local_experts=2, num_experts_per_tok=1)
+    config.router_jitter_noise = 0.3
+    return MixtralForCausalLM(config).eval()
+
+
+def rwkv() -> Any:
+    """Recurrent: it reads padding, and there is no mask that would stop it."""
+    torch.manual_seed(0)
+    config = RwkvConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        attention_hidden_size=32,
+        num_hidden_layers=2,
+        context_length=64,
+        bos_token_id=0,
+        eos_token_id=1,
+    )
+    return RwkvForCausalLM(config).eval()
+
+
+def minimax() -> Any:
+    """Linear attention, with a cache that no other model has."""
+    torch.manual_seed(0)
+    config = MiniMaxConfig(
+        **SHAPE,
+        head_dim=8,
+        num_local_experts=2,
+        num_experts_per_tok=1,
+        block_size=8,
+        layer_types=["linear_attention", "full_attention"],
+    )
+    return MiniMaxForCausalLM(config).eval()
+
+
+def mamba() -> Any:
+    """A state-space model."""
+    torch.manual_seed(0)
+    config = MambaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        state_size=8,
+        num_hidden_layers=2,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    return MambaForCausalLM(config).eval()

@@ -106,6 +106,8 @@ def only_these_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) ->
 
     def select(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden, *rest = inputs
+        if hidden.shape[:2] != mask.shape:  # another use of the head, at positions of its own
+            return inputs
         return (hidden[mask][None], *rest)
 
     handle = head.register_forward_pre_hook(select)

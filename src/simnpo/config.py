@@ -8,6 +8,7 @@ from simnpo.errors import UserError
 Precision = Literal["auto", "fp32", "bf16", "mixed"]
 Optimizer = Literal["adamw", "adamw-8bit", "paged-adamw-8bit"]
 Schedule = Literal["linear", "constant"]
+Dropout = Literal["off", "keep"]
 MAX_LENGTH = 512
 """Tokens of a question with its answer at most, where nothing else is said."""
 LARGEST = 1e6
@@ -79,6 +80,9 @@ class TrainingConfig:
     optimizer: Optimizer = "adamw"
     """`adamw` (torch's fused one), `adamw-8bit` (its states in 8 bits), or `paged-adamw-8bit` (and
     moved to host memory where the GPU's is short); these two need bitsandbytes and a GPU."""
+    dropout: Dropout = "off"
+    """Whether unlearning keeps a model's dropout. The ratio to a reference, which is made without
+    it, would be noise from the first step. Fine-tuning always keeps it."""
     gradient_checkpointing: bool = False
     """Whether activations are recomputed to save memory."""
     offload_reference: bool = False

@@ -68,7 +68,11 @@ def _read_now(model: nn.Module, head: nn.Module, ids: Tensor) -> Reading:
             logits = model(input_ids=ids[:1, :8], use_cache=False).logits[0].float()
     finally:
         handle.remove()
+    if len(made) != 1:
+        return Reading(None, f"the LM head runs {len(made)} times in a forward pass")
     (raw,) = made
+    if raw[0].shape != logits.shape:
+        return Reading(None, "its logits have another shape than what its LM head makes")
     tolerance = 1e-4 if raw.dtype == torch.float32 else 2e-2
     for after in _candidates(model):
         off = (after.apply(raw[0].float()) - logits).abs().max()
@@ -87,8 +91,10 @@ def _candidates(model: Any) -> list[AfterHead]:
         name: getattr(config, name, None)
         for name in ("logit_scale", "logits_scaling", "lm_head_multiplier")
     }
-    scales = [1.0, *(float(value) for value in known.values() if value)]
-    scales += [1 / known["logits_scaling"]] if known["logits_scaling"] else []
+    # What the configuration declares comes first: on a few tokens of small logits a soft cap may
+    # hardly show.
+    scales = [1 / known["logits_scaling"]] if known["logits_scaling"] else []
+    scales += [*(float(value) for value in known.values() if value), 1.0]
     cap = getattr(config, "final_logit_softcapping", None)
-    caps = [None, float(cap)] if cap else [None]
+    caps = [float(cap), None] if cap else [None]
     return [AfterHead(scale, one) for one in caps for scale in scales]

@@ -32,6 +32,7 @@ from simnpo.fused import (
     moments,
 )
 from simnpo.lm_head import output_head, read_head
+from simnpo.models import longest_sequence
 
 T = TypeVar("T")
 
@@ -191,11 +192,12 @@ def _shared_logprobs(
     )
 
 
-def check_ids(model: Any, encoded: Sequence[Encoded]) -> None:
-    """Make sure that `model` knows every token of `encoded`.
+def check_sequences(model: Any, encoded: Sequence[Encoded]) -> None:
+    """Make sure that `model` knows every token of `encoded`, and has a position for each.
 
     Raises:
-        UserError: a token lies outside its embedding, so its tokenizer is another model's.
+        UserError: a token lies outside its embedding, so its tokenizer is another model's; or a
+            sequence is longer than what the model was made for.
     """
     known = model.get_input_embeddings().num_embeddings
     largest = max((max(one.ids) for one in encoded), default=0)
@@ -203,6 +205,12 @@ def check_ids(model: Any, encoded: Sequence[Encoded]) -> None:
         raise UserError(
             f"the tokenizer makes token {largest}, and the model knows only {known}: they do not "
             "belong together, or the model's embedding was not resized for added tokens."
+        )
+    longest, positions = max((len(one.ids) for one in encoded), default=0), longest_sequence(model)
+    if positions and longest > positions:
+        raise UserError(
+            f"a sequence has {longest} tokens, and the model was made for {positions} at most: "
+            f"give --max-length {positions}."
         )
 
 

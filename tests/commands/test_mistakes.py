@@ -277,7 +277,7 @@ def test_overwrite_never_removes_what_is_read(
     assert "Nothing to do" in simnpo(*resumed).out
     refused(simnpo(*resumed, "--max-length", 64), "max_length was 512 and is 64")
     refused(simnpo(*resumed, "--template", "llama2"), "template was", "is 'llama2'")
-    refused(simnpo(*resumed, "--precision", "bf16"), "precision was 'auto' and is 'bf16'")
+    refused(simnpo(*resumed, "--precision", "bf16"), "precision was 'fp32' and is 'bf16'")
     assert (
         unlearn(no_report=True, seed=7, overwrite=True).code == 0
     )  # another model, in the same folder

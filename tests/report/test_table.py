@@ -47,6 +47,15 @@ def printed(evaluations: list[Evaluation], width: int, explain: bool | None = Fa
     return stream.getvalue().splitlines()
 
 
+def test_the_precision_stands_below_the_numbers() -> None:
+    one, two = made("one"), made("two")
+    assert "Precision" not in "".join(printed([one, two], 100))  # an official log has none
+    one.summary["precision"] = two.summary["precision"] = "fp32"
+    assert printed([one, two], 100)[-1] == "Precision: fp32."
+    two.summary["precision"] = "bf16"
+    assert printed([one, two], 100)[-1].startswith("Precision: one fp32, two bf16. Rounding")
+
+
 def test_terminal_table_fits_a_hundred_columns():
     names = ["A name this long", *SHAPES]
     lines = printed([made(name, forget_quality=3e-121) for name in names], 100)

@@ -13,6 +13,7 @@ from transformers.cache_utils import DynamicLayer
 from simnpo.benchmarks.base import EvaluationSet, Item
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
+from simnpo.notes import note_once
 from simnpo.scoring.cache import RoomyLayer
 from simnpo.scoring.generate import generate, greedy
 from simnpo.scoring.tables import GENERATION_COLUMNS
@@ -86,6 +87,33 @@ def test_rows_end_early_where_the_cache_holds_more_than_attention(make: str) -> 
     stops = frozenset({whole[0][0], whole[1][0], whole[2][1]})
     expected = [list(takewhile(lambda token: token not in stops, one)) for one in whole]
     assert greedy(model, PROMPTS, NEW, stops, 0) == expected
+
+
+@pytest.mark.parametrize("make", ["rwkv", "minimax", "mamba"])
+def test_models_without_a_mask_or_our_cache_answer_alike_in_any_batch(make: str) -> None:
+    model = getattr(tiny_models, make)()
+    whole = [by_transformers(model, prompt) for prompt in PROMPTS]
+    stops = frozenset({whole[0][0], whole[1][0], whole[2][1]})
+    expected = [list(takewhile(lambda token: token not in stops, one)) for one in whole]
+    assert greedy(model, PROMPTS, NEW, stops, 0) == expected
+
+
+def test_answers_end_at_the_models_last_position(
+    tokenizer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tiny_models.gpt2()
+    encoder = Encoder(tokenizer)
+    room = model.config.n_positions - len(encoder.prompt("What?"))
+    asked = {"retain": EvaluationSet(ITEMS["retain"], room + 9)}
+    answered = generate(model, encoder, asked)
+    note_once.cache_clear()
+    assert generate(model, encoder, {"retain": EvaluationSet(ITEMS["retain"], room)}).equals(
+        answered
+    )
+    assert "Note: 1 answers may be shorter" in capsys.readouterr().err
+    long = (Item("What? " * model.config.n_positions, "x", None, ()),)
+    with pytest.raises(UserError, match=r"retain set, item 0: the prompt takes .* made for 128"):
+        generate(model, encoder, {"retain": EvaluationSet(long, 1)})
 
 
 @pytest.mark.parametrize("make", ["gpt2", "bloom"])

@@ -118,7 +118,6 @@ class Evaluate:
             "retain_scores": self.retain_scores,
             "reference_scores": self.reference_scores,
             "max_items": self.max_items,
-            "precision": self.precision,
         }
         if files:
             origin["choices"] = [str(path) for path in files]
@@ -145,6 +144,8 @@ class Evaluate:
             "max_length": encoder.max_length,
             "run": run["run"],
         }
+        if self.precision != "auto":
+            wanted["precision"] = self.precision
         if benchmark.suite == "tofu":
             wanted["truth_ratio_aggregation"] = self.aggregation
         if benchmark.suite == "multiple_choice":
@@ -203,7 +204,6 @@ class Evaluate:
         """Return the original model's evaluation and answers: --original's, else the run's own."""
         from simnpo.experiments.original import BEFORE, Original, measure_original
         from simnpo.models import load_model
-        from simnpo.precision import precision_of
 
         if not self.original:
             known = Original.read(Path(self.model) / BEFORE)
@@ -225,7 +225,6 @@ class Evaluate:
             retain=retain,
             max_items=self.max_items,
             model_name=self.original,
-            precision=precision_of(model),
         )
         return Original.read(folder)
 

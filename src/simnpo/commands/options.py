@@ -9,6 +9,7 @@ import tyro
 
 from simnpo.config import (
     MAX_LENGTH,
+    Dropout,
     LoraConfig,
     Optimizer,
     Precision,
@@ -162,6 +163,9 @@ class TrainingOptions:
     optimizer: Unset[Optimizer] = None
     """adamw, adamw-8bit (its states in 8 bits), or paged-adamw-8bit (and moved to host memory where
     the GPU's is short); the 8-bit ones need bitsandbytes and a GPU [adamw]."""
+    dropout: Unset[Dropout] = None
+    """off or keep: whether unlearning keeps a model's dropout, such as GPT-2's; finetune and attack
+    relearn always do [off]."""
     gradient_checkpointing: Unset[bool] = None
     """Recompute activations to save memory [False]."""
     offload_reference: Unset[bool] = None

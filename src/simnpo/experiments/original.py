@@ -10,6 +10,7 @@ from simnpo.benchmarks.own import FORGET, GENERAL, KEPT, RETAIN, OwnSets, own_be
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import is_main
 from simnpo.files import read_json
+from simnpo.precision import precision_of
 from simnpo.scoring.evaluate import evaluate_into, evaluation_hashes
 from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
 from simnpo.scoring.general import reference_answers
@@ -67,7 +68,7 @@ def measure_original(
         "data": evaluation_hashes(measured_sets(sets, encoder, None, max_items)),
         "template": encoder.template.name,
         "max_length": encoder.max_length,
-        **{key: origin[key] for key in ("precision",) if key in origin},
+        "precision": precision_of(model),
     }
     if _is_measured(folder, known):
         return

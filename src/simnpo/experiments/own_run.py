@@ -25,7 +25,6 @@ from simnpo.model_card import write_model_card
 from simnpo.models import load_model, load_tokenizer
 from simnpo.objectives import Method
 from simnpo.objectives.base import REFUSAL
-from simnpo.precision import precision_of
 from simnpo.report.page import FILES as PAGE
 from simnpo.report.page import write_report
 from simnpo.report.terminal import write
@@ -88,7 +87,6 @@ class OwnRun:
             retain=self.retain_tables(),
             max_items=self.max_items,
             model_name=job.model,
-            precision=precision_of(model),
         )
         if not self.controls(job):
             return ()
@@ -165,7 +163,6 @@ class OwnRun:
                 general=reference,
                 before=before,
                 keep=self.keep,
-                precision=precision,
                 date=date.today().isoformat(),
             )
         after = read_evaluation(out / EVALUATION)

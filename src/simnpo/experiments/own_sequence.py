@@ -29,7 +29,6 @@ from simnpo.jobs import Job
 from simnpo.metrics.own_requests import with_requests
 from simnpo.metrics.verdict import Verdict
 from simnpo.models import load_model, load_tokenizer, training_precision
-from simnpo.precision import precision_of
 from simnpo.report.stages import write_stages
 from simnpo.report.terminal import as_text, write
 from simnpo.report.views.own import REQUEST, set_title
@@ -181,7 +180,6 @@ class OwnSequence:
             ask=ask,
             general=reference,
             judged=requests and sum(list(sizes.values())[:requests]),
-            precision=precision_of(model),
             date=date.today().isoformat(),
             **options,
         )

@@ -61,8 +61,23 @@ def print_table(
         lines = view.caption(evaluations)
     else:
         lines = [view.legend + ("" if explain is None else " (--explain)")]
-    for line in lines:
-        console.print(line.strip(), style="dim", markup=False, highlight=False)
+    for line in [*lines, precision_line(evaluations)]:
+        if line:
+            console.print(line.strip(), style="dim", markup=False, highlight=False)
+
+
+def precision_line(evaluations: Sequence[Evaluation]) -> str:
+    """Say what the models were computed in; each of them where they differ.
+
+    Empty where no evaluation says so, as an official log does not.
+    """
+    known = {
+        one.name: one.summary["precision"] for one in evaluations if one.summary.get("precision")
+    }
+    if len(set(known.values())) <= 1:
+        return "".join(f"Precision: {one}." for one in {*known.values()})
+    each = ", ".join(f"{name} {precision}" for name, precision in known.items())
+    return f"Precision: {each}. Rounding is part of the difference between them."
 
 
 def _table(evaluations: Sequence[Evaluation], columns: Sequence[Column]) -> Table:

@@ -49,7 +49,7 @@ class GivenModel(Run):
             for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
             if path.is_file()
         ]
-        return [evaluation_hashes(self.site.load()), str(folder), stamps]
+        return [evaluation_hashes(self.site.load()), str(folder), stamps, self.site.precision]
 
     def carry_out(self, home: Path) -> dict[str, Any]:
         """Evaluate it."""

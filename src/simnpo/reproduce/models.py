@@ -206,7 +206,7 @@ def evaluate(
         return
     evaluate_into(
         target,
-        load_model(model),
+        load_model(model, site.precision),
         Encoder(load_tokenizer(model), site.template, benchmark.max_length),
         benchmark,
         retain,

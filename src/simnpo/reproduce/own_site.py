@@ -10,12 +10,13 @@ from transformers import TrainerCallback
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import OwnSets, own_benchmark
 from simnpo.benchmarks.own_files import OwnFiles
-from simnpo.config import TrainingConfig
+from simnpo.config import Precision, TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.experiments.original import Original, measure_original, measured_sets
 from simnpo.experiments.own_run import OwnRun
 from simnpo.jobs import Job
-from simnpo.models import load_model, load_tokenizer
+from simnpo.models import load_model, load_tokenizer, training_precision
+from simnpo.precision import own_data_precision
 from simnpo.presets import Preset, own_data_preset
 from simnpo.reproduce.site import Site
 from simnpo.scoring.evaluate import evaluate_into
@@ -35,6 +36,12 @@ class OwnSite(Site):
     held_out: int = 0
     """Seed by which retain rows are held out."""
     max_items: int | None = None
+
+    @property
+    def precision(self) -> Precision:
+        """What the model is trained and measured in, as `simnpo unlearn` does."""
+        chosen = own_data_precision(read_shape(self.model).parameters)
+        return training_precision(chosen, lora=False)
 
     @property
     def name(self) -> str:
@@ -90,7 +97,7 @@ def evaluate_own(
     if original is None:
         measure_original(
             target,
-            load_model(model),
+            load_model(model, site.precision),
             site.encoder(),
             site.own_sets(),
             retain=retain,
@@ -102,7 +109,7 @@ def evaluate_own(
     before = Original.read(original)
     evaluate_into(
         target,
-        load_model(model),
+        load_model(model, site.precision),
         site.encoder(),
         measured_sets(site.own_sets(), site.encoder(), before.general, site.max_items),
         retain,

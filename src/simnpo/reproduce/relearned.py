@@ -6,7 +6,7 @@ from typing import Any
 
 from simnpo.attacks.relearn import Select, select_examples
 from simnpo.data.encoding import Encoder
-from simnpo.models import load_model, load_tokenizer
+from simnpo.models import load_model, load_tokenizer, training_precision
 from simnpo.objectives import METHODS
 from simnpo.presets import relearning_preset
 from simnpo.reproduce.models import model_of, retain_tables
@@ -50,16 +50,18 @@ class Relearned(Run):
         folder, benchmark = self.folder(home), self.of.benchmark()
         model = model_of(self.of, home)
         tokenizer = load_tokenizer(model)
-        encoder = Encoder(tokenizer, max_length=benchmark.max_length)
+        template = self.of.site.template
+        encoder = Encoder(tokenizer, template, benchmark.max_length)
         chosen = select_examples(benchmark.forget, encoder, FRACTION, self.select, self.seed)
         settings = relearning_preset(self.of.site.benchmark, self.of.site.split)
+        precision = training_precision(settings.precision, lora=False)
         retain = retain_tables(self.needs, home)
         train_model(
-            load_model(model, settings.precision),
+            load_model(model, precision),
             tokenizer,
             replace(METHODS["retrain"], title="Relearning"),
-            TrainingData(retain=chosen, max_length=benchmark.max_length),
-            replace(settings, seed=self.seed),
+            TrainingData(retain=chosen, template=template, max_length=benchmark.max_length),
+            replace(settings, seed=self.seed, precision=precision),
             folder,
             resume=True,
             callbacks=[EvaluateWhileTraining(benchmark, encoder, folder, retain=retain)],

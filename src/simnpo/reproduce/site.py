@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 from simnpo.benchmarks import MINIS, load_benchmark, load_mini
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.minis import Mini
-from simnpo.config import TrainingConfig
+from simnpo.config import Precision, TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.jobs import Job
@@ -48,6 +48,11 @@ class Site:
             UserError: see `unlearning_preset`.
         """
         return unlearning_preset(self.benchmark, self.split, method)
+
+    @property
+    def precision(self) -> Precision:
+        """What models are measured in."""
+        return "auto"
 
     @property
     def is_mini(self) -> bool:

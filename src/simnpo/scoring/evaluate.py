@@ -13,6 +13,7 @@ from simnpo.metrics.own import GeneralScores
 from simnpo.metrics.suites import Question
 from simnpo.metrics.truth_ratio import Aggregation
 from simnpo.metrics.verdict_rules import KEEP
+from simnpo.precision import precision_of
 from simnpo.runs import fingerprint
 from simnpo.scoring.evaluation import Evaluation, write_evaluation
 from simnpo.scoring.general import general_ability
@@ -137,6 +138,7 @@ def evaluate_into(
             data=evaluation_hashes(benchmark),
             template=encoder.template.name,
             max_length=encoder.max_length,
+            precision=precision_of(model),
             max_new_tokens={
                 name: asked.max_new_tokens for name, asked in benchmark.evaluation.items()
             },

@@ -22,7 +22,7 @@ from simnpo.data.encoding import Encoded, Encoder
 from simnpo.distributed import compute_rows
 from simnpo.errors import UserError
 from simnpo.lm_head import output_head, read_head
-from simnpo.logprobs import check_ids
+from simnpo.logprobs import check_sequences
 from simnpo.models import longest_sequence
 from simnpo.scoring.general_reference import GeneralReference, vocabulary_hash
 from simnpo.scoring.generate import answer_ids
@@ -98,7 +98,7 @@ def reference_answers(
     """
     asked = [encoder.prompt(prompt) for prompt in prompts]
     _check_lengths(model, prompts, asked, max_new_tokens)
-    check_ids(model, [Encoded(ids, 0) for ids in asked])
+    check_sequences(model, [Encoded(ids, 0) for ids in asked])
     answers = answer_ids(model, encoder, [(ids, max_new_tokens) for ids in asked])
     # What an answer ended with is not read by the model, only predicted: any end token does.
     ends = [(encoder.template.end_id,) if len(one) < max_new_tokens else () for one in answers]
@@ -150,8 +150,8 @@ def general_ability(
     Raises:
         UserError: the model does not know the reference's tokens.
     """
-    every = Encoded(tuple(torch.unique(reference.choices).tolist()), 0)
-    check_ids(model, [*reference.encoded, every])
+    largest = Encoded((int(reference.choices.max()),), 0)
+    check_sequences(model, [*reference.encoded, largest])
     where = next(model.parameters()).device
     lengths = [one.answer_length for one in reference.encoded]
     choices = torch.split(reference.choices, lengths)

@@ -15,6 +15,8 @@ from simnpo.data.batching import token_budget_batches
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import compute_rows
 from simnpo.errors import UserError
+from simnpo.models import longest_sequence
+from simnpo.notes import note_once
 from simnpo.precision import weights_cast_once
 from simnpo.scoring.tables import GENERATION_COLUMNS
 
@@ -45,10 +47,11 @@ def generate(
         A table with `GENERATION_COLUMNS`, in the order of sets and items.
 
     Raises:
-        UserError: an item that is to be answered has no question.
+        UserError: an item that is to be answered has no question, or a prompt leaves the model no
+            position for an answer.
     """
     rows = list(_rows(encoder, evaluation))
-    asked = [(row.prompt, row.limit) for row in rows]
+    asked = _within(longest_sequence(model), rows)
     answers = [
         str(encoder.tokenizer.decode(ids, skip_special_tokens=True))
         for ids in answer_ids(model, encoder, asked, tokens_per_batch, temperature)
@@ -120,6 +123,30 @@ def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator
             yield _Row(name, number, item.question, reference, prompt, limit, asked.verbatim)
 
 
+def _within(positions: int, rows: Sequence[_Row]) -> list[tuple[tuple[int, ...], int]]:
+    """Return each row's prompt and the most tokens its answer may have, within the positions.
+
+    Raises:
+        UserError: a prompt takes them all.
+    """
+    if not positions:
+        return [(row.prompt, row.limit) for row in rows]
+    for row in rows:
+        if len(row.prompt) >= positions:
+            raise UserError(
+                f"{row.set} set, item {row.item}: the prompt takes {len(row.prompt)} tokens, and "
+                f"the model was made for {positions} with the answer."
+            )
+    asked = [(row.prompt, min(row.limit, positions - len(row.prompt))) for row in rows]
+    cut = sum(limit < row.limit for row, (_, limit) in zip(rows, asked, strict=True))
+    if cut:
+        note_once(
+            f"Note: {cut} answers may be shorter than asked for, since the model was made for "
+            f"{positions} tokens."
+        )
+    return asked
+
+
 def _bytes_per_token(model: Any) -> int:
     """Return what a token takes in the cache, counted with as many key heads as query heads."""
     config = model.config.get_text_config()
@@ -152,12 +179,11 @@ def greedy(
 
     plain = {RoomyLayer, DynamicLayer, DynamicSlidingWindowLayer}
 
+    if not _is_stepped(model):
+        return _generate(model, prompts, max_new_tokens, stop_ids, pad_id)
     where = next(model.parameters()).device
     ids, mask = _pad_left(prompts, pad_id)
     ids, mask = ids.to(where), mask.to(where)
-    own = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if not set(inspect.signature(own.forward).parameters) >= _STEPPED:
-        return _generate(model, ids, mask, max_new_tokens, stop_ids, pad_id)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     cache = roomy_cache(model.config)
     answers: list[list[int]] = [[] for _ in prompts]
@@ -199,6 +225,14 @@ _COMPACT_BELOW = 0.75
 """Share of live rows below which the ended ones are dropped: dropping copies the whole cache."""
 
 
+def _is_stepped(model: Any) -> bool:
+    """Return whether `greedy` can take the model's steps: with transformers' own kind of cache."""
+    own = model.get_base_model() if hasattr(model, "get_base_model") else model
+    # MiniMax takes these arguments and refuses every cache but its own.
+    supports = getattr(own, "_supports_default_dynamic_cache", lambda: True)
+    return supports() and set(inspect.signature(own.forward).parameters) >= _STEPPED
+
+
 def _pad_left(prompts: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
     """Return ids and attention mask, padded on the left so that all rows end together."""
     width = max(map(len, prompts))
@@ -229,23 +263,25 @@ def sampled(
         temperature: tokens are drawn at it; 0 takes the likeliest, as `greedy` does.
         streamer: transformers' streamer, which gets the tokens of a single prompt one at a time.
     """
-    where = next(model.parameters()).device
-    ids, mask = (one.to(where) for one in _pad_left(prompts, pad_id=0))
-    return _generate(model, ids, mask, max_new_tokens, stop_ids, 0, temperature, streamer)
+    return _generate(model, prompts, max_new_tokens, stop_ids, 0, temperature, streamer)
 
 
 def _generate(
     model: Any,
-    ids: Tensor,
-    mask: Tensor,
+    prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     stop_ids: frozenset[int],
     pad_id: int,
     temperature: float = 0.0,
     streamer: Any = None,
 ) -> list[list[int]]:
-    """Do the same through transformers, for architectures with a cache of another kind."""
+    """Do the same through transformers, for architectures with a cache of another kind.
+
+    Rows of one length go together, without padding: recurrent models may read it.
+    """
     from transformers import GenerationConfig
+
+    where = next(model.parameters()).device
 
     drawn = {"do_sample": True, "temperature": temperature, "top_k": 0}  # from all tokens
     config = GenerationConfig(
@@ -256,10 +292,19 @@ def _generate(
     )
     # What `config` leaves open, `generate` takes from the model's own: sampling, penalties.
     own, model.generation_config = model.generation_config, config
+    answers: dict[int, list[int]] = {}
     try:
-        new = model.generate(ids, attention_mask=mask, generation_config=config, streamer=streamer)[
-            :, ids.shape[1] :
-        ]
+        for length in sorted({len(prompt) for prompt in prompts}):
+            rows = [row for row, prompt in enumerate(prompts) if len(prompt) == length]
+            ids = torch.tensor([list(prompts[row]) for row in rows], device=where)
+            made = model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                generation_config=config,
+                streamer=streamer,
+            )
+            for row, new in zip(rows, made[:, length:].tolist(), strict=True):
+                answers[row] = list(takewhile(lambda token: token not in stop_ids, new))
     finally:
         model.generation_config = own
-    return [list(takewhile(lambda token: token not in stop_ids, row)) for row in new.tolist()]
+    return [answers[row] for row in range(len(prompts))]

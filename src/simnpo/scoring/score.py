@@ -17,7 +17,7 @@ from simnpo.logprobs import (
     AnswerMoments,
     answer_logprobs,
     answer_moments,
-    check_ids,
+    check_sequences,
 )
 from simnpo.models import longest_sequence
 from simnpo.scoring.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS
@@ -64,7 +64,7 @@ def score(
     rows = list(_rows(encoder, evaluation, limit))
     # Min-K++ looks at the whole vocabulary at each token, and only attacks on texts ask for it.
     has_texts = any(item.question is None for one in evaluation.values() for item in one.items)
-    check_ids(model, [row.encoded for row in rows])
+    check_sequences(model, [row.encoded for row in rows])
     where = next(model.parameters()).device
 
     firsts = first_alike([row.encoded for row in rows])

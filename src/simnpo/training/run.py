@@ -103,6 +103,7 @@ def train_model(
         reinforced=reinforced,
         reference=reference,
         offload_reference=config.offload_reference,
+        keeps_dropout=config.dropout == "keep",
         callbacks=[bar, *callbacks, interrupt],  # last: whether another one stops first
     )
     _pace(trainer.args, config, len(trainer.terms[0]))

@@ -16,10 +16,11 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.errors import TrainingDiverged, UserError
 from simnpo.lm_head import output_head, read_head
-from simnpo.logprobs import check_ids
+from simnpo.logprobs import check_sequences
 from simnpo.objectives import Method
 from simnpo.precision import is_mixed, run_mixed
 from simnpo.training.callbacks import StepGuard
+from simnpo.training.dropout import without_dropout
 from simnpo.training.forwards import Forwards
 from simnpo.training.reference import check_reference, check_reinforced
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
@@ -77,6 +78,7 @@ class UnlearnTrainer(Trainer):
         reinforced: nn.Module | None = None,
         reference: nn.Module | None = None,
         offload_reference: bool = False,
+        keeps_dropout: bool = False,
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
@@ -100,6 +102,8 @@ class UnlearnTrainer(Trainer):
             reference: what objectives with a reference take its log-probs from, in the place of
                 `model` as it is before training.
             offload_reference: see `FrozenReference`.
+            keeps_dropout: whether a method that forgets keeps the model's dropout; one that does
+                not forget always does.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
@@ -115,11 +119,12 @@ class UnlearnTrainer(Trainer):
         self.terms: list[Term] = build_terms(
             method, forget, retain, encoder, refusals, seed=args.seed
         )
-        check_ids(
+        check_sequences(
             model, [one for term in self.terms for rows in term.encoded.values() for one in rows]
         )
         self._pairs = PairedDataset(self.terms, args.seed)
         self._group_by_length, self._warmup_ratio = group_by_length, warmup_ratio
+        self._keeps_dropout = keeps_dropout or method.forget is None
         self._forwards = Forwards(self.terms, args.seed, reinforced, reference, offload_reference)
         self._recorders = [one for one in callbacks or () if isinstance(one, RecordWeights)]
         self._check_layers(model)
@@ -164,6 +169,7 @@ class UnlearnTrainer(Trainer):
         with (
             special_tokens_kept(self.model),
             training_only(self.model, layers) if layers else nullcontext(),
+            nullcontext() if self._keeps_dropout else without_dropout(self.model),
         ):
             return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
