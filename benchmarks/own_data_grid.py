@@ -27,7 +27,7 @@ TEACH = "--learning-rate 2e-4 --batch-size 16 --checkpoint-epochs 0"
 COLUMNS = (
     "data", "method", "forget_weight", "learning_rate", "seed", "steps", "kept_step", "verdict",
     "rows", "verbatim", "leaked", "probability", "retain_rouge_l", "held_out_rouge_l",
-    "general_ability", "seconds",
+    "general_ability",
 )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def row_of(data: str, done: Path) -> dict[str, Any]:
         "forget_weight": config["forget_weight"],
         "learning_rate": f"{config['learning_rate']:g}",
         "seed": config["seed"],
-        "steps": run["results"]["steps"],
+        "steps": run["steps"],
         "kept_step": run["control"]["kept_step"],
         "verdict": summary["verdict"]["kind"],
         "rows": counts["forget.verbatim"][1],
@@ -183,7 +183,6 @@ def row_of(data: str, done: Path) -> dict[str, Any]:
         "retain_rouge_l": metrics["retain.rouge_l"],
         "held_out_rouge_l": metrics["kept.rouge_l"],
         "general_ability": metrics["general.ability"],
-        "seconds": round(run["results"]["seconds"]),
     }
     return {
         name: f"{value:.4g}" if isinstance(value, float) else str(value)
