@@ -137,7 +137,11 @@ def sweep(wanted: Wanted, method: str, folder: Path) -> None:
     parameters = read_shape(str(folder / taught)).parameters
     usual = own_data_preset(method, data.rows, parameters, lora=False).training.learning_rate
     title = build(method).title
-    known = {(row["data"], row["method"], row["seed"], row["learning_rate"]) for row in read()}
+    known = {
+        (row["data"], row["method"], row["seed"], row["learning_rate"])
+        for row in read()
+        if row["forget_weight"] == "1"
+    }
     for seed in wanted.seeds:
         rates = [f"{share * usual:g}" for share in wanted.rates]
         if not wanted.settings:
