@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 from walk_own_data import MODEL, RESULTS
 
-from simnpo.methods import build
 from simnpo.presets import own_data_preset
 from simnpo.shape import read_shape
 
@@ -65,8 +64,8 @@ class Wanted(NamedTuple):
 TOFU = Data("tofu", 30, 12)
 PARTS = {
     "grid": Wanted(RECORDS[30], METHODS, (0.5, 1, 2), (42,)),
-    "npo-weight": Wanted(RECORDS[30], ("npo",), (1,), (42,), "forget_weight=0.1,0.3"),
-    "seeds": Wanted(RECORDS[30], METHODS, (1,), (42, 43, 44)),
+    "npo-weight": Wanted(RECORDS[30], ("npo",), (0.5, 1, 2), (42,), "forget_weight=0.3,1"),
+    "seeds": Wanted(RECORDS[30], ("simnpo", "npo", "idk"), (1,), (42, 43, 44)),
     "tofu": Wanted(TOFU, METHODS, (1,), (42,)),
     "200": Wanted(RECORDS[200], METHODS, (0.5, 1, 2), (42,)),
     "200-default": Wanted(RECORDS[200], METHODS, (1,), (42,)),
@@ -135,12 +134,13 @@ def sweep(wanted: Wanted, method: str, folder: Path) -> None:
     data = wanted.data
     taught = data.taught or f"{data.name}-taught"
     parameters = read_shape(str(folder / taught)).parameters
-    usual = own_data_preset(method, data.rows, parameters, lora=False).training.learning_rate
-    title = build(method).title
+    preset = own_data_preset(method, data.rows, parameters, lora=False)
+    usual, title = preset.training.learning_rate, preset.method.title
+    weight = f"{preset.method.record()['forget_weight']:g}"
     known = {
         (row["data"], row["method"], row["seed"], row["learning_rate"])
         for row in read()
-        if row["forget_weight"] == "1"
+        if row["forget_weight"] == weight
     }
     for seed in wanted.seeds:
         rates = [f"{share * usual:g}" for share in wanted.rates]

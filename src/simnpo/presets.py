@@ -144,6 +144,11 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
     return Preset(build(method), TrainingConfig())
 
 
+_OWN_DATA: Mapping[str, Mapping[str, float]] = {
+    "simnpo": {"beta": 2.5},
+    # NPO's loss sums over an answer's tokens: at a weight of 1 it drowns the retain loss, a mean.
+    "npo": {"forget_weight": 0.1},
+}
 FULL_RATE, LORA_RATE = 5e-6, 5e-5
 """Learning rates of full weights and of LoRA for a model of 7 billion parameters. On a model of 135
 million, half of the paper's rate, scaled, forgot as surely as all of it and kept more."""
@@ -190,8 +195,7 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         log_rows=LOG_ROWS,
         checkpoint_epochs=math.ceil(CHECKPOINT_STEPS / epoch),
     )
-    settings = {"beta": 2.5} if method == "simnpo" else {}
-    return Preset(build(method, **settings), training)
+    return Preset(build(method, **_OWN_DATA.get(method, {})), training)
 
 
 def _muse_method(split: str | None, method: str) -> "AnyMethod":
