@@ -11,7 +11,7 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,14 +20,18 @@ from walk_own_data import MODEL, RESULTS
 from simnpo.presets import own_data_preset
 from simnpo.shape import read_shape
 
-GRID = RESULTS / "grid.csv"
+GRID, COURSES = RESULTS / "grid.csv", RESULTS / "courses.csv"
 METHODS = ("simnpo", "npo", "grad_diff", "idk")
 TEACH = "--learning-rate 2e-4 --batch-size 16 --checkpoint-epochs 0"
+RUN = ("data", "method", "forget_weight", "learning_rate", "seed")
+"""What tells one run from another."""
 COLUMNS = (
-    "data", "method", "forget_weight", "learning_rate", "seed", "steps", "kept_step", "verdict",
+    *RUN, "steps", "kept_step", "verdict",
     "rows", "verbatim", "leaked", "probability", "retain_rouge_l", "held_out_rouge_l",
     "general_ability",
 )  # fmt: skip
+POINT = ("forget_verbatim", "forget_probability", "kept", "general", "refused")
+"""A measurement during a run, see `simnpo.training.target.Point`."""
 
 
 class Data(NamedTuple):
@@ -81,7 +85,10 @@ def main() -> int:
         prepare(wanted.data, folder)
         for method in wanted.methods:
             sweep(wanted, method, folder)
-            write(rows_of(wanted.data, folder))
+            rows = list(rows_of(wanted.data, folder))
+            write(GRID, COLUMNS, RUN, [row for row, _ in rows])
+            points = [point for _, course in rows for point in course]
+            write(COURSES, (*RUN, "step", *POINT), (*RUN, "step"), points)
     return 0
 
 
@@ -139,7 +146,7 @@ def sweep(wanted: Wanted, method: str, folder: Path) -> None:
     weight = f"{preset.method.record()['forget_weight']:g}"
     known = {
         (row["data"], row["method"], row["seed"], row["learning_rate"])
-        for row in read()
+        for row in read(GRID)
         if row["forget_weight"] == weight
     }
     for seed in wanted.seeds:
@@ -157,21 +164,24 @@ def sweep(wanted: Wanted, method: str, folder: Path) -> None:
         )
 
 
-def rows_of(data: Data, folder: Path) -> Iterable[dict[str, Any]]:
-    """Yield a line of the grid for every finished run."""
+def rows_of(data: Data, folder: Path) -> Iterable[tuple[dict[str, str], list[dict[str, str]]]]:
+    """Yield a line of the grid for every finished run, and the lines of its course."""
     for done in sorted((folder / f"grid-{data.name}" / "runs").glob("*/done.json")):
         if (done.parent / "run.json").is_file():
-            yield row_of(data.name, done)
+            row = row_of(data.name, done)
+            lines = (done.parent / "control.jsonl").read_text(encoding="utf-8").splitlines()
+            run = {name: row[name] for name in RUN}
+            yield row, [run | as_text(json.loads(line)) for line in lines]
 
 
-def row_of(data: str, done: Path) -> dict[str, Any]:
+def row_of(data: str, done: Path) -> dict[str, str]:
     """Return a line of the grid."""
     run, summary = (
         json.loads((done.parent / name).read_text(encoding="utf-8"))
         for name in ("run.json", "evaluation/summary.json")
     )
     config, metrics, counts = run["config"], summary["metrics"], summary["counts"]
-    found = {
+    return as_text({
         "data": data,
         "method": json.loads(done.read_text(encoding="utf-8"))["title"].split(",")[0],
         "forget_weight": config["forget_weight"],
@@ -187,27 +197,32 @@ def row_of(data: str, done: Path) -> dict[str, Any]:
         "retain_rouge_l": metrics["retain.rouge_l"],
         "held_out_rouge_l": metrics["kept.rouge_l"],
         "general_ability": metrics["general.ability"],
-    }
+    })  # fmt: skip
+
+
+def as_text(values: dict[str, Any]) -> dict[str, str]:
+    """Return values as a table has them."""
     return {
-        name: f"{value:.4g}" if isinstance(value, float) else str(value)
-        for name, value in found.items()
+        name: f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+        for name, value in values.items()
     }
 
 
-def read() -> list[dict[str, str]]:
-    """Return the grid's lines."""
-    if not GRID.exists():
+def read(path: Path) -> list[dict[str, str]]:
+    """Return a table's lines."""
+    if not path.exists():
         return []
-    with GRID.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def write(rows: Iterable[dict[str, str]]) -> None:
-    """Add lines to the grid, each run once."""
-    keys = COLUMNS[:5]
-    merged = {tuple(row[name] for name in keys): row for row in (*read(), *rows)}
-    with GRID.open("w", encoding="utf-8", newline="") as file:
-        made = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+def write(
+    path: Path, columns: Sequence[str], keys: Sequence[str], rows: Iterable[dict[str, str]]
+) -> None:
+    """Add lines to a table, each once by its keys."""
+    merged = {tuple(row[name] for name in keys): row for row in (*read(path), *rows)}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        made = csv.DictWriter(file, columns, lineterminator="\n")
         made.writeheader()
         made.writerows(merged[key] for key in sorted(merged))
 
