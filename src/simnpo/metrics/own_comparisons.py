@@ -18,6 +18,10 @@ from simnpo.metrics.truth_ratio import Aggregation, log_truth_ratio
 from simnpo.scoring.tables import PARAPHRASE, PERTURBED, Tables
 
 TRUTH_RATIOS, LOGPROBS = "truth ratios", "answer log-probabilities"
+_SAME = (
+    "evaluate both with the same --forget file and the same --max-items (unless it is given, "
+    "evaluate takes all rows, and unlearn and sweep 200)."
+)
 
 
 class RetrainComparison(NamedTuple):
@@ -62,13 +66,13 @@ def compare_with_retrain(tables: Tables, retrain: Tables) -> RetrainComparison:
     if list(ours["item"]) != list(theirs["item"]):
         raise UserError(
             f"--retain-scores: the Retrain's evaluation has {len(theirs)} forget rows, and this "
-            f"model's {len(ours)}: evaluate both with the same --forget file."
+            f"model's {len(ours)}: {_SAME}"
         )
     if not np.array_equal(ours["zlib_bytes"], theirs["zlib_bytes"]):
         item = ours["item"][(ours["zlib_bytes"].to_numpy() != theirs["zlib_bytes"].to_numpy())]
         raise UserError(
             f"--retain-scores: forget row {item.iloc[0]} is another one in the Retrain's "
-            "evaluation: evaluate both with the same --forget file."
+            f"evaluation: {_SAME}"
         )
     ratios = [log_truth_ratios(one.scores, FORGET) for one in (tables, retrain)]
     if len(ratios[0]) and list(ratios[0].index) == list(ratios[1].index):
