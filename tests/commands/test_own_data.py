@@ -88,6 +88,32 @@ def test_a_finished_run_whose_report_is_missing_gets_it_on_resume(
     assert "Nothing to do" in unlearn(*options, "--resume").out
 
 
+@pytest.mark.parametrize("how", [(), ("--no-report", "--evaluate-epochs", 1)])
+def test_resuming_with_other_measured_rows_names_them(
+    unlearn: Callable[..., Any], sets: dict[str, Path], tmp_path: Path, how: tuple[object, ...]
+) -> None:
+    out, asked = tmp_path / "out", tmp_path / "asked.jsonl"
+    write_rows(asked, [{"question": "Who is Ed Fane?", "answer": "A baker of Torrin."}])
+    options = ("--steps", 1, *how, "--out", out, "--holdout", asked, "--also")
+    assert unlearn(*options, f"facts={asked}").code == 0
+    assert "Nothing to do" in unlearn(*options, f"facts={asked}", "--resume").out
+    moved = asked.rename(tmp_path / "moved.jsonl")  # the rows count, not where they are
+    again = ("--holdout", moved, "--resume")
+    assert "Nothing to do" in unlearn(*options, f"facts={moved}", *again).out
+    write_rows(tmp_path / "other.jsonl", [{"question": "Who is Ed Fane?", "answer": "A smith."}])
+    for changed, name in (
+        ((f"facts={tmp_path / 'other.jsonl'}", *again), "facts_rows was"),
+        ((f"facts={moved}", "--resume", "--holdout", tmp_path / "other.jsonl"), "holdout_rows was"),
+        ((f"news={moved}", *again), "news_rows was None and is"),
+    ):
+        refused = unlearn(*options, *changed)
+        assert refused.code == 1 and name in refused.err, refused.err
+        assert refused.err.count("\n") == 1
+    secret = [{**ROWS[0], "identifiers": "Torrin"}, *ROWS[1:4]]
+    write_rows(sets["forget"], secret)  # trained on as before, but judged otherwise
+    assert "forget_rows was" in unlearn(*options, f"facts={moved}", *again).err
+
+
 def test_no_report_measures_nothing(unlearn: Callable[..., Any], tmp_path: Path) -> None:
     out = tmp_path / "out"
     found = unlearn("--no-report", "--steps", "2", "--out", out)

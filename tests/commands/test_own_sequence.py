@@ -74,6 +74,10 @@ def test_requests_are_measured_and_judged_and_resumed(
     assert "unlearns 2 requests" in page and "Request 2" in page and "2 of 2" in page
     assert record["verdict"]["sentence"] in page
     assert "Nothing to do" in simnpo(*command, "--resume").out
+    secret = write_rows(tmp_path / "secret.jsonl", [{**ROWS[2], "identifiers": "Lune"}, ROWS[3]])
+    other = [secret if one == files["tuesday"] else one for one in command]
+    refused = simnpo(*other, "--resume")
+    assert "request_2_rows was" in refused.err and "request_1_rows" not in refused.err
 
     compared = simnpo("compare", out / "before", out, "--out", tmp_path / "compared")
     assert compared.code == 0, compared.err

@@ -9,6 +9,7 @@ from simnpo.benchmarks.mini_tofu.words import REFUSALS
 from simnpo.data.encoding import Encoder
 from simnpo.data.own_rows import OwnRow
 from simnpo.errors import UserError
+from simnpo.runs import fingerprint
 
 T = TypeVar("T")
 NAME, SUITE = "own data", "own"
@@ -43,6 +44,13 @@ class OwnSets:
         """Return the sets that have rows, by name."""
         sets = {FORGET: self.forget, RETAIN: self.retain, KEPT: self.kept, HOLDOUT: self.holdout}
         return {name: rows for name, rows in (sets | dict(self.also)).items() if rows}
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return a hash of each set's rows, by `name_rows`; where a row is from does not count."""
+        return {
+            f"{name}_rows": fingerprint([row._replace(place="") for row in rows])
+            for name, rows in self.named().items()
+        }
 
 
 def check_also(names: Iterable[str]) -> None:

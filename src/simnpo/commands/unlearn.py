@@ -170,6 +170,8 @@ class Unlearn:
                 job = replace(job, also_writes=FILES)
         if measured is not None:
             job = self._recording(job, measured)
+        elif own is not None and self.watch.evaluate_epochs:
+            job = replace(job, further={**job.further, **self._unmeasured(own).asked()})
         wanted = [Stage(replace(job, method=method), out) for out, method in methods.items()]
         todo = stages(wanted, self.reinforce.over(preset.reinforcement), self.output.out)
         # A run that Ctrl-C came before is started with --resume; one run at least must be there.

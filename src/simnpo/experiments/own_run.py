@@ -65,10 +65,14 @@ class OwnRun:
         return {
             "until": self.until,
             "keep": self.keep,
-            "max_items": self.max_items,
             "retain_scores": self.retain_scores,
             "held_out": len(self.sets.kept),
+            **self.asked(),
         }
+
+    def asked(self) -> dict[str, Any]:
+        """Return what measurements ask: a resumed run must ask the same."""
+        return {"max_items": self.max_items, **self.sets.fingerprints()}
 
     def start(self, job: Job, out: Path, model: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
         """Measure the original model, and return what controls the training.

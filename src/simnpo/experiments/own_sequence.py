@@ -52,7 +52,10 @@ class OwnSequence:
 
     def record(self) -> dict[str, Any]:
         """Return what `run.json` says of these settings."""
-        return self.runs[0].record()
+        first = self.runs[0]
+        requests = {f"{REQUEST}{n}": run.sets.forget for n, run in enumerate(self.runs, 1)}
+        asked = replace(first.sets, forget=(), also={**first.sets.also, **requests})
+        return replace(first, sets=asked).record()
 
     def measure_before(self, folder: Path, job: Job) -> None:
         """Evaluate the model before the first request into `folder`; what is finished is kept.

@@ -20,7 +20,7 @@ from simnpo.scoring.tables import PARAPHRASE, PERTURBED, Tables
 TRUTH_RATIOS, LOGPROBS = "truth ratios", "answer log-probabilities"
 _SAME = (
     "evaluate both with the same --forget file and the same --max-items (unless it is given, "
-    "evaluate takes all rows, and unlearn and sweep 200)."
+    "evaluate takes all rows, and other commands 200)."
 )
 
 
