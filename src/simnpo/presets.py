@@ -171,7 +171,8 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
 
     Args:
         method: a method's name.
-        rows: rows of the forget set (of texts: the pieces they are trained in).
+        rows: rows of the forget set, or the pieces that texts are trained in, see
+            `simnpo.data.lengths.SetTokens`.
         parameters: of the model.
         lora: whether adapters are trained.
 

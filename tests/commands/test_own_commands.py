@@ -120,6 +120,36 @@ def test_a_plan_counts_the_rows(
         assert words in simnpo(*plan[:3], *options).err
 
 
+def test_a_plan_trains_what_the_run_trains(
+    simnpo: Any, files: Any, model_folder: Path, tmp_path: Path, one_prompt: None
+) -> None:
+    """Texts are counted in the pieces they are trained in, and Retrain keeps every row."""
+    words = " ".join(f"{word}{number}" for number in range(100) for word in ("stone", "river"))
+    story = write_rows(tmp_path / "story.jsonl", [{"text": words}])
+    other = write_rows(tmp_path / "other.jsonl", [{"text": words[100:400]}, {"text": words[:50]}])
+    base = ["--model", model_folder, "--retain", other, "--forget", story, "--max-length", 8]
+    plan = simnpo("plan", *base, "--tflops", 0.1)
+    assert plan.code == 0, plan.err
+    ran = simnpo("unlearn", *base, "--no-report", "--out", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["planned_steps"] == 60 and record["config"]["batch_size"] == 32
+    assert "60 steps of 32 rows of each" in plan.out
+
+    own = ["--model", model_folder, "--method", "retrain", "--forget", files.forget]
+    plan = simnpo("plan", *own, "--retain", files.retain, "--tflops", 0.1)
+    ran = simnpo("unlearn", *own, "--retain", files.retain, "--out", tmp_path / "retrain")
+    assert plan.code == ran.code == 0, plan.err + ran.err
+    record = json.loads((tmp_path / "retrain" / "run.json").read_text())
+    assert record["data"]["retain_size"] == 4 and "Retain set  4 rows" in plan.out
+    trained = f"{record['planned_steps']} steps of {record['config']['batch_size']} rows, "
+    assert trained in plan.out and f"rate {record['config']['learning_rate']:.3g}" in plan.out
+    assert "Measurements" not in plan.out
+    assert "longest), never" in plan.out.splitlines()[0]  # what is to be forgotten
+    refused = simnpo("plan", *own)
+    assert refused.code == 1 and "Retrain keeps a retain set: give --retain FILE" in refused.err
+
+
 def test_mistakes(simnpo: Any, own: list[Any], model_folder: Path, tmp_path: Path) -> None:
     out = ["--model", model_folder, "--out", tmp_path / "out"]
     for arguments, words in (

@@ -9,6 +9,7 @@ from simnpo.errors import UserError
 if TYPE_CHECKING:
     from simnpo.benchmarks.own import OwnSets
     from simnpo.benchmarks.own_files import OwnFiles
+    from simnpo.methods import AnyMethod
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class OwnSetOptions:
         if given and not self.forget:
             raise UserError(
                 f"--{given[0]} needs what to forget: give --forget FILE, or a --benchmark."
+            )
+
+    def check_kept(self, method: "AnyMethod") -> None:
+        """Refuse a method that keeps a retain set where none is given.
+
+        Raises:
+            UserError: naming the options.
+        """
+        if getattr(method, "retain", None) is not None and not self.retain:
+            raise UserError(
+                f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
             )
 
     def files(self) -> "OwnFiles":

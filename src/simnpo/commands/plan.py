@@ -11,6 +11,7 @@ from simnpo.errors import UserError
 
 if TYPE_CHECKING:
     from simnpo.experiments.own_rows import OwnRows
+    from simnpo.methods import AnyMethod
     from simnpo.planning import Plan as Planned
 
 EXAMPLES = 200
@@ -92,17 +93,47 @@ class Plan:
         Raises:
             UserError: a file or the tokenizer cannot be read.
         """
+        from simnpo.benchmarks.own import FORGET
         from simnpo.data.encoding import Encoder
         from simnpo.experiments.own_rows import OwnRows
         from simnpo.experiments.own_run import MOST_ROWS
         from simnpo.models import load_tokenizer
 
         seed = TrainingConfig.seed if self.training.seed is None else self.training.seed
+        trains = self._trains()
+        # As `unlearn`, which does not measure Retrain and trains it on all that is to be kept.
+        measured = not self.no_report and trains[0] == FORGET
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
         return OwnRows.count(
-            self.own.files().read(None if self.no_report else seed),
+            self.own.files().read(seed if measured else None),
             Encoder(tokenizer, self.template, self.max_length),
-            None if self.no_report else self.max_items or MOST_ROWS,
+            trains,
+            self.max_items or MOST_ROWS if measured else None,
+        )
+
+    def _trains(self) -> tuple[str, ...]:
+        """Return the names of your sets that the method trains on.
+
+        Raises:
+            UserError: one of them is not given.
+        """
+        from simnpo.benchmarks.own import FORGET, RETAIN
+        from simnpo.objectives import Method
+        from simnpo.presets import unlearning_preset
+
+        method = self._method(unlearning_preset(None, None, self.method).method)
+        if not isinstance(method, Method):  # it over-fits a model on the forget set
+            return (FORGET,)
+        self.own.check_kept(method)
+        terms = {FORGET: method.forget, RETAIN: method.retain}
+        return tuple(name for name, term in terms.items() if term is not None)
+
+    def _method(self, method: "AnyMethod") -> "AnyMethod":
+        """Return a preset's method with what was given in its place."""
+        from simnpo.methods import adjust
+
+        return adjust(
+            method, **({} if self.retain_loss is None else {"retain_loss": self.retain_loss})
         )
 
     def _check(self) -> None:
@@ -129,7 +160,6 @@ class Plan:
         import torch
 
         from simnpo.config import check_offload
-        from simnpo.methods import adjust
         from simnpo.objectives import Method
         from simnpo.objectives.base import ActivationObjective
         from simnpo.planning import Plan as Planned
@@ -139,11 +169,10 @@ class Plan:
 
         shape = read_shape(self.model, self.trust_remote_code)
         preset = unlearning_preset(None, None, self.method)
-        if rows is not None:
+        if rows is not None and self.method != "retrain":
             lora_rank = self.lora.lora_rank > 0
-            preset = own_data_preset(self.method, rows.forget.rows, shape.parameters, lora_rank)
-        given = {} if self.retain_loss is None else {"retain_loss": self.retain_loss}
-        method, training = adjust(preset.method, **given), preset.training
+            preset = own_data_preset(self.method, rows.forget.pieces, shape.parameters, lora_rank)
+        method, training = self._method(preset.method), preset.training
         if isinstance(method, Method) and isinstance(method.forget, ActivationObjective):
             raise UserError(
                 f"{method.title} cannot be planned: how much it takes depends on its layer, "
@@ -162,7 +191,7 @@ class Plan:
             training=training,
             lora=lora,
             length=self.max_length if rows is None else rows.longest,
-            examples=(self.examples or EXAMPLES) if rows is None else rows.forget.pieces,
+            examples=(self.examples or EXAMPLES) if rows is None else rows.examples,
             gpu=torch.cuda.is_available() or self.memory is not None,
             devices=self.devices,
         )

@@ -117,10 +117,7 @@ class SetOptions(OwnSetOptions):
                 raise UserError("--split and --data-dir need a --benchmark.")
             if forgets and not (self.forget or self.requests):
                 raise UserError("give what to forget: --forget FILE, or a --benchmark.")
-            if retains and not self.retain:
-                raise UserError(
-                    f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
-                )
+            self.check_kept(method)
             named = self.requests or ((self.forget,) if self.forget else ())
             forget = tuple(one for name in named for one in self._read_forget(name, method))
             retain = own.retain if own is not None else self._read_retain()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from simnpo.benchmarks.own import OwnSets
     from simnpo.commands.training_job import TrainingJob
+    from simnpo.data.encoding import Encoder
     from simnpo.data.examples import Example
     from simnpo.experiments.own_run import OwnRun
     from simnpo.experiments.own_sequence import OwnSequence
@@ -96,6 +97,7 @@ class Unlearn:
 
     def _preset(self, own: "OwnSets | None") -> "Preset":
         """Return the settings that options change: the benchmark's, or those for own data."""
+        from simnpo.data.lengths import SetTokens
         from simnpo.presets import own_data_preset, unlearning_preset
         from simnpo.shape import read_shape
 
@@ -103,20 +105,16 @@ class Unlearn:
         if own is None or self.method == "retrain":
             return unlearning_preset(benchmark.benchmark, benchmark.split, self.method)
         shape = read_shape(self.model, self.prompt.trust_remote_code)
-        lora = self.lora.lora_rank > 0
-        return own_data_preset(self.method, self._rows(own), shape.parameters, lora)
+        pieces = SetTokens.of(own.forget, self._encoder()).pieces
+        return own_data_preset(self.method, pieces, shape.parameters, self.lora.lora_rank > 0)
 
-    def _rows(self, own: "OwnSets") -> int:
-        """Count what is to be forgotten: rows, or the pieces that texts are trained in."""
+    def _encoder(self) -> "Encoder":
+        """Return the model's tokenizer, bound to the template."""
         from simnpo.data.encoding import Encoder
         from simnpo.models import load_tokenizer
 
-        examples = [row.example for row in own.forget]
-        if examples[0].question is not None:
-            return len(examples)
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
-        encoder = Encoder(tokenizer, self.prompt.template, self.prompt.limit())
-        return len(encoder.encode_all(examples))
+        return Encoder(tokenizer, self.prompt.template, self.prompt.limit())
 
     def _own_run(self, own: "OwnSets | None", preset: "Preset") -> "OwnRun | None":
         """Return how the run is measured, where it is one on own data."""

@@ -1,6 +1,5 @@
 """A user's rows as a plan counts them: their tokens, and what measuring them takes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,41 +8,15 @@ from rich.text import Text
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.general_prompts import PROMPTS
-from simnpo.benchmarks.own import FORGET, KEPT, RETAIN, OwnSets, own_benchmark
+from simnpo.benchmarks.own import FORGET, OwnSets, own_benchmark
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
-from simnpo.data.own_rows import OwnRow
+from simnpo.data.lengths import SetTokens
 from simnpo.experiments.own_run import Measuring, OwnRun
 from simnpo.report.terminal import as_text, visible
 from simnpo.report.views.own import set_title
 from simnpo.scoring.general import MAX_NEW_TOKENS
 from simnpo.training.target import measuring_steps
-
-
-class SetTokens(NamedTuple):
-    """How large a set is for a model."""
-
-    rows: int
-    pieces: int
-    """Sequences: a long text is several."""
-    tokens: int
-    longest: int
-    """Tokens of the longest sequence."""
-
-    @classmethod
-    def of(cls, rows: Sequence[OwnRow], encoder: Encoder) -> "SetTokens":
-        """Count a set.
-
-        Raises:
-            UserError: a row cannot be encoded, see `Encoder.encode`.
-        """
-        lengths = [len(one.ids) for one in encoder.encode_all(row.example for row in rows)]
-        return cls(len(rows), len(lengths), sum(lengths), max(lengths, default=0))
-
-    @property
-    def mean(self) -> float:
-        """Tokens of a sequence on average."""
-        return self.tokens / max(1, self.pieces)
 
 
 class Cost(NamedTuple):
@@ -67,17 +40,22 @@ class OwnRows:
     """A user's sets, counted."""
 
     sets: dict[str, SetTokens]
+    trains: tuple[str, ...]
+    """Names of those that are trained on; an epoch is a pass over the first."""
     around: int = 0
     """See `Cost`; 0 where nothing is measured."""
     once: int = 0
 
     @classmethod
-    def count(cls, sets: OwnSets, encoder: Encoder, max_items: int | None) -> "OwnRows":
+    def count(
+        cls, sets: OwnSets, encoder: Encoder, trains: tuple[str, ...], max_items: int | None
+    ) -> "OwnRows":
         """Count the sets, and what is measured of them.
 
         Args:
             sets: what was read.
             encoder: the model's tokenizer, bound to a template.
+            trains: see `OwnRows`.
             max_items: rows of each set that are measured; None measures nothing.
 
         Raises:
@@ -85,16 +63,21 @@ class OwnRows:
         """
         counted = {name: SetTokens.of(rows, encoder) for name, rows in sets.named().items()}
         if max_items is None:
-            return cls(counted)
+            return cls(counted, trains)
         general = sum(len(encoder.prompt(one)) + MAX_NEW_TOKENS for one in PROMPTS)
         measured = _measured_tokens(own_benchmark(sets, encoder, max_items), encoder)
         scored = Measuring(OwnRun(sets), encoder, None, False).tokens
-        return cls(counted, measured + 2 * general, scored + general)
+        return cls(counted, trains, measured + 2 * general, scored + general)
 
     @property
     def trained(self) -> list[SetTokens]:
         """The sets that are trained on."""
-        return [self.sets[name] for name in (FORGET, RETAIN) if name in self.sets]
+        return [self.sets[name] for name in self.trains]
+
+    @property
+    def examples(self) -> int:
+        """Sequences of an epoch."""
+        return self.trained[0].pieces
 
     @property
     def forget(self) -> SetTokens:
@@ -108,7 +91,7 @@ class OwnRows:
 
     @property
     def mean(self) -> int:
-        """Tokens of a sequence that is trained on, forget and retain sequences being as many."""
+        """Tokens of a sequence that is trained on, those of each set being as many."""
         return round(sum(one.mean for one in self.trained) / len(self.trained))
 
     def cost(self, training: TrainingConfig) -> Cost | None:
@@ -116,7 +99,7 @@ class OwnRows:
         if not self.around:
             return None
         step = training.batch_size * sum(one.mean for one in self.trained)
-        steps = training.steps_on(self.forget.pieces)
+        steps = training.steps_on(self.examples)
         times = len(measuring_steps(steps, step, self.once))
         return Cost(self.around, self.once, times)
 
@@ -127,16 +110,18 @@ class OwnRows:
         table.add_column(overflow="fold")
         for name, one in self.sets.items():
             what = "row" if one.pieces == one.rows else "piece"
+            note = "" if name in self.trains else ", never trained on"
             text = (
                 f"{one.rows:,} rows, {one.tokens:,} tokens ({one.mean:.0f} a {what} on average, "
-                f"{one.longest:,} the longest){', never trained on' if name == KEPT else ''}"
+                f"{one.longest:,} the longest){note}"
             )
             table.add_row(Text(visible(set_title(name))), Text(text))
         table.add_row(
             Text("Training"),
             Text(
-                f"{training.steps_on(self.forget.pieces):,} steps of {training.batch_size} rows "
-                f"of each, learning rate {training.learning_rate:.3g}"
+                f"{training.steps_on(self.examples):,} steps of {training.batch_size} rows"
+                f"{' of each' if len(self.trains) > 1 else ''}, "
+                f"learning rate {training.learning_rate:.3g}"
             ),
         )
         return as_text([table])

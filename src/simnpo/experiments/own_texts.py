@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from simnpo.benchmarks.own import CONTINUED, FORGET, KEPT, OwnSets
+from simnpo.benchmarks.own import CONTINUED, FORGET, KEPT, RETAIN, OwnSets
 from simnpo.data.checks import check_lengths
 from simnpo.data.conflicts import find_conflicts
 from simnpo.data.encoding import Encoder
+from simnpo.data.lengths import SetTokens
 from simnpo.jobs import Job
 from simnpo.metrics.advice import advice
 from simnpo.metrics.tofu_items import generations_by_item
@@ -49,14 +50,15 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
         for warning in check_lengths(TITLES.get(name, name).lower(), rows, encoder)
     ]
     training, parameters = job.training, sum(one.numel() for one in model.parameters())
+    counted = {name: SetTokens.of(rows, encoder) for name, rows in sets.named().items()}
     sizes = [
         SetSize(
             TITLES.get(name, name).lower(),
-            len(rows),
-            sum(len(one.ids) for one in encoder.encode_all(row.example for row in rows)),
-            NOT_TRAINED if name not in (FORGET, "retain") else "",
+            one.rows,
+            one.tokens,
+            NOT_TRAINED if name not in (FORGET, RETAIN) else "",
         )
-        for name, rows in sets.named().items()
+        for name, one in counted.items()
     ]
     plan = Plan(
         model=job.model,
@@ -64,7 +66,7 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
         trained_parameters=trained_parameters(model, job.lora),
         method=job.method.title,
         sets=sizes,
-        steps=training.steps_on(len(encoder.encode_all(job.data.forget))),
+        steps=training.steps_on(counted[FORGET].pieces),
         batch_size=training.batch_size,
         learning_rate=training.learning_rate,
         precision=precision_of(model),

@@ -12,6 +12,7 @@ from simnpo.benchmarks.own import OwnSets, own_benchmark
 from simnpo.benchmarks.own_files import OwnFiles
 from simnpo.config import Precision, TrainingConfig
 from simnpo.data.encoding import Encoder
+from simnpo.data.lengths import SetTokens
 from simnpo.experiments.original import Original, measure_original, measured_sets
 from simnpo.experiments.own_run import OwnRun
 from simnpo.jobs import Job
@@ -62,10 +63,8 @@ class OwnSite(Site):
 
     def preset(self, method: str) -> Preset:
         """Return the method's settings for own data."""
-        forget = [row.example for row in self.own_sets().forget]
-        texts = forget[0].question is None
-        rows = len(self.encoder().encode_all(forget)) if texts else len(forget)
-        return own_data_preset(method, rows, read_shape(self.model).parameters, lora=False)
+        pieces = SetTokens.of(self.own_sets().forget, self.encoder()).pieces
+        return own_data_preset(method, pieces, read_shape(self.model).parameters, lora=False)
 
     def fitted(self, training: TrainingConfig) -> TrainingConfig:
         """Return how `simnpo unlearn` would train by itself."""
