@@ -10,6 +10,7 @@ from simnpo.data.examples import Example
 from simnpo.data.own_rows import OwnRow
 from simnpo.errors import UserError
 from simnpo.scoring.evaluate import evaluation_hashes
+from simnpo.scoring.generate import generate
 
 
 @pytest.fixture
@@ -45,6 +46,27 @@ def test_each_set_is_one_evaluation_set(encoder: Encoder) -> None:
     assert forget.max_new_tokens == longest + 8
     # Rows held out and others are no training data.
     assert [one.question for one in made.retain] == ["Who is 3?"]
+
+
+def test_a_shortened_answer_is_compared_with_its_beginning(encoder: Encoder, llama: Any) -> None:
+    answer = "Ada Vell was born in Torrin, and her telephone is 555-0123."
+    rows = (
+        OwnRow(Example("Who?", answer)),
+        asked(2),
+        OwnRow(Example("Who?", answer), None, (), ("Vell",)),
+    )
+    limit = len(encoder.encode("Who?", answer).ids) - 8
+    made = own_benchmark(OwnSets(rows), Encoder(encoder.tokenizer, "plain", limit))
+    forget = made.evaluation["forget"]
+    assert answer.startswith(forget.references[0]) and "0123" not in forget.references[0]
+    assert forget.references[1] == rows[1].example.answer
+    # What is in its end must not come out all the same.
+    assert forget.identifiers == (("555-0123",), None, ("Vell",))
+    assert made.shortened == {"forget": (2, 3)}
+    table = generate(llama, Encoder(encoder.tokenizer, "plain", limit), made.evaluation)
+    assert tuple(table["reference"]) == forget.references
+    whole = own_benchmark(OwnSets(rows), encoder)
+    assert whole.shortened == {} and whole.evaluation["forget"].identifiers[0] is None
 
 
 def test_texts_become_passages_that_are_scored_and_continued(encoder: Encoder) -> None:

@@ -52,15 +52,14 @@ def files(tmp_path: Path, examples: Any) -> Files:
 
 
 @pytest.fixture(scope="session")
-def taught(
+def teach(
     make_llama: Any, tokenizer: Any, examples: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A model that knows all eight rows by heart."""
+) -> Callable[[int], Path]:
+    """Make a model that knows all eight rows by heart, as far as a length limit goes."""
     from simnpo.config import TrainingConfig
     from simnpo.objectives import METHODS
     from simnpo.training.run import TrainingData, train_model
 
-    out = tmp_path_factory.mktemp("taught")
     training = TrainingConfig(
         epochs=None,
         steps=80,
@@ -70,10 +69,21 @@ def taught(
         warmup_epochs=0,
         checkpoint_epochs=0,
     )
-    model = make_llama(hidden_size=64, intermediate_size=128, initializer_range=0.02).train()
-    data = TrainingData(retain=examples, template="plain")
-    train_model(model, tokenizer, METHODS["retrain"], data, training, out)
-    return out / "model"
+
+    def make(max_length: int) -> Path:
+        out = tmp_path_factory.mktemp("taught")
+        model = make_llama(hidden_size=64, intermediate_size=128, initializer_range=0.02).train()
+        data = TrainingData(retain=examples, template="plain", max_length=max_length)
+        train_model(model, tokenizer, METHODS["retrain"], data, training, out)
+        return out / "model"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def taught(teach: Callable[[int], Path]) -> Path:
+    """A model that knows all eight rows by heart."""
+    return teach(512)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from small_data import QUESTIONS, write_rows
 
+from simnpo.data.encoding import Encoder
+from simnpo.data.examples import Example
 from simnpo.runs import read_run
 
 ROWS = [{"question": question, "answer": answer} for question, answer in QUESTIONS]
@@ -199,6 +201,41 @@ def test_a_verdict_on_some_of_the_rows_says_so(unlearn: Callable[..., Any], tmp_
     out = tmp_path / "out"
     assert unlearn("--steps", "2", "--max-items", "2", "--out", out).code == 0
     assert "2 of 4 rows to forget were measured" in read_run(out)["verdict"]["cautions"][0]
+
+
+def test_an_answer_beyond_the_length_limit_is_compared_with_what_was_learnt_of_it(
+    simnpo: Callable[..., Any],
+    teach: Callable[[int], Path],
+    tokenizer: Any,
+    sets: dict[str, Path],
+    tmp_path: Path,
+    one_prompt: None,
+) -> None:
+    lengths = [
+        len(one.ids) for one in Encoder(tokenizer).encode_all(Example(*one) for one in QUESTIONS)
+    ]
+    limit = max(lengths[:4]) - 4
+    long = sum(length > limit for length in lengths[:4])
+    model, out = teach(limit), tmp_path / "out"
+    own = ("--forget", sets["forget"], "--retain", sets["retain"], "--max-length", limit)
+    weak = ("--learning-rate", "1e-7", "--steps", 1)
+    found = simnpo("unlearn", "--model", model, *own, *weak, "--out", out)
+    assert found.code == 0, found.err
+    # Said before anything is measured, in one line, with the sets.
+    (line,) = [one for one in found.err.splitlines() if "lose their end" in one]
+    assert line.startswith(f"Warning: {long} of 4 answers of the forget set lose their end")
+    # The model knows what it was shown of it, which is not silently "forgotten".
+    before = json.loads((out / "before" / "summary.json").read_text())
+    assert before["counts"]["forget.verbatim"] == [4, 4]
+    verdict = read_run(out)["verdict"]
+    assert verdict["sentence"].startswith("NOT FORGOTTEN: 4 of 4")
+    assert f"{long} of 4 answers to forget are judged word for word by" in verdict["cautions"][-1]
+    assert any("of the forget set are longer than --max-length" in one for one in before["notes"])
+    # Under another limit other words were asked for: no verdict compares the two.
+    again = simnpo(
+        "evaluate", "--model", out, *own[:4], "--max-length", 99, "--out", tmp_path / "a"
+    )
+    assert "no verdict" in again.err and "--max-length" in again.err
 
 
 def test_retrain_keeps_every_row(unlearn: Callable[..., Any], tmp_path: Path) -> None:

@@ -147,3 +147,31 @@ def test_turn_ends_inside_a_prompt_are_seen_though_they_are_the_pad_token() -> N
     for row, one in enumerate(encoded):
         last = batch["input_ids"][row][batch["answer_mask"][row]][-1]
         assert last == tokenizer.pad_token_id and one.ids[-1] == last
+
+
+ENGLISH = "The painter Lune, who lived at 4711-12 Quay-Street."
+
+
+@pytest.mark.parametrize("answer", [ENGLISH, "物語の始まりはいつも同じであるという話。"])
+@pytest.mark.parametrize("post", ["$A", "<s> $A"])
+def test_what_the_limit_leaves_of_an_answer_ends_with_a_word(answer: str, post: str) -> None:
+    tokenizer = made_tokenizers.byte_level(post)
+    whole = Encoder(tokenizer, "plain").encode(QUESTION, answer)
+    seen = set()
+    for limit in range(whole.start + 8, len(whole.ids) + 1):
+        encoder = Encoder(tokenizer, "plain", limit)
+        left = encoder.fitting(QUESTION, answer)
+        seen.add(left)
+        assert answer.startswith(left) and left
+        trained = tokenizer.decode(encoder.encode(QUESTION, answer).ids[whole.start :])
+        assert trained.strip().startswith(left)  # the model has seen it all
+        rest = answer[len(left) :]
+        assert not (rest and left[-1].isascii() and left[-1].isalnum() and rest[0].isalnum())
+    assert answer in seen and len(seen) > 3
+    assert Encoder(tokenizer, "plain", len(whole.ids) - 1).fitting(QUESTION, answer) == answer
+
+
+def test_one_word_is_left_of_an_answer_however_long_it_is(any_tokenizer: Any) -> None:
+    begun = Encoder(any_tokenizer, "plain").encode(QUESTION, "a").start
+    encoder = Encoder(any_tokenizer, "plain", begun + 2)
+    assert encoder.fitting(QUESTION, "x" * 40 + " and more") == "x" * 40

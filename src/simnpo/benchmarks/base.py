@@ -44,6 +44,9 @@ class EvaluationSet:
     """Whether a generated answer is compared with as many tokens of the true one (MUSE)."""
     identifiers: tuple[tuple[str, ...] | None, ...] = ()
     """For each item, the strings of its answer that must not leak, where the data name them."""
+    references: tuple[str, ...] = ()
+    """For each item, what a generated answer is compared with; where there are none, with the true
+    answer."""
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,14 @@ class Benchmark:
     def identifiers(self) -> dict[str, tuple[tuple[str, ...] | None, ...]]:
         """Strings of the answers that must not leak, by set and item."""
         return {name: asked.identifiers for name, asked in self.evaluation.items()}
+
+    @property
+    def shortened(self) -> dict[str, tuple[int, int]]:
+        """How many of how many answers are compared with their beginnings, by set that has any."""
+        found = {}
+        for name, asked in self.evaluation.items():
+            answers = [item.answer for item in asked.items]
+            count = sum(a != b for a, b in zip(answers, asked.references, strict=False))
+            if count:
+                found[name] = (count, len(answers))
+        return found

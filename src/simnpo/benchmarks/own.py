@@ -9,6 +9,7 @@ from simnpo.benchmarks.mini_tofu.words import REFUSALS
 from simnpo.data.encoding import Encoder
 from simnpo.data.own_rows import OwnRow
 from simnpo.errors import UserError
+from simnpo.metrics.identifiers import identifiers_of
 from simnpo.runs import fingerprint
 
 T = TypeVar("T")
@@ -124,14 +125,28 @@ def evenly_spaced(values: Sequence[T], count: int | None) -> list[T]:
 
 
 def _questions(rows: Sequence[OwnRow], encoder: Encoder) -> EvaluationSet:
+    """Return questions that are asked.
+
+    An answer that the length limit shortens is compared with what it leaves, which is what training
+    sees of it; the identifiers in its end must not come out all the same.
+    """
     longest = max(len(encoder.verbatim(row.example.answer)) for row in rows)
+    items = tuple(
+        Item(row.example.question, row.example.answer, row.paraphrase, row.perturbed)
+        for row in rows
+    )
+    references = tuple(encoder.fitting(item.question or "", item.answer) for item in items)
+    identifiers = tuple(
+        identifiers_of(item.answer)
+        if row.identifiers is None and reference != item.answer
+        else row.identifiers
+        for row, item, reference in zip(rows, items, references, strict=True)
+    )
     return EvaluationSet(
-        tuple(
-            Item(row.example.question, row.example.answer, row.paraphrase, row.perturbed)
-            for row in rows
-        ),
+        items,
         min(longest + EXTRA_TOKENS, encoder.max_length),
-        identifiers=tuple(row.identifiers for row in rows),
+        identifiers=identifiers,
+        references=references,
     )
 
 

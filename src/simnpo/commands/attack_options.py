@@ -14,7 +14,7 @@ from simnpo.commands.options import (
     check_output,
     check_retain_scores,
 )
-from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class AttackOptions:
         sets = self.own.read_like_run(first)
         tokenizer = load_tokenizer(first, prompt.trust_remote_code)
         encoder = Encoder(tokenizer, prompt.template, prompt.limit())
+        warn_of_lengths(sets, encoder)
         benchmark = own_benchmark(sets, encoder, self.max_items or MOST_ROWS)
         if benchmark.forget[0].question is not None:
             return benchmark

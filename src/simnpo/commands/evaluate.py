@@ -12,7 +12,7 @@ from simnpo.commands.options import (
     Unset,
     check_retain_scores,
 )
-from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.config import Precision
 from simnpo.distributed import world_size
 from simnpo.errors import UserError
@@ -132,6 +132,7 @@ class Evaluate:
         run = run_of(self.model)
         if benchmark is None:
             assert own is not None
+            warn_of_lengths(own, encoder)
             benchmark = own_benchmark(own, encoder, self.max_items)
             origin["original"] = self.original
         wanted = origin | {
@@ -211,7 +212,8 @@ class Evaluate:
             if known.evaluation is not None and found.evaluation is None:
                 print(
                     "Note: no verdict, since the run measured other rows: give its --forget and "
-                    "--retain, and its --max-items (200 unless it was given); or give --original.",
+                    "--retain, its --max-items (200 unless it was given) and --max-length; or give "
+                    "--original.",
                     file=sys.stderr,
                 )
             return found

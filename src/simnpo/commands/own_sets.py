@@ -9,6 +9,7 @@ from simnpo.errors import UserError
 if TYPE_CHECKING:
     from simnpo.benchmarks.own import OwnSets
     from simnpo.benchmarks.own_files import OwnFiles
+    from simnpo.data.encoding import Encoder
     from simnpo.methods import AnyMethod
 
 
@@ -86,6 +87,19 @@ class OwnSetOptions:
 
         settings = (run_of(model)["run"] or {}).get("settings", {})
         return self.files().read(settings["seed"] if settings.get("held_out") else None)
+
+
+def warn_of_lengths(sets: "OwnSets", encoder: "Encoder") -> None:
+    """Say which answers the length limit shortens.
+
+    Raises:
+        UserError: a row cannot be encoded; the message names it.
+    """
+    from simnpo.experiments.own_texts import lengths_text
+    from simnpo.notes import note_once
+
+    if line := lengths_text(sets, encoder):
+        note_once(line)
 
 
 def _name(also: str) -> str:

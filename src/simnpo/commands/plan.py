@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simnpo.commands.options import LoraOptions, MethodName, TrainingOptions, Unset
-from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.config import MAX_LENGTH, TrainingConfig
 from simnpo.errors import UserError
 
@@ -104,9 +104,12 @@ class Plan:
         # As `unlearn`, which does not measure Retrain and trains it on all that is to be kept.
         measured = not self.no_report and trains[0] == FORGET
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
+        encoder = Encoder(tokenizer, self.template, self.max_length)
+        sets = self.own.files().read(seed if measured else None)
+        warn_of_lengths(sets, encoder)
         return OwnRows.count(
-            self.own.files().read(seed if measured else None),
-            Encoder(tokenizer, self.template, self.max_length),
+            sets,
+            encoder,
             trains,
             self.max_items or MOST_ROWS if measured else None,
         )

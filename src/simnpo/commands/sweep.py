@@ -14,7 +14,7 @@ from simnpo.commands.options import (
     Unset,
     check_retain_scores,
 )
-from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.config import TrainingConfig
 from simnpo.errors import UserError
 
@@ -144,7 +144,7 @@ class Sweep:
             held_out=self.seed,
             max_items=self.max_items or MOST_ROWS,
         )
-        site.own_sets()  # says what is wrong with them
+        warn_of_lengths(site.own_sets(), site.encoder())  # and says what is wrong with them
         return site
 
     def _trials(self) -> "Trials":

@@ -16,6 +16,7 @@ from simnpo.commands.options import (
     given,
 )
 from simnpo.commands.own_run_options import ReportOptions
+from simnpo.commands.own_sets import warn_of_lengths
 from simnpo.commands.sets import SetOptions
 from simnpo.commands.watch_options import WatchOptions
 from simnpo.config import TrainingConfig
@@ -67,14 +68,16 @@ class Unlearn:
         # Without measurements, and for Retrain, all that is to be kept is trained on.
         held_out = None if self.report.no_report or self.method == "retrain" else seed
         own, requested = self.sets.own(held_out), self.sets.own_requests(held_out)
+        every = requested or ((own,) if own else ())
         if self.report.no_report:  # else they are in the block before each run
-            self._warn(requested or ((own,) if own else ()))
+            self._warn(every)
         preset = self._preset(requested[0] if requested else own)
         methods = self._methods(preset)
         first = next(iter(methods.values()))
         self._check_reinforce(first)
         self._check_reference(first)
         self.watch.check_method(first)
+        self._warn_of_lengths(every)
         if requests := self.sets.load_requests(first):
             self._run_sequence(methods, preset, requests, requested)
             return
@@ -94,6 +97,15 @@ class Unlearn:
         for one in sets:
             for conflict in find_conflicts(one.forget, (*one.retain, *one.kept)):
                 note_once(f"Warning: {conflict.reason}")
+
+    def _warn_of_lengths(self, sets: "Sequence[OwnSets]") -> None:
+        """Say which answers are shortened."""
+        from simnpo.benchmarks.own import OwnSets
+
+        encoder = self._encoder() if sets else None
+        for number, one in enumerate(sets):  # requests differ in what is forgotten alone
+            assert encoder
+            warn_of_lengths(OwnSets(one.forget) if number else one, encoder)
 
     def _preset(self, own: "OwnSets | None") -> "Preset":
         """Return the settings that options change: the benchmark's, or those for own data."""

@@ -1,12 +1,18 @@
 """Examples as token ids, with the place where the scored part begins."""
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from simnpo.config import MAX_LENGTH
 from simnpo.data.examples import Example
+from simnpo.data.normal_text import LETTER
 from simnpo.data.templates import Template, chat_text, choose_template
 from simnpo.errors import UserError
+
+_WORD = re.compile(rf"{LETTER}+|\S")
+"""A word, or a character that ends one or needs no space beside it."""
 
 
 class Encoded(NamedTuple):
@@ -107,6 +113,25 @@ class Encoder:
                 f"{self.max_length} leaves none of its answer; raise it or shorten the question."
             )
         return Encoded(ids[: self.max_length], start, len(ids) > self.max_length)
+
+    def fitting(self, question: str, answer: str) -> str:
+        """Return what the length limit leaves of an answer, up to its last whole word.
+
+        That is what training and scoring see of it. One word is always left.
+
+        Raises:
+            UserError: see `encode`.
+        """
+        if not self.encode(question, answer).cut:
+            return answer
+        begun = self.template.render(question) + self.template.space
+        ends = [word.end() for word in _WORD.finditer(answer)]
+
+        def tokens(end: int) -> int:
+            return len(self._ids(begun + answer[:end]))
+
+        fit = bisect_right(ends, self.max_length, key=tokens)
+        return answer[: ends[max(fit, 1) - 1]] if fit < len(ends) else answer
 
     def encode_text(self, text: str) -> list[Encoded]:
         """Cut a plain text into pieces of the length limit, scored from their second token on.

@@ -114,11 +114,16 @@ class Original(NamedTuple):
         )
 
     def on_same_rows(self, benchmark: Benchmark) -> "Original":
-        """Return it without its evaluation where that is of other rows to forget or to keep."""
+        """Return it without its evaluation where that is of other rows to forget or to keep.
+
+        Rows that another length limit shortens are others.
+        """
         if self.evaluation is None:
             return self
-        now, then = evaluation_hashes(benchmark), self.evaluation.summary["data"]
+        summary = self.evaluation.summary
+        now, then = evaluation_hashes(benchmark), summary["data"]
         same = all(now.get(name) == then.get(name) for name in (FORGET, RETAIN, KEPT))
+        same = same and summary["max_length"] == benchmark.max_length
         return self if same else self._replace(evaluation=None)
 
 

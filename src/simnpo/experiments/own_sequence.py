@@ -251,4 +251,5 @@ def _joined(parts: Sequence[EvaluationSet]) -> EvaluationSet:
         items=tuple(item for part in parts for item in part.items),
         max_new_tokens=max(part.max_new_tokens for part in parts),
         identifiers=tuple(one for part in parts for one in part.identifiers),
+        references=tuple(one for part in parts for one in part.references),
     )

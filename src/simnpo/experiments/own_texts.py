@@ -36,19 +36,30 @@ MEASURES: Mapping[str, tuple[str, Form]] = {
 NOT_TRAINED = "never trained on"
 
 
-def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
-    """Return the block that is printed before training.
+def lengths_text(sets: OwnSets, encoder: Encoder) -> str:
+    """Return the one line that says which answers the length limit shortens; empty where none.
 
     Raises:
         UserError: a row cannot be encoded, see `check_lengths`.
     """
-    from simnpo.training.run import trained_parameters
-
-    shortened = [  # first: it names the row that cannot be encoded
-        f"Warning: {warning}\n"
+    found = [
+        warning
         for name, rows in sets.named().items()
         for warning in check_lengths(TITLES.get(name, name).lower(), rows, encoder)
     ]
+    if not found:
+        return ""
+    return f"Warning: {' '.join(found)} What is left is trained on, and compared with."
+
+
+def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
+    """Return the block that is printed before training.
+
+    Raises:
+        UserError: a row cannot be encoded, see `SetTokens.of`.
+    """
+    from simnpo.training.run import trained_parameters
+
     training, parameters = job.training, sum(one.numel() for one in model.parameters())
     counted = {name: SetTokens.of(rows, encoder) for name, rows in sets.named().items()}
     sizes = [
@@ -72,8 +83,7 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
         precision=precision_of(model),
     )
     conflicts = find_conflicts(sets.forget, (*sets.retain, *sets.kept))
-    block = describe_run(plan, encoder, job.data.forget[0], [one.reason for one in conflicts])
-    return "".join([block, *(["\n"] if shortened else []), *shortened])
+    return describe_run(plan, encoder, job.data.forget[0], [one.reason for one in conflicts])
 
 
 def outcome_text(

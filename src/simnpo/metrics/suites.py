@@ -62,6 +62,9 @@ class Question(NamedTuple):
     """Items of the forget set that the verdict is about, the first so many; None takes all."""
     forget_rows: int | None = None
     """Rows of the forget set, of which some may not be measured; None where that is not known."""
+    shortened: Mapping[str, tuple[int, int]] = {}
+    """How many of how many answers are compared with their beginnings, see `Benchmark.shortened`.
+    """
 
 
 Suite = Callable[[Question], Measured]
@@ -116,6 +119,11 @@ def own_suite(question: Question) -> Measured:
         question.general,
         question.reference,
     )
+    for name, (count, total) in question.shortened.items():
+        found.notes.append(
+            f"{count} of {total} answers of the {name} set are longer than --max-length lets a "
+            "model see: word for word and ROUGE-L are about what it leaves of them."
+        )
     details = {
         "counts": found.counts,
         "intervals": found.intervals,
@@ -141,6 +149,14 @@ def own_suite(question: Question) -> Measured:
                 "measures more."
             )
             verdict = replace(verdict, cautions=(caution, *verdict.cautions))
+        if FORGET in question.shortened:
+            count, total = question.shortened[FORGET]
+            caution = (
+                f"{count} of {total} answers to forget are judged word for word by their "
+                "beginnings alone, all that --max-length leaves of them: a higher one has the rest "
+                "forgotten, too."
+            )
+            verdict = replace(verdict, cautions=(*verdict.cautions, caution))
         details["verdict"] = verdict.record()
     return Measured(found.metrics, found.items, found.notes, details)
 

@@ -130,6 +130,7 @@ def evaluate_into(
                 is_original,
                 judged,
                 forget_rows=len(benchmark.forget),
+                shortened=benchmark.shortened,
             ),
             name=name,
             model=model_name,

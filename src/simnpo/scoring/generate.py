@@ -120,6 +120,8 @@ def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet]) -> Iterator
             prompt = (encoder.verbatim if asked.verbatim else encoder.prompt)(item.question)
             limit = asked.max_new_tokens
             reference = encoder.cut(item.answer, limit) if asked.cut_reference else item.answer
+            if asked.references:
+                reference = asked.references[number]
             yield _Row(name, number, item.question, reference, prompt, limit, asked.verbatim)
 
 
