@@ -4,12 +4,13 @@
 environment. With one process everything here does nothing.
 """
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -126,6 +127,23 @@ def is_sharded(model: "nn.Module") -> bool:
     """
     first = next(model.parameters())
     return hasattr(first, "to_local") or hasattr(first, "ds_id")
+
+
+def sharding() -> Literal["", "FSDP", "ZeRO-3", "DeepSpeed"]:
+    """Return how the launcher parts the weights, before there are any; empty where it does not.
+
+    DeepSpeed's other stages leave the weights whole.
+    """
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
+        return "FSDP"
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() != "true":
+        return ""
+    file = os.environ.get("ACCELERATE_DEEPSPEED_CONFIG_FILE", "none")
+    stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "2")  # as accelerate does
+    if file != "none":
+        with open(file, encoding="utf-8") as opened, suppress(ValueError):
+            stage = str(json.load(opened).get("zero_optimization", {}).get("stage"))
+    return "ZeRO-3" if stage == "3" else "DeepSpeed"
 
 
 def compute_rows(

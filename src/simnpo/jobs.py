@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 from transformers import TrainerCallback
 
 from simnpo import distributed, runs
-from simnpo.config import LoraConfig, TrainingConfig
+from simnpo.config import LoraConfig, TrainingConfig, check_offload
 from simnpo.edits.task_vector import EditedModel, TaskVector
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.hardware import check_hardware
 from simnpo.model_card import base_of, write_model_card
 from simnpo.models import (
     MODEL_FOLDER,
@@ -26,8 +27,16 @@ from simnpo.scoring.history import HISTORY
 from simnpo.training.checkpoints import remove_checkpoints
 from simnpo.training.control import CONTROL, STATES, remove_states
 from simnpo.training.drift import DRIFT
-from simnpo.training.reference import check_same_tokens
-from simnpo.training.run import FILES, TrainingData, peak_memory_mib, train_model
+from simnpo.training.reference import check_models, check_same_tokens
+from simnpo.training.refusals import check_layers, check_merging
+from simnpo.training.run import (
+    FILES,
+    TrainingData,
+    check_loggers,
+    peak_memory_mib,
+    train_model,
+)
+from simnpo.training.terms import check_answers
 from simnpo.training.weights import WEIGHTS
 
 NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, *FILES)
@@ -98,6 +107,29 @@ class Job:
         """
         return runs.check_resumable(out, self.command, self.config(), self.fingerprints())
 
+    def check(self, report_to: str = "none") -> None:
+        """Refuse what settings and data tell, before anything is loaded or measured.
+
+        Raises:
+            UserError: this machine or launcher cannot serve an option, an option does nothing, the
+                sets lack what the method needs, or an adapter would be put on another.
+        """
+        check_hardware(self.training, self.lora)
+        check_offload(self.training, self.lora, self.method.compares)
+        self.training.accumulation(distributed.world_size())
+        check_loggers(report_to)
+        if isinstance(self.method, TaskVector):
+            return
+        check_answers(self.method, self.data.forget, self.data.retain, self.data.refusals)
+        sharded = bool(distributed.sharding())
+        check_layers(self.method.trained_layers, self.lora.rank > 0, sharded)
+        check_merging(self.lora, sharded)
+        if self.lora.rank and not self.lora.merge and is_adapter(self.model):
+            raise UserError(
+                f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "
+                "add --lora-merge."
+            )
+
     def carry_out(
         self,
         out: Path,
@@ -120,8 +152,10 @@ class Job:
             What `run.json` records of the results: seconds, peak memory, and so on.
 
         Raises:
-            UserError: something it reads cannot be read, or see `train_model` and `EditedModel`.
+            UserError: something it reads cannot be read, or see `check`, `train_model` and
+                `EditedModel`.
         """
+        self.check(report_to)
         work = self._edit(out) if isinstance(self.method, TaskVector) else self._train(out)
         distributed.barrier()  # no process looks into `out` while another writes there
         fresh = not resume and distributed.is_main()
@@ -148,11 +182,6 @@ class Job:
     def _train(self, out: Path) -> "_Work":
         """Load what training needs, and return the training."""
         lora, trust = self.lora, self.trust_remote_code
-        if lora.rank and not lora.merge and is_adapter(self.model):
-            raise UserError(
-                f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "
-                "add --lora-merge."
-            )
         precision = training_precision(self.training.precision, lora.rank > 0)
         tokenizer = load_tokenizer(self.model, trust)
         model = load_model(self.model, precision, trust, lora.load_in_4bit)
@@ -161,9 +190,11 @@ class Job:
         if self.reference:
             check_same_tokens(tokenizer, load_tokenizer(self.reference, trust), self.reference)
             reference = load_model(self.reference, precision, trust)
+        assert isinstance(self.method, Method)
+        check_models(self.method, model, reinforced, reference, self.training.offload_reference)
 
         def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, Any]:
-            assert not isinstance(self.method, TaskVector)
+            assert isinstance(self.method, Method)
             return train_model(
                 model,
                 tokenizer,

@@ -45,12 +45,17 @@ def stages(jobs: list[Stage], reinforcement: Reinforcement, home: Path) -> list[
     `home/reinforced` comes first, once for all of them.
 
     Raises:
-        UserError: the model that is given was over-fitted from another model, or on other data; or
-            see `Weights` and `reinforcing`.
+        UserError: the model that is given was over-fitted from another model, or on other data;
+            weights are edited that would be rounded to 4 bits; or see `Weights`.
     """
     job = jobs[0].job
     if not job.method.needs_reinforced:
         return jobs
+    if isinstance(job.method, TaskVector) and job.lora.load_in_4bit:
+        raise UserError(
+            f"{job.method.title} edits whole weights, and --load-in-4bit would round them: leave "
+            "it out."
+        )
     if job.reinforced is not None:
         _check(job, job.reinforced)
         known = {"reinforced": job.reinforced}
@@ -67,18 +72,9 @@ def stages(jobs: list[Stage], reinforcement: Reinforcement, home: Path) -> list[
 
 
 def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:
-    """Return the job that over-fits the model of `job` on its forget set.
-
-    Raises:
-        UserError: `job` edits weights, and this would round them to 4 bits.
-    """
+    """Return the job that over-fits the model of `job` on its forget set."""
     lora = job.lora
     if isinstance(job.method, TaskVector) and lora.rank:
-        if lora.load_in_4bit:
-            raise UserError(
-                f"{job.method.title} edits whole weights, and --load-in-4bit would round them: "
-                "leave it out."
-            )
         lora = replace(lora, merge=True)
     return replace(
         job,

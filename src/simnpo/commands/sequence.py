@@ -97,18 +97,21 @@ class SequenceJob:
         """Make room in the folder and record the sequence; return whether anything is to be done.
 
         Raises:
-            UserError: a stage would put an adapter on the last one's; or see `check_output`.
+            UserError: a stage would put an adapter on the last one's; or see `check_output`,
+                `simnpo.jobs.Job.check`, `simnpo.reinforce.stages` and
+                `simnpo.experiments.own_sequence.OwnSequence.check`.
         """
         from simnpo import distributed, runs
-        from simnpo.config import check_offload
         from simnpo.edits.task_vector import TaskVector
-        from simnpo.hardware import check_hardware
         from simnpo.models import load_model, quiet, resolve
+        from simnpo.reinforce import Stage, stages
 
         quiet()
         output, job = self.output, self.job
-        check_hardware(job.training, job.lora)
-        check_offload(job.training, job.lora, job.method.compares)
+        for number in range(1, len(self.requests) + 1):  # the first model stands for the others
+            stage = Stage(self._stage(number, job.model), self._folder(number))
+            for one in stages([stage], self.reinforcement, stage.out):
+                one.job.check(self.report_to)
         adapts = job.lora.rank and not job.lora.merge and not isinstance(job.method, TaskVector)
         if adapts and len(self.requests) > 1:
             raise UserError(
@@ -134,6 +137,8 @@ class SequenceJob:
             lambda: runs.check_resumable(output.out, job.command, config, data),
             lambda: (resolve(job.model), *self.inputs),
         )
+        if left and self.own:
+            self.own.check(job)
         if output.resume:
             return left
         if output.overwrite:  # nothing is removed before the model could be read
@@ -162,17 +167,21 @@ class SequenceJob:
         """Return the model after stage `number`."""
         return str(self._folder(number)) if number else self.job.model
 
+    def _stage(self, number: int, model: str) -> "Job":
+        """Return the job of stage `number` on a model."""
+        return replace(
+            self.job,
+            model=model,
+            data=replace(self.job.data, forget=self.requests[number - 1]),
+            training=self.trainings[number - 1] if self.trainings else self.job.training,
+        )
+
     def _unlearn(self, number: int) -> None:
         from simnpo import distributed
         from simnpo.reinforce import unlearn
         from simnpo.training.control import record_endings
 
-        stage = replace(
-            self.job,
-            model=self._model(number - 1),
-            data=replace(self.job.data, forget=self.requests[number - 1]),
-            training=self.trainings[number - 1] if self.trainings else self.job.training,
-        )
+        stage = self._stage(number, self._model(number - 1))
         folder = self._folder(number)
         others = self.callbacks(folder) if self.callbacks else None
         made: list[TrainerCallback] = []

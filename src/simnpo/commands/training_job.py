@@ -35,21 +35,22 @@ class TrainingJob:
             Whether there is anything left to do; if not, the user is told.
 
         Raises:
-            UserError: see `check_output` and `simnpo.hardware.check_hardware`.
+            UserError: see `check_output`, `simnpo.jobs.Job.check` and
+                `simnpo.experiments.own_run.OwnRun.check`.
         """
-        from simnpo.config import check_offload
-        from simnpo.hardware import check_hardware
         from simnpo.models import quiet, resolve
 
         quiet()
-        check_hardware(self.job.training, self.job.lora)
-        check_offload(self.job.training, self.job.lora, self.job.method.compares)
-        return check_output(
+        self.job.check(self.report_to)
+        left = check_output(
             self.output,
             self.job.names,
             lambda: self.job.unfinished(self.output.out) or not self._reported,
             lambda: (resolve(self.job.model), *self.inputs),
         )
+        if left and self.measured is not None:
+            self.measured.check(self.job)
+        return left
 
     @property
     def _reported(self) -> bool:

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback
 
-from simnpo import runs
-from simnpo.benchmarks.own import PASSAGE, OwnSets, evenly_spaced
+from simnpo import distributed, runs
+from simnpo.benchmarks.base import Benchmark
+from simnpo.benchmarks.own import PASSAGE, OwnSets, evenly_spaced, own_benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import is_main
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.files import read_json
 from simnpo.jobs import Job
+from simnpo.metrics.own_comparisons import check_retrain
 from simnpo.metrics.suites import own_evaluation
 from simnpo.metrics.verdict import Verdict, holdout_level
 from simnpo.metrics.verdict_rules import KEEP
@@ -34,7 +36,9 @@ from simnpo.scoring.evaluation import FILES as EVALUATED
 from simnpo.scoring.general import general_ability
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.quick import quick_scores
+from simnpo.scoring.score import rows_to_score
 from simnpo.training.control import Control
+from simnpo.training.refusals import check_whole
 from simnpo.training.target import Point, Target, Until
 from simnpo.training.watch import EvaluateWhileTraining
 
@@ -73,6 +77,28 @@ class OwnRun:
     def asked(self) -> dict[str, Any]:
         """Return what measurements ask: a resumed run must ask the same."""
         return {"max_items": self.max_items, **self.sets.fingerprints()}
+
+    def check(self, job: Job) -> None:
+        """Refuse what cannot be measured, before a model is loaded.
+
+        Raises:
+            UserError: the weights are sharded, a set cannot be measured, or the Retrain was
+                measured on other rows.
+        """
+        tokenizer = load_tokenizer(job.model, job.trust_remote_code)
+        encoder = Encoder(tokenizer, job.data.template, job.data.max_length)
+        self.check_measured(job, own_benchmark(self.sets, encoder, self.max_items))
+
+    def check_measured(self, job: Job, benchmark: Benchmark) -> None:
+        """Refuse what cannot be measured on a benchmark of own data.
+
+        Raises:
+            UserError: see `check`.
+        """
+        if self.controls(job):
+            check_whole(distributed.sharding() in ("FSDP", "ZeRO-3"))
+        if (retain := self.retain_tables()) is not None:
+            check_retrain(rows_to_score(benchmark.evaluation), retain)
 
     def start(self, job: Job, out: Path, model: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
         """Measure the original model, and return what controls the training.

@@ -57,6 +57,17 @@ class OwnSequence:
         asked = replace(first.sets, forget=(), also={**first.sets.also, **requests})
         return replace(first, sets=asked).record()
 
+    def check(self, job: Job) -> None:
+        """Refuse what cannot be measured, before a model is loaded.
+
+        Raises:
+            UserError: see `OwnRun.check`; or some requests are questions and others texts.
+        """
+        tokenizer = load_tokenizer(job.model, job.trust_remote_code)
+        encoder = Encoder(tokenizer, job.data.template, job.data.max_length)
+        benchmark, _ = self._benchmark(encoder, None)
+        self.runs[0].check_measured(job, benchmark)
+
     def measure_before(self, folder: Path, job: Job) -> None:
         """Evaluate the model before the first request into `folder`; what is finished is kept.
 

@@ -19,7 +19,7 @@ from simnpo.scoring.tables import PARAPHRASE, PERTURBED, Tables
 
 TRUTH_RATIOS, LOGPROBS = "truth ratios", "answer log-probabilities"
 _SAME = (
-    "evaluate both with the same --forget file and the same --max-items (unless it is given, "
+    "evaluate both with the same --{} file and the same --max-items (unless it is given, "
     "evaluate takes all rows, and other commands 200)."
 )
 
@@ -56,24 +56,42 @@ def log_truth_ratios(
     return pd.Series(ratios, items.items, dtype="float64")
 
 
+def check_retrain(rows: pd.DataFrame, retrain: Tables) -> None:
+    """Make sure that a Retrain's evaluation is of the same rows, where it has any to compare.
+
+    Args:
+        rows: a scores table, or the rows of one that is to be made, see `rows_to_score`.
+        retrain: the Retrain's tables.
+
+    Raises:
+        UserError: it is of another forget or holdout set.
+    """
+    for name in (FORGET, HOLDOUT):
+        ours, theirs = (texts(one, name) for one in (rows, retrain.scores))
+        if name == HOLDOUT and (ours.empty or theirs.empty):
+            continue
+        if list(ours["item"]) != list(theirs["item"]):
+            raise UserError(
+                f"--retain-scores: the Retrain's evaluation has {len(theirs)} {name} rows, and "
+                f"this model's {len(ours)}: {_SAME.format(name)}"
+            )
+        sizes = [one["zlib_bytes"].to_numpy() for one in (ours, theirs)]
+        differ = (sizes[0] != sizes[1]) & ~np.isnan(sizes[1])  # older evaluations have none
+        if differ.any():
+            raise UserError(
+                f"--retain-scores: {name} row {ours['item'][differ].iloc[0]} is another one in the "
+                f"Retrain's evaluation: {_SAME.format(name)}"
+            )
+
+
 def compare_with_retrain(tables: Tables, retrain: Tables) -> RetrainComparison:
     """Return forget quality: a KS test of truth ratios, else of the answers' log-probs per token.
 
     Raises:
         UserError: the Retrain's evaluation is of another forget set.
     """
+    check_retrain(tables.scores, retrain)
     ours, theirs = (texts(one.scores, FORGET) for one in (tables, retrain))
-    if list(ours["item"]) != list(theirs["item"]):
-        raise UserError(
-            f"--retain-scores: the Retrain's evaluation has {len(theirs)} forget rows, and this "
-            f"model's {len(ours)}: {_SAME}"
-        )
-    if not np.array_equal(ours["zlib_bytes"], theirs["zlib_bytes"]):
-        item = ours["item"][(ours["zlib_bytes"].to_numpy() != theirs["zlib_bytes"].to_numpy())]
-        raise UserError(
-            f"--retain-scores: forget row {item.iloc[0]} is another one in the Retrain's "
-            f"evaluation: {_SAME}"
-        )
     ratios = [log_truth_ratios(one.scores, FORGET) for one in (tables, retrain)]
     if len(ratios[0]) and list(ratios[0].index) == list(ratios[1].index):
         quality = forget_quality(*(one.to_numpy() for one in ratios))

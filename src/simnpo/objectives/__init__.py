@@ -16,6 +16,7 @@ from simnpo.objectives.base import (
     ActivationObjective,
     DivergenceObjective,
     Objective,
+    trained_layers,
 )
 from simnpo.objectives.ceu import CEU
 from simnpo.objectives.dpo import AlternateDPO, RefusalDPO
@@ -66,6 +67,11 @@ class Method:
     def needs_reference_logps(self) -> bool:
         """Whether it compares with the log-probs of a reference."""
         return any(one is not None and one.needs_reference_logps for one in self._terms)
+
+    @property
+    def trained_layers(self) -> range | None:
+        """The decoder layers that are trained, where it is not the whole model."""
+        return trained_layers(self._terms)
 
     @property
     def _terms(self) -> tuple[Objective | None, Objective | None]:

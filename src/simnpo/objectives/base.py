@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, TypeAlias
 
@@ -128,6 +128,14 @@ class ActivationObjective(Objective):
     def trained_layers(self) -> range:
         """The layer and the two before it, where there are as many."""
         return range(max(0, self.layer - 2), self.layer + 1)
+
+
+def trained_layers(objectives: Iterable[Objective | None]) -> range | None:
+    """Return the decoder layers that objectives train, where it is not the whole model."""
+    for one in objectives:
+        if isinstance(one, ActivationObjective):
+            return one.trained_layers
+    return None
 
 
 def require_positive(name: str, value: float) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.benchmarks.base import Benchmark
-from simnpo.benchmarks.own import GENERAL
+from simnpo.benchmarks.own import GENERAL, SUITE
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import barrier, is_main, is_sharded
 from simnpo.metrics.own import GeneralScores
+from simnpo.metrics.own_comparisons import check_retrain
 from simnpo.metrics.suites import Question
 from simnpo.metrics.truth_ratio import Aggregation
 from simnpo.metrics.verdict_rules import KEEP
@@ -19,7 +20,7 @@ from simnpo.scoring.evaluation import Evaluation, write_evaluation
 from simnpo.scoring.general import general_ability
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.generate import generate
-from simnpo.scoring.score import score
+from simnpo.scoring.score import rows_to_score, score
 from simnpo.scoring.summary import run_of, summarise
 from simnpo.scoring.tables import Tables
 
@@ -110,6 +111,8 @@ def evaluate_into(
         UserError: see `evaluate_model` and `simnpo.metrics.suites.measure`.
     """
     started = time.monotonic()
+    if benchmark.suite == SUITE and retain is not None:  # before the model is asked anything
+        check_retrain(rows_to_score(benchmark.evaluation), retain)
     tables = ask() if ask else evaluate_model(model, encoder, benchmark)
     ability = general_scores(model, general) if general is not None else None
     if is_main():

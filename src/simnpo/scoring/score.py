@@ -93,6 +93,25 @@ def score(
     return table.astype(SCORE_COLUMNS)
 
 
+def rows_to_score(evaluation: Mapping[str, EvaluationSet]) -> pd.DataFrame:
+    """Return the rows of true answers that `score` would score, without the model's numbers.
+
+    Returns:
+        Columns set, item, variant and zlib_bytes.
+    """
+    rows = [
+        (name, number, ANSWER, zlib_bytes(item.answer))
+        for name, asked in evaluation.items()
+        for number, item in enumerate(asked.items if asked.scored else ())
+    ]
+    return pd.DataFrame(rows, columns=["set", "item", "variant", "zlib_bytes"])
+
+
+def zlib_bytes(text: str) -> int:
+    """Return the bytes of a text, compressed."""
+    return len(zlib.compress(text.encode()))
+
+
 def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet], limit: int) -> Iterator[_Row]:
     for name, asked in evaluation.items():
         for number, item in enumerate(asked.items if asked.scored else ()):
@@ -107,8 +126,7 @@ def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet], limit: int)
                 ]
             for variant, index, text in variants:
                 encoded = _encode(encoder, asked, item.question, text, limit)
-                compressed = len(zlib.compress(text.encode()))
-                yield _Row(name, number, variant, index, encoded, compressed)
+                yield _Row(name, number, variant, index, encoded, zlib_bytes(text))
 
 
 def _encode(

@@ -15,6 +15,7 @@ from simnpo import distributed, runs
 from simnpo.errors import UserError
 from simnpo.files import whole_file
 from simnpo.scoring.history import read_history, write_history
+from simnpo.training.refusals import check_whole
 from simnpo.training.target import (
     SHARE,
     TIMES,
@@ -89,11 +90,7 @@ class Control(TrainerCallback):
         Raises:
             UserError: the weights are sharded, or what the resumed run needs is missing.
         """
-        if distributed.is_sharded(model):
-            raise UserError(
-                "A run that measures itself needs unsharded weights, and FSDP and ZeRO-3 shard "
-                "them: launch it without, or leave the measurements out with --no-report."
-            )
+        check_whole(distributed.is_sharded(model))
         self._planned = state.max_steps
         tokens, scored, share, times = self._costs
         self._steps = measuring_steps(state.max_steps, tokens, scored, share, int(times))

@@ -19,6 +19,7 @@ from simnpo.objectives.base import (
     DivergenceObjective,
     Forward,
     Scored,
+    trained_layers,
 )
 from simnpo.objectives.rmu import control_vector
 from simnpo.training.reference import FrozenLayers, FrozenReference, reference_logps
@@ -60,10 +61,7 @@ class Forwards:
     @property
     def trained_layers(self) -> range | None:
         """The decoder layers that are trained, where it is not the whole model."""
-        for term in self._terms:
-            if isinstance(term.objective, ActivationObjective):
-                return term.objective.trained_layers
-        return None
+        return trained_layers(term.objective for term in self._terms)
 
     def prepare(self, model: nn.Module) -> None:
         """Compute and keep what the objectives need of the model as it is before training."""

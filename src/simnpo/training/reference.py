@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from simnpo.activations import find_decoder, layer_activations
+from simnpo.activations import check_layer, find_decoder, layer_activations
 from simnpo.data.batching import Batch, pad, token_budget_batches
 from simnpo.data.encoding import Encoded
 from simnpo.distributed import compute_rows
@@ -113,6 +113,29 @@ class FrozenLayers:
             model.train(was_training)
 
 
+def check_models(
+    method: Method, model: Any, reinforced: Any, reference: Any, offload: bool
+) -> None:
+    """Make sure, before it is measured, that a model is one that can be trained.
+
+    Args:
+        method: how.
+        model: what is to be trained, without adapters.
+        reinforced: see `check_reinforced`.
+        reference: see `check_reference`.
+        offload: see `FrozenReference`.
+
+    Raises:
+        UserError: see `check_reinforced`, `check_reference`, `check_layer` and `FrozenReference`.
+    """
+    check_reinforced(method, model, reinforced)
+    check_reference(method, model, reference)
+    if method.trained_layers is not None:
+        check_layer(model, method.trained_layers[-1])
+    if offload:
+        _layers(model)
+
+
 def check_reinforced(method: Method, model: Any, reinforced: Any) -> None:
     """Make sure that `method` has the reinforced model it compares with, if it does.
 
@@ -169,6 +192,17 @@ def _offload_layers(model: Any) -> None:
     """
     from accelerate import cpu_offload
 
+    device = next(model.parameters()).device
+    for layer in _layers(model):
+        cpu_offload(layer, device, preload_module_classes=list(model._no_split_modules))
+
+
+def _layers(model: Any) -> list[nn.Module]:
+    """Return the layers that can be offloaded.
+
+    Raises:
+        UserError: the model names none.
+    """
     kinds = set(model._no_split_modules or ())
     layers = [one for one in model.modules() if type(one).__name__ in kinds]
     if not layers:
@@ -176,6 +210,4 @@ def _offload_layers(model: Any) -> None:
             f"--offload-reference: {type(model).__name__} does not tell transformers what its "
             "layers are; leave it out."
         )
-    device = next(model.parameters()).device
-    for layer in layers:
-        cpu_offload(layer, device, preload_module_classes=list(kinds))
+    return layers

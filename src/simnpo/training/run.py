@@ -24,6 +24,7 @@ from simnpo.objectives import Method
 from simnpo.shape import shape_of
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
 from simnpo.training.checkpoints import last_checkpoint
+from simnpo.training.refusals import check_merging
 from simnpo.training.terms import cut_answers
 from simnpo.training.trainer import UnlearnTrainer
 
@@ -107,11 +108,8 @@ def train_model(
         callbacks=[bar, *callbacks, interrupt],  # last: whether another one stops first
     )
     _pace(trainer.args, config, len(trainer.terms[0]))
-    if lora and lora.merge and (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
-        raise UserError(
-            "--lora-merge needs whole weights, and FSDP and DeepSpeed part them: leave it out, and "
-            "`simnpo evaluate` merges the adapter as it loads it."
-        )
+    if lora:
+        check_merging(lora, trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
     checkpoint = distributed.from_main(lambda: last_checkpoint(out)) if resume else None
     started = time.monotonic()
     try:
@@ -166,9 +164,8 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
     if 2 * micro < min(config.micro_batch_size, config.batch_size // devices):
         note = f"Note: {micro} rows a forward pass, as no more make {config.batch_size} evenly."
         print(note, file=sys.stderr)
-    loggers = [] if report_to == "none" else report_to.split(",")
+    loggers = check_loggers(report_to)
     try:
-        get_reporting_integration_callbacks(loggers)
         made = TrainingArguments(
             str(out),
             num_train_epochs=config.epochs or 1,
@@ -196,6 +193,20 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
     # copies the model at every step.
     made._n_gpu = min(made.n_gpu, 1)
     return made
+
+
+def check_loggers(report_to: str) -> list[str]:
+    """Return the names of transformers' logging integrations.
+
+    Raises:
+        UserError: one is unknown, or not installed.
+    """
+    loggers = [] if report_to == "none" else report_to.split(",")
+    try:
+        get_reporting_integration_callbacks(loggers)
+    except (ImportError, ValueError, RuntimeError) as error:
+        raise UserError(f"transformers refuses these settings: {error}") from None
+    return loggers
 
 
 def _pace(made: TrainingArguments, config: TrainingConfig, examples: int) -> None:

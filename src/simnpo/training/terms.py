@@ -1,6 +1,6 @@
 """The data of a loss: each term's examples, encoded, and how terms are paired into batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -46,25 +46,63 @@ def build_terms(
         UserError: a set the method needs is empty, or refusals or alternate answers are needed
             and not given.
     """
+    check_answers(method, forget, retain, refusals)
     terms: list[Term] = []
-    for name, objective, weight, examples in (
-        ("forget", method.forget, method.forget_weight, forget),
-        ("retain", method.retain, method.retain_weight, retain),
-    ):
-        if objective is None:
-            continue
-        if not examples:
-            raise UserError(f"the {name} set is empty, and {method.title} needs it.")
+    for name, objective, weight, examples in _summands(method, forget, retain):
         encoded: dict[str, list[Encoded]] = {}
         for answer in objective.answers:
             answered = examples
             if answer == REFUSAL:
                 answered = _with_refusals(examples, refusals, seed)
             elif answer == ALTERNATE:
-                answered = _with_alternates(examples)
+                answered = [Example(one.question, str(one.alternate)) for one in examples]
             encoded[answer] = encoder.encode_all(answered)
         terms.append(Term(name, objective, weight, encoded))
     return terms
+
+
+def check_answers(
+    method: Method,
+    forget: Sequence[Example],
+    retain: Sequence[Example],
+    refusals: Sequence[str] = (),
+) -> None:
+    """Make sure that the sets have what `method` trains on.
+
+    Raises:
+        UserError: see `build_terms`.
+    """
+    for name, objective, _, examples in _summands(method, forget, retain):
+        if not examples:
+            raise UserError(f"the {name} set is empty, and {method.title} needs it.")
+        if REFUSAL in objective.answers:
+            if not refusals:
+                raise UserError(
+                    "IDK needs refusals: give a text file, one a line, with --refusals."
+                )
+            if any(example.question is None for example in examples):
+                raise UserError("IDK answers questions with refusals; plain text has no questions.")
+        for example in examples if ALTERNATE in objective.answers else ():
+            if example.question is None:
+                raise UserError(
+                    "AltPO prefers another answer; plain text has no questions to answer."
+                )
+            if example.alternate is None:
+                raise UserError(
+                    f"AltPO needs an alternate answer to {example.question!r:.80}, and this set "
+                    "has none: give a forget file with a column of them, by --forget and "
+                    "--alternate-column."
+                )
+
+
+def _summands(
+    method: Method, forget: Sequence[Example], retain: Sequence[Example]
+) -> Iterator[tuple[str, Objective, float, Sequence[Example]]]:
+    """Yield the summands of the loss: name, objective, weight and examples."""
+    if method.forget is not None:
+        yield "forget", method.forget, method.forget_weight, forget
+    if method.retain is not None:
+        yield "retain", method.retain, method.retain_weight, retain
 
 
 def cut_answers(terms: Sequence[Term]) -> int:
@@ -76,32 +114,12 @@ def _with_refusals(
     examples: Sequence[Example], refusals: Sequence[str], seed: int
 ) -> list[Example]:
     """Give every question one refusal, drawn once, so that its reference can be computed once."""
-    if not refusals:
-        raise UserError("IDK needs refusals: give a text file, one a line, with --refusals.")
-    if any(example.question is None for example in examples):
-        raise UserError("IDK answers questions with refusals; plain text has no questions.")
     draw = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(refusals), (len(examples),), generator=draw).tolist()
     return [
         Example(example.question, refusals[index])
         for example, index in zip(examples, drawn, strict=True)
     ]
-
-
-def _with_alternates(examples: Sequence[Example]) -> list[Example]:
-    """Answer every question with the alternate that its example brings."""
-    answered = []
-    for example in examples:
-        if example.question is None:
-            raise UserError("AltPO prefers another answer; plain text has no questions to answer.")
-        if example.alternate is None:
-            raise UserError(
-                f"AltPO needs an alternate answer to {example.question!r:.80}, and this set has "
-                "none: give a forget file with a column of them, by --forget and "
-                "--alternate-column."
-            )
-        answered.append(Example(example.question, example.alternate))
-    return answered
 
 
 FILLER = -1

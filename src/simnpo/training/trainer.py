@@ -14,7 +14,7 @@ from simnpo.activations import check_layer, training_only
 from simnpo.config import MAX_LENGTH
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
-from simnpo.errors import TrainingDiverged, UserError
+from simnpo.errors import TrainingDiverged
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import check_sequences
 from simnpo.objectives import Method
@@ -23,6 +23,7 @@ from simnpo.training.callbacks import StepGuard
 from simnpo.training.dropout import without_dropout
 from simnpo.training.forwards import Forwards
 from simnpo.training.reference import check_reference, check_reinforced
+from simnpo.training.refusals import check_layers
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.schedule import schedule
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
@@ -144,11 +145,8 @@ class UnlearnTrainer(Trainer):
             processing_class=tokenizer,
             callbacks=[StepGuard(self._pairs), *(callbacks or [])],
         )
-        if self._forwards.trained_layers and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
-            raise UserError(
-                "RMU trains three layers with their weights whole, and FSDP and DeepSpeed part "
-                "them: launch it without, as its optimizer states are few."
-            )
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        check_layers(self._forwards.trained_layers, False, sharded)
         # The loss here is a mean over the whole optimizer step, by our own count of examples.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
@@ -176,14 +174,9 @@ class UnlearnTrainer(Trainer):
     def _check_layers(self, model: nn.Module) -> None:
         """Make sure that single layers of `model` can be trained, where a method does that."""
         layers = self._forwards.trained_layers
-        if layers is None:
-            return
-        if hasattr(model, "peft_config"):
-            raise UserError(
-                f"RMU trains the weights of layers {layers[0]} to {layers[-1]} themselves, and few "
-                "of them: leave out --lora-rank."
-            )
-        check_layer(model, layers[-1])
+        check_layers(layers, hasattr(model, "peft_config"), sharded=False)
+        if layers is not None:
+            check_layer(model, layers[-1])
 
     def _read_head(self) -> None:
         """Find out what comes after the LM head on every process, before the model is wrapped.

@@ -1,0 +1,62 @@
+"""What a training refuses, as far as its settings tell: before a model is loaded or measured."""
+
+from simnpo.config import LoraConfig
+from simnpo.errors import UserError
+
+
+def check_layers(layers: range | None, adapted: bool, sharded: bool) -> None:
+    """Refuse to train single layers through adapters, or with their weights parted.
+
+    Args:
+        layers: what is trained; None where it is not single layers.
+        adapted: whether adapters are trained.
+        sharded: whether FSDP or DeepSpeed parts weights or what belongs to them.
+
+    Raises:
+        UserError: see above.
+    """
+    if layers is None:
+        return
+    if adapted:
+        raise UserError(
+            f"RMU trains the weights of layers {layers[0]} to {layers[-1]} themselves, and few "
+            "of them: leave out --lora-rank."
+        )
+    if sharded:
+        raise UserError(
+            "RMU trains three layers with their weights whole, and FSDP and DeepSpeed part "
+            "them: launch it without, as its optimizer states are few."
+        )
+
+
+def check_merging(lora: LoraConfig, sharded: bool) -> None:
+    """Refuse to merge adapters into weights that are parted.
+
+    Args:
+        lora: the adapters.
+        sharded: see `check_layers`.
+
+    Raises:
+        UserError: see above.
+    """
+    if lora.merge and sharded:
+        raise UserError(
+            "--lora-merge needs whole weights, and FSDP and DeepSpeed part them: leave it out, and "
+            "`simnpo evaluate` merges the adapter as it loads it."
+        )
+
+
+def check_whole(sharded: bool) -> None:
+    """Refuse a run that measures itself on parted weights.
+
+    Args:
+        sharded: whether FSDP or ZeRO-3 parts them.
+
+    Raises:
+        UserError: see above.
+    """
+    if sharded:
+        raise UserError(
+            "A run that measures itself needs unsharded weights, and FSDP and ZeRO-3 shard them: "
+            "launch it without, or leave the measurements out with --no-report."
+        )
