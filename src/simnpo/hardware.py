@@ -22,6 +22,13 @@ def check_hardware(training: TrainingConfig, lora: LoraConfig) -> None:
         _need_bitsandbytes(f"--optimizer {training.optimizer}")
 
 
+def has_four_bits() -> bool:
+    """Return whether this machine can hold weights in 4 bits."""
+    from transformers.utils import is_bitsandbytes_available
+
+    return bool(is_bitsandbytes_available() and torch.cuda.is_available())
+
+
 def _need_bitsandbytes(option: str) -> None:
     from transformers.utils import BITSANDBYTES_MIN_VERSION, is_bitsandbytes_available
 

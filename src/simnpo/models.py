@@ -9,7 +9,7 @@ import torch
 
 from simnpo.config import Precision, resolve_precision
 from simnpo.errors import UserError
-from simnpo.precision import run_mixed
+from simnpo.precision import mark_four_bits, run_mixed
 from simnpo.runs import RUN
 
 MODEL_FOLDER = "model"
@@ -104,10 +104,18 @@ def load_model(
     precision: Precision = "auto",
     trust_remote_code: bool = False,
     load_in_4bit: bool = False,
+    merge: bool = True,
 ) -> torch.nn.Module:
     """Load a causal LM onto the device, in evaluation mode, from safetensors only.
 
-    An adapter is loaded on its base model and merged into it.
+    An adapter is loaded on its base model.
+
+    Args:
+        model: a folder, a run, or a hub id.
+        precision: what it computes in.
+        trust_remote_code: whether its own code may run.
+        load_in_4bit: whether its linear layers, or those of an adapter's base, are held in 4 bits.
+        merge: whether an adapter is merged into its base.
 
     Raises:
         UserError: there is no such model, it has no safetensors, or its code is remote; or an
@@ -116,13 +124,14 @@ def load_model(
     from transformers import AutoModelForCausalLM
 
     name = resolve(model)
+    adapter = (Path(name) / ADAPTER).is_file()
     options: dict[str, Any] = {
         "dtype": weights_dtype(precision),
         "trust_remote_code": trust_remote_code,
         "use_safetensors": True,
     }
     if load_in_4bit:
-        if (Path(name) / ADAPTER).is_file():
+        if adapter and merge:
             raise UserError(
                 f"--load-in-4bit: {model} is an adapter, and merged into a base of 4 bits it would "
                 "be rounded: leave out --load-in-4bit."
@@ -130,20 +139,23 @@ def load_model(
         # transformers then puts the weights on this process's GPU, by the number accelerate expects
         options["quantization_config"] = _four_bits(precision)
     try:
-        if (Path(name) / ADAPTER).is_file():
+        if adapter:
             from peft import AutoPeftModelForCausalLM
 
-            adapted = AutoPeftModelForCausalLM.from_pretrained(name, **options)
-            loaded: torch.nn.Module = adapted.merge_and_unload()
+            loaded: Any = AutoPeftModelForCausalLM.from_pretrained(name, **options)
+            loaded = loaded.merge_and_unload() if merge else loaded
         else:
             loaded = AutoModelForCausalLM.from_pretrained(name, **options)
     except Exception as error:
         raise UserError(cannot_load("the model", model, error)) from None
-    check_generation_config(loaded)
+    base = loaded.get_base_model() if adapter and not merge else loaded  # which is what is run
+    check_generation_config(base)
     loaded = loaded.to(device()).eval()
     if precision == "mixed":
-        run_mixed(loaded)
-    return loaded
+        run_mixed(base)
+    if load_in_4bit:
+        mark_four_bits(base)
+    return loaded  # type: ignore[no-any-return]
 
 
 def check_generation_config(model: Any) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 
 from simnpo.config import Precision
 
-_MARK = "_simnpo_mixed"
+_MARK, _FOUR_BITS = "_simnpo_mixed", "_simnpo_four_bits"
 
 
 def run_mixed(model: nn.Module) -> None:
@@ -42,6 +42,16 @@ def precision_of(model: Any) -> Precision:
     if is_mixed(model):
         return "mixed"
     return "bf16" if getattr(model, "dtype", torch.float32) == torch.bfloat16 else "fp32"
+
+
+def mark_four_bits(model: nn.Module) -> None:
+    """Remember that the linear layers of `model` are held in 4 bits."""
+    setattr(model, _FOUR_BITS, True)
+
+
+def in_four_bits(model: Any) -> bool:
+    """Return whether linear layers of `model`, possibly wrapped, are held in 4 bits."""
+    return bool(getattr(model, _FOUR_BITS, False))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The commands pass on what needs bitsandbytes, and refuse it before anything is loaded."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 import transformers.utils
 
-from simnpo import jobs
+from simnpo import hardware, jobs, models
 from simnpo.errors import UserError
 
 
@@ -49,3 +50,63 @@ def test_four_bits_reach_the_loader(unlearn: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(jobs, "load_model", load)
     done = unlearn("--lora-rank", 2, "--load-in-4bit")
     assert done.code == 1 and "asked for bf16, 4 bits: True" in done.err
+
+
+@pytest.fixture
+def four_bits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """Stand in for 4 bits: return which models were loaded, and whether in 4 bits."""
+    from transformers import AutoModelForCausalLM
+
+    loaded: list[tuple[str, bool]] = []
+    whole = AutoModelForCausalLM.from_pretrained
+
+    def load(name: str, *others: Any, **options: Any) -> Any:
+        loaded.append((name, options.pop("quantization_config", None) is not None))
+        return whole(name, *others, **options)
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", load)
+    monkeypatch.setattr(models, "_four_bits", lambda precision: f"4 bits, {precision}")
+    monkeypatch.setattr(hardware, "_need_bitsandbytes", lambda option: None)
+    return loaded
+
+
+@pytest.mark.parametrize("how", ["--forget", "--requests"])
+@pytest.mark.parametrize("precision", ["fp32", "mixed"])
+def test_an_adapter_on_four_bits_is_measured_as_the_original_was(
+    simnpo: Any,
+    files: Any,
+    model_folder: Path,
+    tmp_path: Path,
+    one_prompt: None,
+    four_bits: list[tuple[str, bool]],
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+    precision: str,
+) -> None:
+    out = tmp_path / "out"
+    own = ("--retain", files.retain, "--forget", files.forget)
+    done = simnpo(
+        *("unlearn", "--model", model_folder, how, files.forget, *own[:2], "--steps", 1),
+        *("--lora-rank", 2, "--load-in-4bit", "--precision", precision, "--out", out),
+    )
+    assert done.code == 0, done.err
+    for name in ("before", "evaluation"):
+        summary = json.loads((out / name / "summary.json").read_text())
+        assert summary["load_in_4bit"] and summary["precision"] == precision
+        assert not any("rounding" in one for one in summary.get("verdict", {}).get("cautions", ()))
+    # The base of each, also of the adapter: merged into it, it would have been refused.
+    assert set(four_bits) == {(str(model_folder), True)}
+
+    if how == "--requests":
+        return
+    # `evaluate` does alike where it can, and says so where it cannot.
+    for can in (True, False):
+        monkeypatch.setattr(hardware, "has_four_bits", lambda can=can: can)
+        again = tmp_path / f"again-{can}"
+        done = simnpo("evaluate", "--model", out, *own, "--out", again)
+        assert done.code == 0, done.err
+        summary = json.loads((again / "summary.json").read_text())
+        cautions = " ".join(summary["verdict"]["cautions"])
+        assert summary["load_in_4bit"] == can
+        said = f"in {precision} on weights of 4 bits and this model in {precision}: rounding"
+        assert (said in cautions) != can

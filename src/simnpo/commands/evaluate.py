@@ -91,7 +91,7 @@ class Evaluate:
     """Say at length what each column of the table is."""
     precision: Precision = "auto"
     """fp32, mixed (fp32 weights, bf16 compute), bf16, or auto: bf16 on a GPU, else fp32; with
-    --forget, what the run was measured in."""
+    --forget, what the run was measured in, weights of 4 bits included where this machine can."""
     own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     questions: ChoiceOptions = field(default_factory=ChoiceOptions)
@@ -104,7 +104,8 @@ class Evaluate:
         from simnpo.data.encoding import Encoder
         from simnpo.distributed import is_main
         from simnpo.experiments.original import Original, measured_sets
-        from simnpo.models import load_model, load_tokenizer, quiet, resolve
+        from simnpo.hardware import has_four_bits
+        from simnpo.models import is_adapter, load_model, load_tokenizer, quiet, resolve
         from simnpo.scoring.evaluate import evaluate_into, evaluation_hashes
         from simnpo.scoring.evaluation import read_scores, score_files
         from simnpo.scoring.summary import name_of, run_of
@@ -157,13 +158,16 @@ class Evaluate:
         if not check_evaluation(self.output, wanted, resolve(self.model), *read):
             return
         retain, reference = (read_scores(one) if one else None for one in given)
-        before, precision = Original(), self.precision
+        before, precision, four_bits = Original(), self.precision, False
         if own is not None:
             before = self._original(own, benchmark, encoder, retain)
             if self.precision == "auto" and before.evaluation is not None:
                 precision = before.evaluation.summary["precision"]
+                rounded = before.evaluation.summary.get("load_in_4bit", False)
+                four_bits = rounded and is_adapter(self.model) and has_four_bits()
             benchmark = measured_sets(own, encoder, before.general, self.max_items)
-        model = load_model(self.model, precision, self.prompt.trust_remote_code)
+        trust = self.prompt.trust_remote_code
+        model = load_model(self.model, precision, trust, four_bits, merge=not four_bits)
         evaluate_into(
             self.output.out,
             model,

@@ -12,7 +12,7 @@ from simnpo.benchmarks.own import FORGET, OwnSets, own_benchmark
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.lengths import SetTokens
-from simnpo.experiments.own_run import Measuring, OwnRun
+from simnpo.experiments.measuring import Measuring
 from simnpo.report.terminal import as_text, visible
 from simnpo.report.views.own import set_title
 from simnpo.scoring.general import MAX_NEW_TOKENS
@@ -66,7 +66,7 @@ class OwnRows:
             return cls(counted, trains)
         general = sum(len(encoder.prompt(one)) + MAX_NEW_TOKENS for one in PROMPTS)
         measured = _measured_tokens(own_benchmark(sets, encoder, max_items), encoder)
-        scored = Measuring(OwnRun(sets), encoder, None, False).tokens
+        scored = Measuring(sets, encoder, None, False).tokens
         return cls(counted, trains, measured + 2 * general, scored + general)
 
     @property

@@ -1,6 +1,5 @@
 """An unlearning run on a user's own sets: measured before, during and after, and judged."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,9 +11,11 @@ from transformers import TrainerCallback
 
 from simnpo import distributed, runs
 from simnpo.benchmarks.base import Benchmark
-from simnpo.benchmarks.own import PASSAGE, OwnSets, evenly_spaced, own_benchmark
+from simnpo.benchmarks.own import OwnSets, own_benchmark
+from simnpo.config import Precision
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import is_main
+from simnpo.experiments.measuring import Measuring
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.files import read_json
@@ -33,9 +34,6 @@ from simnpo.report.terminal import write
 from simnpo.scoring.evaluate import evaluate_into
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
 from simnpo.scoring.evaluation import FILES as EVALUATED
-from simnpo.scoring.general import general_ability
-from simnpo.scoring.general_reference import GeneralReference
-from simnpo.scoring.quick import quick_scores
 from simnpo.scoring.score import rows_to_score
 from simnpo.training.control import Control
 from simnpo.training.refusals import check_whole
@@ -46,8 +44,6 @@ FILES = (BEFORE, *PAGE, *(f"{EVALUATION}/{name}" for name in EVALUATED))
 """What is written in addition to the job's own files."""
 MOST_ROWS = 200
 """Rows of each set that are measured at most, unless the user says otherwise."""
-CONTROL_ROWS = 100
-"""Retain rows that measurements during training score at most, or as many as are forgotten."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +137,7 @@ class OwnRun:
         evaluation, reference = original
         assert evaluation is not None
         refuses = teaches_refusals(job)
-        measuring = Measuring(self, encoder, reference, refuses)
+        measuring = Measuring(self.sets, encoder, reference, refuses)
         level = holdout_level(own_evaluation(evaluation))
         return Control(
             measuring.measure,
@@ -176,15 +172,13 @@ class OwnRun:
         """
         before, reference = Original.read(out / BEFORE)
         assert before is not None
-        trust = job.trust_remote_code
         precision = before.summary["precision"]
         if not _is_judged(out / EVALUATION):
-            encoder = Encoder(
-                load_tokenizer(str(out), trust), job.data.template, job.data.max_length
-            )
+            four_bits = before.summary["load_in_4bit"]
+            model, encoder = load_measured(job, str(out), precision, four_bits)
             evaluate_into(
                 out / EVALUATION,
-                load_model(str(out), precision, trust),
+                model,
                 encoder,
                 measured_sets(self.sets, encoder, reference, self.max_items),
                 self.retain_tables(),
@@ -200,14 +194,37 @@ class OwnRun:
         if is_main():
             runs.add(out, {"verdict": verdict.record()})
             write_model_card(out)  # once more, with what was measured
-            model = Path(job.model).name if Path(job.model).exists() else job.model
-            title = f"{job.method.title} on {model}: {self.sets.title}"
+            name = Path(job.model).name if Path(job.model).exists() else job.model
+            title = f"{job.method.title} on {name}: {self.sets.title}"
             write_report([before, after], out, title, command, verdict)
         return outcome_text(out, before, after, verdict, self.usual)
 
     def retain_tables(self) -> Any:
         """Return the tables of the Retrain that is compared with, if one is."""
         return read_scores(Path(self.retain_scores)) if self.retain_scores else None
+
+
+def load_measured(
+    job: Job, name: str, precision: Precision, four_bits: bool
+) -> tuple[Any, Encoder]:
+    """Return a model as it is measured, and its tokenizer bound to the template.
+
+    On a base of 4 bits an adapter is measured as it was trained: beside it. Merged into it, it
+    would be rounded, and on whole weights it would be compared with an original of 4 bits.
+
+    Args:
+        job: says how prompts are made.
+        name: the model.
+        precision: what it computes in.
+        four_bits: whether its weights, or an adapter's base, are held in 4 bits.
+
+    Raises:
+        UserError: see `simnpo.models`.
+    """
+    trust = job.trust_remote_code
+    model = load_model(name, precision, trust, four_bits, merge=not four_bits)
+    tokenizer = load_tokenizer(name, trust)
+    return model, Encoder(tokenizer, job.data.template, job.data.max_length)
 
 
 def was_measured(folder: Path) -> bool:
@@ -225,54 +242,6 @@ def teaches_refusals(job: Job) -> bool:
     """Return whether a job's method teaches the model to refuse."""
     forget = getattr(job.method, "forget", None)
     return forget is not None and REFUSAL in forget.answers
-
-
-class Measuring:
-    """Measurements during training, from scoring alone."""
-
-    def __init__(
-        self,
-        run: OwnRun,
-        encoder: Encoder,
-        reference: GeneralReference | None,
-        refuses: bool,
-    ):
-        """Choose the rows: all that are to be forgotten, and as many to keep."""
-        forget, retain = (
-            [row.example for row in rows] for rows in (run.sets.forget, run.sets.retain)
-        )
-        retain = evenly_spaced(retain, max(CONTROL_ROWS, len(forget)))
-        self._texts = forget[0].question is None
-        passages = copy.copy(encoder)  # of texts, as long as those that are evaluated
-        passages.max_length = min(PASSAGE + 1, encoder.max_length)
-        self._encoded = [
-            [
-                piece
-                for one in rows
-                for piece in (passages if one.question is None else encoder).encode_all([one])
-            ]
-            for rows in (forget, retain)
-        ]
-        self._reference, self._refuses = reference, refuses
-        known = reference.encoded if reference else ()
-        self.tokens = sum(len(one.ids) for rows in (*self._encoded, known) for one in rows)
-        """Tokens that a measurement takes through the model."""
-
-    def measure(self, model: Any) -> Point:
-        """Return one measurement of a model in evaluation mode."""
-        forget, retain = (quick_scores(model, rows) if rows else None for rows in self._encoded)
-        assert forget is not None
-        # A text comes out where its second half follows from its first.
-        out = forget.tail >= (0.5 if self._texts else 1)
-        general = self._reference and general_ability(model, self._reference).ability
-        return Point(
-            forget_verbatim=float(out.mean()),
-            forget_probability=float(forget.probability.mean()),
-            # Where an answer begins with a refusal, only its first token is unlikely.
-            kept=float((retain.accuracy * retain.begun).mean()) if retain else 1.0,
-            general=general,
-            refused=1 - float(forget.begun.mean()) if self._refuses else None,
-        )
 
 
 def _step_tokens(job: Job, encoder: Encoder) -> float:

@@ -21,14 +21,15 @@ from simnpo.benchmarks.own import FORGET, OwnSets, own_benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import from_main, is_main
 from simnpo.errors import UserError
+from simnpo.experiments.measuring import Measuring
 from simnpo.experiments.original import REFERENCE, Original, measured_sets
-from simnpo.experiments.own_run import Measuring, OwnRun, teaches_refusals
+from simnpo.experiments.own_run import OwnRun, load_measured, teaches_refusals
 from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.files import read_json, write_json
 from simnpo.jobs import Job
 from simnpo.metrics.own_requests import with_requests
 from simnpo.metrics.verdict import Verdict
-from simnpo.models import load_model, load_tokenizer, training_precision
+from simnpo.models import load_tokenizer, training_precision
 from simnpo.report.stages import write_stages
 from simnpo.report.terminal import as_text, write
 from simnpo.report.views.own import REQUEST, set_title
@@ -80,10 +81,9 @@ class OwnSequence:
         reference = reference_answers(model, encoder)
         points = []
         if self.runs[0].controls(job):
-            points = [
-                Measuring(run, encoder, reference, teaches_refusals(job)).measure(model)._asdict()
-                for run in self.runs
-            ]
+            refuses = teaches_refusals(job)
+            measured = [Measuring(run.sets, encoder, reference, refuses) for run in self.runs]
+            points = [one.measure(model)._asdict() for one in measured]
         if is_main():
             folder.mkdir(parents=True, exist_ok=True)
             reference.save(folder / REFERENCE)
@@ -250,9 +250,7 @@ class OwnSequence:
 def _load(job: Job, name: str) -> tuple[Any, Encoder]:
     """Return a model as training has it, and its tokenizer bound to the template."""
     precision = training_precision(job.training.precision, job.lora.rank > 0)
-    model = load_model(name, precision, job.trust_remote_code)
-    tokenizer = load_tokenizer(name, job.trust_remote_code)
-    return model, Encoder(tokenizer, job.data.template, job.data.max_length)
+    return load_measured(job, name, precision, job.lora.load_in_4bit)
 
 
 def _joined(parts: Sequence[EvaluationSet]) -> EvaluationSet:

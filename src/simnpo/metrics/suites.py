@@ -62,6 +62,8 @@ class Question(NamedTuple):
     """Items of the forget set that the verdict is about, the first so many; None takes all."""
     forget_rows: int | None = None
     """Rows of the forget set, of which some may not be measured; None where that is not known."""
+    cautions: tuple[str, ...] = ()
+    """What else a verdict's reader must know."""
     shortened: Mapping[str, tuple[int, int]] = {}
     """How many of how many answers are compared with their beginnings, see `Benchmark.shortened`.
     """
@@ -142,6 +144,7 @@ def own_suite(question: Question) -> Measured:
                 about_first(one, question.judged, question.identifiers) for one in (before, after)
             )
         verdict = judge(before, after, question.keep)
+        verdict = replace(verdict, cautions=(*verdict.cautions, *question.cautions))
         measured, rows = found.items[FORGET], question.forget_rows
         if rows is not None and measured < rows:
             caution = (

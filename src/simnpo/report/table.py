@@ -13,7 +13,7 @@ from simnpo.report.numbers import compact, number
 from simnpo.report.stacking import print_stacked
 from simnpo.report.views import view_of
 from simnpo.report.views.base import Column
-from simnpo.scoring.evaluation import Evaluation
+from simnpo.scoring.evaluation import Evaluation, computed_in
 
 NARROW, WIDE = 14, 24
 """Columns that a model's name takes: it is folded into them where there is no room for more."""
@@ -71,9 +71,7 @@ def precision_line(evaluations: Sequence[Evaluation]) -> str:
 
     Empty where no evaluation says so, as an official log does not.
     """
-    known = {
-        one.name: one.summary["precision"] for one in evaluations if one.summary.get("precision")
-    }
+    known = {one.name: precision for one in evaluations if (precision := computed_in(one.summary))}
     if len(set(known.values())) <= 1:
         return "".join(f"Precision: {one}." for one in {*known.values()})
     each = ", ".join(f"{name} {precision}" for name, precision in known.items())

@@ -1,7 +1,7 @@
 """A model evaluated on a benchmark: where scoring and generation meet."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from simnpo.metrics.own_comparisons import check_retrain
 from simnpo.metrics.suites import Question
 from simnpo.metrics.truth_ratio import Aggregation
 from simnpo.metrics.verdict_rules import KEEP
-from simnpo.precision import precision_of
+from simnpo.precision import in_four_bits, precision_of
 from simnpo.runs import fingerprint
-from simnpo.scoring.evaluation import Evaluation, write_evaluation
+from simnpo.scoring.evaluation import Evaluation, computed_in, write_evaluation
 from simnpo.scoring.general import general_ability
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.generate import generate
@@ -117,6 +117,7 @@ def evaluate_into(
     ability = general_scores(model, general) if general is not None else None
     if is_main():
         known = tables if is_retrain else retain
+        rounding = {"precision": precision_of(model), "load_in_4bit": in_four_bits(model)}
         summary = summarise(
             benchmark.suite,
             Question(
@@ -134,6 +135,7 @@ def evaluate_into(
                 judged,
                 forget_rows=len(benchmark.forget),
                 shortened=benchmark.shortened,
+                cautions=_rounding_caution(before, rounding),
             ),
             name=name,
             model=model_name,
@@ -142,7 +144,7 @@ def evaluate_into(
             data=evaluation_hashes(benchmark),
             template=encoder.template.name,
             max_length=encoder.max_length,
-            precision=precision_of(model),
+            **rounding,
             max_new_tokens={
                 name: asked.max_new_tokens for name, asked in benchmark.evaluation.items()
             },
@@ -152,3 +154,15 @@ def evaluate_into(
         )
         write_evaluation(folder, summary, tables)
     barrier()
+
+
+def _rounding_caution(before: Evaluation | None, rounding: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say where the original was measured with weights or products rounded otherwise."""
+    then = "" if before is None else computed_in(before.summary)
+    now = computed_in(rounding)
+    if not then or then == now:
+        return ()
+    return (
+        f"The original was measured in {then} and this model in {now}: rounding is a part of what "
+        "changed.",
+    )

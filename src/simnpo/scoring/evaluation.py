@@ -1,5 +1,6 @@
 """An evaluation's folder: `scores.parquet`, `generations.parquet`, `summary.json`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,12 @@ class Evaluation(NamedTuple):
     name: str
     summary: dict[str, Any]
     tables: Tables
+
+
+def computed_in(summary: Mapping[str, Any]) -> str:
+    """Return the precision that a summary's model computed in; empty where it does not say."""
+    precision = str(summary.get("precision") or "")
+    return f"{precision} on weights of 4 bits" if summary.get("load_in_4bit") else precision
 
 
 def write_evaluation(folder: Path, summary: dict[str, Any], tables: Tables) -> None:

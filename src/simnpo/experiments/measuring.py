@@ -1,0 +1,60 @@
+"""Measurements of a run on own data while it trains: what it aims at, from scoring alone."""
+
+import copy
+from typing import Any
+
+from simnpo.benchmarks.own import PASSAGE, OwnSets, evenly_spaced
+from simnpo.data.encoding import Encoder
+from simnpo.scoring.general import general_ability
+from simnpo.scoring.general_reference import GeneralReference
+from simnpo.scoring.quick import quick_scores
+from simnpo.training.target import Point
+
+CONTROL_ROWS = 100
+"""Retain rows that measurements during training score at most, or as many as are forgotten."""
+
+
+class Measuring:
+    """Measurements during training, from scoring alone."""
+
+    def __init__(
+        self,
+        sets: OwnSets,
+        encoder: Encoder,
+        reference: GeneralReference | None,
+        refuses: bool,
+    ):
+        """Choose the rows: all that are to be forgotten, and as many to keep."""
+        forget, retain = ([row.example for row in rows] for rows in (sets.forget, sets.retain))
+        retain = evenly_spaced(retain, max(CONTROL_ROWS, len(forget)))
+        self._texts = forget[0].question is None
+        passages = copy.copy(encoder)  # of texts, as long as those that are evaluated
+        passages.max_length = min(PASSAGE + 1, encoder.max_length)
+        self._encoded = [
+            [
+                piece
+                for one in rows
+                for piece in (passages if one.question is None else encoder).encode_all([one])
+            ]
+            for rows in (forget, retain)
+        ]
+        self._reference, self._refuses = reference, refuses
+        known = reference.encoded if reference else ()
+        self.tokens = sum(len(one.ids) for rows in (*self._encoded, known) for one in rows)
+        """Tokens that a measurement takes through the model."""
+
+    def measure(self, model: Any) -> Point:
+        """Return one measurement of a model in evaluation mode."""
+        forget, retain = (quick_scores(model, rows) if rows else None for rows in self._encoded)
+        assert forget is not None
+        # A text comes out where its second half follows from its first.
+        out = forget.tail >= (0.5 if self._texts else 1)
+        general = self._reference and general_ability(model, self._reference).ability
+        return Point(
+            forget_verbatim=float(out.mean()),
+            forget_probability=float(forget.probability.mean()),
+            # Where an answer begins with a refusal, only its first token is unlikely.
+            kept=float((retain.accuracy * retain.begun).mean()) if retain else 1.0,
+            general=general,
+            refused=1 - float(forget.begun.mean()) if self._refuses else None,
+        )
