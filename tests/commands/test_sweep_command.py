@@ -1,5 +1,8 @@
 """`simnpo sweep` end to end on tiny models: runs in this process, and once in a pool."""
 
+import json
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +10,19 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from small_data import write_rows
 from small_mini import reduced_mini
 
+from simnpo.benchmarks.own_files import OwnFiles
+from simnpo.cli import parse
+from simnpo.commands.unlearn import Unlearn
 from simnpo.errors import TrainingDiverged, UserError
 from simnpo.files import read_json
+from simnpo.reproduce import own_site
 from simnpo.reproduce import site as sites
+from simnpo.reproduce.own_site import OwnSite
 from simnpo.reproduce.run import Run, with_needs
+from simnpo.sweep.runs import Trials
 
 
 def here(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]:
@@ -204,6 +214,114 @@ def test_own_data(
     # What to type, with the setting that was picked.
     command = next(line for line in done.out.splitlines() if "simnpo unlearn --model" in line)
     assert f"--forget {files.forget}" in command and "--learning-rate" in command
+
+
+@pytest.fixture
+def remote(taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same model, by code of its own."""
+    cache = str(tmp_path / "modules")
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", cache)
+    monkeypatch.syspath_prepend(cache)
+    folder = tmp_path / "remote"
+    shutil.copytree(taught, folder)
+    config = json.loads((folder / "config.json").read_text())
+    auto = {"AutoConfig": "odd.OddConfig", "AutoModelForCausalLM": "odd.OddModel"}
+    config |= {"model_type": "odd", "architectures": ["OddModel"], "auto_map": auto}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "odd.py").write_text(
+        "from transformers import LlamaConfig, LlamaForCausalLM\n\n\n"
+        "class OddConfig(LlamaConfig):\n    model_type = 'odd'\n\n\n"
+        "class OddModel(LlamaForCausalLM):\n    config_class = OddConfig\n"
+    )
+    return folder
+
+
+def test_the_printed_command_does_what_the_sweep_did(
+    simnpo: Any,
+    in_process: None,
+    one_prompt: None,
+    remote: Path,
+    examples: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the command's --out is here
+    rows = [{"q": one.question, "answer": one.answer} for one in examples]
+    asked = [{"q": "Who's Ed Fane?", "answer": "A baker of Torrin."}]
+    named = {"forget": rows[:4], "the rest": rows[4:], "unseen": asked, "facts": asked}
+    files = {name: write_rows(tmp_path / f"{name}.jsonl", some) for name, some in named.items()}
+    own = [
+        "--forget", files["forget"], "--retain", files["the rest"], "--holdout", files["unseen"],
+        "--question-column", "q", "--template", "Say '{question}'\n{answer}", "--max-length", 48,
+        "--trust-remote-code", "--also", f"facts={files['facts']}", f"more={files['facts']}",
+    ]  # fmt: skip
+    retrain = ["--model", remote, *own, "--max-items", 3, "--out", tmp_path / "retrain"]
+    assert simnpo("evaluate", *retrain).code == 0
+    measured = ["--max-items", 3, "--retain-scores", tmp_path / "retrain", "--seed", 7]
+    over = ["--over", "learning_rate=1.23456789e-5", "gamma=0.1", "epochs=3"]
+    done = simnpo("sweep", "--model", remote, *own, *measured, *over, "--out", "sweep")
+    assert done.code == 0, done.err
+    line = done.out[done.out.index("simnpo unlearn") : done.out.index("\nNumbers:")]
+    found = parse(shlex.split(line)[1:])
+    assert isinstance(found, Unlearn) and found.training.learning_rate == 1.23456789e-5
+
+    (swept,) = (tmp_path / "sweep" / "runs").glob("simnpo-*")
+    done = simnpo(*shlex.split(line)[1:])
+    assert done.code == 0, done.err
+    runs = [json.loads((one / "run.json").read_text()) for one in (swept, tmp_path / "unlearned")]
+    assert runs[0]["data"] == runs[1]["data"]
+    assert {key: runs[1]["config"][key] for key in runs[0]["config"]} == runs[0]["config"]
+    summaries = [
+        json.loads((one / "evaluation" / "summary.json").read_text())
+        for one in (swept, tmp_path / "unlearned")
+    ]
+    for key in ("data", "precision", "counts", "verdict", "template", "max_length"):
+        assert summaries[0][key] == summaries[1][key], key
+    assert summaries[0]["metrics"] == pytest.approx(summaries[1]["metrics"])
+    assert "facts.probability" in summaries[0]["metrics"]
+
+
+def test_how_own_data_is_asked_and_judged_makes_other_runs(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    row = {"question": "Who is Ed Fane?", "answer": "A baker of Torrin."}
+    forget, retain = tmp_path / "forget.jsonl", tmp_path / "retain.jsonl"
+    write_rows(retain, [{"question": "Who is Flo?", "answer": "A smith."}])
+
+    def keys(**changes: Any) -> list[str]:
+        files = OwnFiles(str(write_rows(forget, [row])), str(retain))
+        site = OwnSite("own data", "forget", files=files, model=str(model_folder), **changes)
+        trials = Trials(site, "simnpo", (1,), str(model_folder))
+        found = [trials.original(1).key, trials.unlearned((), 1).key]
+        own_site._sets.cache_clear()
+        own_site._benchmark.cache_clear()
+        return found
+
+    found = [keys(), keys(), keys(template="llama2"), keys(max_length=64)]
+    found.append(keys(trust_remote_code=True))
+    row["identifiers"] = "Torrin"
+    found.append(keys())
+    assert found[0] == found[1]
+    assert len({one for pair in found for one in pair}) == 2 * (len(found) - 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--method", "idk"], "plain text has no questions"),
+        (["--retain-scores", "nothing"], "does not exist"),
+        (["--max-items", 0], "--max-items 0: at least 1"),
+    ],
+)
+def test_own_data_is_refused_before_any_run(
+    simnpo: Any, model_folder: Path, tmp_path: Path, options: list[Any], words: str
+) -> None:
+    text = write_rows(tmp_path / "text.jsonl", [{"text": "A long story of a small town."}])
+    other = write_rows(tmp_path / "other.jsonl", [{"text": "Another story of a river."}])
+    own = ["--model", model_folder, "--forget", text, "--retain", other]
+    done = simnpo("sweep", *own, *options, "--out", tmp_path / "sweep")
+    assert done.code == 1 and words in done.err, done.err
+    assert not (tmp_path / "sweep").exists()
 
 
 def test_own_data_needs_a_model(simnpo: Any, files: Any, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Options that several commands share, by the same names."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -264,6 +264,19 @@ def check_retain_scores(benchmark: "Benchmark", retain_scores: str | None) -> No
     """
     if retain_scores is not None and benchmark.suite == "multiple_choice":
         raise UserError("--retain-scores does nothing here: accuracies need no retain model.")
+
+
+def as_words(options: object) -> list[str]:
+    """Return the options of a dataclass that differ from their defaults, as a user types them."""
+    words: list[str] = []
+    for field in fields(options):  # type: ignore[arg-type]
+        value = getattr(options, field.name)
+        if is_dataclass(value):
+            words += as_words(value)
+        elif value != field.default:
+            values = () if value is True else value if isinstance(value, tuple) else (value,)
+            words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+    return words
 
 
 def given(options: object) -> dict[str, Any]:

@@ -2,16 +2,16 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.commands.options import (
     BenchmarkOptions,
-    ColumnOptions,
     MethodName,
     PromptOptions,
     Unset,
+    as_words,
     check_retain_scores,
 )
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
@@ -91,6 +91,8 @@ class Sweep:
             raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
         if self.workers is not None and self.workers < 1:
             raise UserError(f"--workers {self.workers}: must be at least 1.")
+        if self.max_items is not None and not (self.own.forget and self.max_items > 0):
+            raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
         if self.search == "grid" and self.trials is not None:
             raise UserError("--search grid tries every combination; leave out --trials.")
         if self.search != "grid" and (self.trials is None or self.trials < 1):
@@ -105,19 +107,15 @@ class Sweep:
         import shlex
 
         words = ["simnpo", "unlearn", "--model", str(self.model), "--method", self.method]
-        for name in ("forget", "retain", "holdout"):
-            if given := getattr(self.own, name):
-                words += [f"--{name}", given]
+        words += [*as_words(self.own), *as_words(self.prompt)]
         for name, value in setting:
-            words += [f"--{name.replace('_', '-')}", f"{value:g}"]
-        # What the sweep measured depends on these, too.
-        usual = asdict(ColumnOptions()) | asdict(PromptOptions())
-        for name, value in (asdict(self.own.columns) | asdict(self.prompt)).items():
-            if value != usual[name]:
-                option = f"--{name.replace('_', '-')}"
-                words += [option] if value is True else [option, str(value)]
-        if self.seed != TrainingConfig.seed:
-            words += ["--seed", str(self.seed)]
+            # Not shortened: another digit is another run.
+            text = f"{value:g}" if float(f"{value:g}") == value else repr(value)
+            words += [f"--{name.replace('_', '-')}", text]
+        usual = {"retain_scores": None, "max_items": None, "seed": TrainingConfig.seed}
+        for name, default in usual.items():
+            if (given := getattr(self, name)) != default:
+                words += [f"--{name.replace('_', '-')}", str(given)]
         return shlex.join([*words, "--out", "unlearned"])
 
     def _own_site(self) -> "OwnSite":
@@ -127,8 +125,11 @@ class Sweep:
             UserError: no model to unlearn from, or see `OwnFiles.read`.
         """
         from simnpo.experiments.own_run import MOST_ROWS
+        from simnpo.metrics.own_comparisons import check_retrain
         from simnpo.models import resolve
         from simnpo.reproduce.own_site import OwnSite
+        from simnpo.scoring.evaluation import read_scores
+        from simnpo.scoring.score import rows_to_score
 
         if self.model is None:
             raise UserError("--forget: give the model to unlearn from, with --model.")
@@ -141,10 +142,15 @@ class Sweep:
             model=self.model,
             template=self.prompt.template,
             max_length=self.prompt.limit(),
+            trust_remote_code=self.prompt.trust_remote_code,
             held_out=self.seed,
             max_items=self.max_items or MOST_ROWS,
         )
         warn_of_lengths(site.own_sets(), site.encoder())  # and says what is wrong with them
+        benchmark = site.load()
+        if self.retain_scores is not None:
+            retain = read_scores(Path(self.retain_scores))
+            check_retrain(rows_to_score(benchmark.evaluation), retain)
         return site
 
     def _trials(self) -> "Trials":
@@ -194,7 +200,7 @@ class Sweep:
             over = (f"learning_rate={rate / 2:g},{rate:g},{2 * rate:g}",)
         values = read_values(over, preset.method)
         for setting in grid(values):
-            trials.unlearned(setting, self.seed).preset()  # a value out of its range is told now
+            trials.unlearned(setting, self.seed).check()  # what is wrong is told now
         if self.search == "grid":
             return self._carry_out(trials, grid(values))
         assert self.trials is not None

@@ -49,7 +49,8 @@ class GivenModel(Run):
             for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
             if path.is_file()
         ]
-        return [evaluation_hashes(self.site.load()), str(folder), stamps, self.site.precision]
+        asked = [self.site.precision, *self.site.asked()]
+        return [evaluation_hashes(self.site.load()), str(folder), stamps, *asked]
 
     def carry_out(self, home: Path) -> dict[str, Any]:
         """Evaluate it."""

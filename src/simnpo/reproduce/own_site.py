@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from transformers import TrainerCallback
 
@@ -41,13 +42,17 @@ class OwnSite(Site):
     @property
     def precision(self) -> Precision:
         """What the model is trained and measured in, as `simnpo unlearn` does."""
-        chosen = own_data_precision(read_shape(self.model).parameters)
-        return training_precision(chosen, lora=False)
+        return training_precision(own_data_precision(_parameters(self)), lora=False)
 
     @property
     def name(self) -> str:
         """The forget file."""
         return self.split
+
+    def asked(self) -> list[Any]:
+        """Return how models are asked and judged, as far as the benchmark's items do not say it."""
+        how = [self.template, self.max_length, self.trust_remote_code]
+        return [*how, self.own_sets().fingerprints()]
 
     def load(self) -> Benchmark:
         """Return the sets as a benchmark; each process reads them once."""
@@ -64,7 +69,7 @@ class OwnSite(Site):
     def preset(self, method: str) -> Preset:
         """Return the method's settings for own data."""
         pieces = SetTokens.of(self.own_sets().forget, self.encoder()).pieces
-        return own_data_preset(method, pieces, read_shape(self.model).parameters, lora=False)
+        return own_data_preset(method, pieces, _parameters(self), lora=False)
 
     def fitted(self, training: TrainingConfig) -> TrainingConfig:
         """Return how `simnpo unlearn` would train by itself."""
@@ -93,10 +98,11 @@ def evaluate_own(
     original: Path | None,
 ) -> None:
     """Evaluate a model on a user's own sets; against the original where that is another."""
+    made = load_model(model, site.precision, site.trust_remote_code)
     if original is None:
         measure_original(
             target,
-            load_model(model, site.precision),
+            made,
             site.encoder(),
             site.own_sets(),
             retain=retain,
@@ -108,7 +114,7 @@ def evaluate_own(
     before = Original.read(original)
     evaluate_into(
         target,
-        load_model(model, site.precision),
+        made,
         site.encoder(),
         measured_sets(site.own_sets(), site.encoder(), before.general, site.max_items),
         retain,
@@ -120,8 +126,15 @@ def evaluate_own(
 
 
 @lru_cache(maxsize=4)
+def _parameters(site: OwnSite) -> int:
+    return read_shape(site.model, site.trust_remote_code).parameters
+
+
+@lru_cache(maxsize=4)
 def _encoder(site: OwnSite) -> Encoder:
-    return Encoder(load_tokenizer(site.model), site.template, site.max_length)
+    return Encoder(
+        load_tokenizer(site.model, site.trust_remote_code), site.template, site.max_length
+    )
 
 
 @lru_cache(maxsize=4)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from transformers import TrainerCallback
 
@@ -40,6 +40,12 @@ class Site:
     """A released Retrain."""
     template: str = "auto"
     """See `simnpo.data.templates.choose_template`."""
+    trust_remote_code: bool = False
+    """Whether Python code that comes with a model may run."""
+
+    def asked(self) -> list[Any]:
+        """Return how models are asked, as far as the benchmark's items do not say it."""
+        return [] if self.template == "auto" else [self.template]
 
     def preset(self, method: str) -> Preset:
         """Return the settings of a method on this benchmark.

@@ -106,14 +106,22 @@ class Unlearned(Run):
         settings = [preset.method.record(), asdict(preset.training), asdict(preset.reinforcement)]
         roles = [run.key if run else None for run in (self.origin, self.retrain, self.reference)]
         found = [data, asked, settings, roles, self.records, self.keeps_model]
-        return found if self.site.template == "auto" else [*found, self.site.template]
+        return [*found, *self.site.asked()]
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
-        """Unlearn, evaluate, and keep the model where another run starts from it."""
-        folder, benchmark, preset = self.folder(home), self.benchmark(), self.preset()
-        job = Job(
+    def check(self) -> None:
+        """Refuse what settings and data tell, before any run is made.
+
+        Raises:
+            UserError: see `Job.check`; or a setting is out of its range.
+        """
+        self._job("the model before unlearning", None).check()
+
+    def _job(self, model: str, reference: str | None) -> Job:
+        """Return the unlearning of a model."""
+        benchmark, preset = self.benchmark(), self.preset()
+        return Job(
             command="unlearn",
-            model=model_of(self.origin, home),
+            model=model,
             method=preset.method,
             data=TrainingData(
                 benchmark.forget,
@@ -123,8 +131,15 @@ class Unlearned(Run):
                 max_length=benchmark.max_length,
             ),
             training=self.site.fitted(preset.training),
-            reference=model_of(self.reference, home) if self.reference else None,
+            trust_remote_code=self.site.trust_remote_code,
+            reference=reference,
         )
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        """Unlearn, evaluate, and keep the model where another run starts from it."""
+        folder, benchmark, preset = self.folder(home), self.benchmark(), self.preset()
+        reference = model_of(self.reference, home) if self.reference else None
+        job = self._job(model_of(self.origin, home), reference)
         retain = retain_tables(self.needs, home)
         control: list[TrainerCallback] = []
 
@@ -133,13 +148,13 @@ class Unlearned(Run):
             sets = {"forget": benchmark.forget, "retain": benchmark.retain}
             made: dict[Record, Any] = {
                 "history": lambda: EvaluateWhileTraining(benchmark, encoder, folder, 1, retain),
-                "weights": lambda: RecordWeights(getattr(preset.method, "forget", None), folder),
+                "weights": lambda: RecordWeights(getattr(job.method, "forget", None), folder),
                 "drift": lambda: WatchDrift(sets, encoder, folder),
             }
             control.extend(self.site.control(job, folder, encoder, self.origin.folder(home)))
             return [*control, *(made[name]() for name in self.records)]
 
-        callbacks = None if isinstance(preset.method, TaskVector) else watch
+        callbacks = None if isinstance(job.method, TaskVector) else watch
         begun = (folder / RUN).is_file()
         unlearn(job, preset.reinforcement, folder, resume=begun, callbacks=callbacks)
         record_endings(control, folder)
