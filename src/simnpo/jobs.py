@@ -27,7 +27,12 @@ from simnpo.scoring.history import HISTORY
 from simnpo.training.checkpoints import remove_checkpoints
 from simnpo.training.control import CONTROL, STATES, remove_states
 from simnpo.training.drift import DRIFT
-from simnpo.training.reference import check_models, check_same_tokens
+from simnpo.training.reference import (
+    check_reference,
+    check_reinforced,
+    check_same_tokens,
+    check_trainable,
+)
 from simnpo.training.refusals import check_layers, check_merging
 from simnpo.training.run import (
     FILES,
@@ -191,7 +196,9 @@ class Job:
             check_same_tokens(tokenizer, load_tokenizer(self.reference, trust), self.reference)
             reference = load_model(self.reference, precision, trust)
         assert isinstance(self.method, Method)
-        check_models(self.method, model, reinforced, reference, self.training.offload_reference)
+        check_trainable(self.method, model, self.training.offload_reference)
+        check_reinforced(self.method, model, reinforced)
+        check_reference(self.method, model, reference)
 
         def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, Any]:
             assert isinstance(self.method, Method)

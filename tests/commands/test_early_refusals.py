@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from small_data import QUESTIONS, write_rows
 
-from simnpo import jobs
-from simnpo.experiments import own_run, own_sequence
+from simnpo import jobs, models
+from simnpo.experiments import original, own_run, own_sequence
 
 ROWS = [{"question": question, "answer": answer} for question, answer in QUESTIONS]
 
@@ -26,7 +26,7 @@ def refused(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a model was loaded")
 
-    for module in (jobs, own_run, own_sequence):
+    for module in (jobs, own_run, models):
         monkeypatch.setattr(module, "load_model", never)
     retain = write_rows(tmp_path / "retain.jsonl", ROWS[4:])
 
@@ -184,3 +184,29 @@ def test_a_retrain_measured_on_other_rows(
     other = write_rows(tmp_path / "other.jsonl", [{"question": "Who?", "answer": "A miller."}])
     said = refused(how, forget, "--retain-scores", retrain, "--holdout", other)
     assert "holdout row 0 is another one" in said and "the same --holdout file" in said
+
+
+@pytest.mark.parametrize("how", ["--forget", "--requests"])
+def test_what_the_model_tells_is_refused_before_it_is_measured(
+    simnpo: Callable[..., Any],
+    model_folder: Path,
+    tmp_path: Path,
+    how: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the model was asked")
+
+    for module in (original, own_sequence):
+        monkeypatch.setattr(module, "reference_answers", never)
+    retain = write_rows(tmp_path / "retain.jsonl", ROWS[4:])
+    long = [{"question": "Who?", "answer": "Ada Vell " * 600}]
+    forget = write_rows(tmp_path / "long.jsonl", [*ROWS[:4], *long])
+    base = ("unlearn", "--model", model_folder, how, forget, "--retain", retain)
+    for options, words in (
+        (("--max-length", 4096, "--max-items", 2), "the model was made for 512 at most"),
+        (("--method", "rmu", "--layer", 5), "--layer 5: LlamaForCausalLM has 2 decoder layers"),
+    ):
+        done = simnpo(*base, *options, "--out", tmp_path / "out")
+        assert done.code == 1 and words in done.err, done.err
+        assert not list(tmp_path.glob("out/*"))

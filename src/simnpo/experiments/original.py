@@ -15,6 +15,7 @@ from simnpo.scoring.evaluate import evaluate_into, evaluation_hashes
 from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
 from simnpo.scoring.general import reference_answers
 from simnpo.scoring.general_reference import GeneralReference
+from simnpo.scoring.score import checked_rows
 from simnpo.scoring.tables import Tables
 
 BEFORE = "before"
@@ -61,7 +62,7 @@ def measure_original(
     What is finished there is kept, unless it is of another model, other rows or another prompt.
 
     Raises:
-        UserError: see `evaluate_into`.
+        UserError: see `check_rows` and `evaluate_into`.
     """
     known = {
         "model": model_name,
@@ -72,6 +73,7 @@ def measure_original(
     }
     if _is_measured(folder, known):
         return
+    check_rows(model, encoder, sets)
     reference = reference_answers(model, encoder)
     if is_main():
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +90,15 @@ def measure_original(
         is_original=True,
         **origin,
     )
+
+
+def check_rows(model: Any, encoder: Encoder, sets: OwnSets) -> None:
+    """Make sure that a model takes every row, measured or not, before it is asked anything.
+
+    Raises:
+        UserError: see `checked_rows`.
+    """
+    checked_rows(model, encoder, own_benchmark(sets, encoder).evaluation)
 
 
 def _is_measured(folder: Path, known: Mapping[str, Any]) -> bool:

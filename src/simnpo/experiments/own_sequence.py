@@ -22,7 +22,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.distributed import from_main, is_main
 from simnpo.errors import UserError
 from simnpo.experiments.measuring import Measuring
-from simnpo.experiments.original import REFERENCE, Original, measured_sets
+from simnpo.experiments.original import REFERENCE, Original, check_rows, measured_sets
 from simnpo.experiments.own_run import OwnRun, load_measured, teaches_refusals
 from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.files import read_json, write_json
@@ -30,6 +30,7 @@ from simnpo.jobs import Job
 from simnpo.metrics.own_requests import with_requests
 from simnpo.metrics.verdict import Verdict
 from simnpo.models import load_tokenizer, training_precision
+from simnpo.objectives import Method
 from simnpo.report.stages import write_stages
 from simnpo.report.terminal import as_text, write
 from simnpo.report.views.own import REQUEST, set_title
@@ -38,6 +39,7 @@ from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
 from simnpo.scoring.general import reference_answers
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.tables import Tables
+from simnpo.training.reference import check_trainable
 from simnpo.training.target import Point
 
 POINTS = "points.json"
@@ -78,6 +80,10 @@ class OwnSequence:
         if (folder / SUMMARY).is_file():
             return
         model, encoder = _load(job, job.model)
+        if isinstance(job.method, Method):
+            check_trainable(job.method, model, job.training.offload_reference)
+        for run in self.runs:
+            check_rows(model, encoder, run.sets)
         reference = reference_answers(model, encoder)
         points = []
         if self.runs[0].controls(job):

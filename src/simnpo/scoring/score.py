@@ -59,12 +59,9 @@ def score(
     Raises:
         UserError: an answer is empty or cut away wholly by the length limit.
     """
-    # A prompt that is to be asked as it stands is cut by what the model takes, as lm-eval does.
-    limit = max(encoder.max_length, longest_sequence(model))
-    rows = list(_rows(encoder, evaluation, limit))
+    rows = checked_rows(model, encoder, evaluation)
     # Min-K++ looks at the whole vocabulary at each token, and only attacks on texts ask for it.
     has_texts = any(item.question is None for one in evaluation.values() for item in one.items)
-    check_sequences(model, [row.encoded for row in rows])
     where = next(model.parameters()).device
 
     firsts = first_alike([row.encoded for row in rows])
@@ -91,6 +88,20 @@ def score(
         columns=list(SCORE_COLUMNS),
     )
     return table.astype(SCORE_COLUMNS)
+
+
+def checked_rows(
+    model: nn.Module, encoder: Encoder, evaluation: Mapping[str, EvaluationSet]
+) -> list[_Row]:
+    """Return what is scored, encoded; for arguments see `score`.
+
+    Raises:
+        UserError: a row cannot be encoded, or see `check_sequences`.
+    """
+    # A prompt that is to be asked as it stands is cut by what the model takes, as lm-eval does.
+    rows = list(_rows(encoder, evaluation, max(encoder.max_length, longest_sequence(model))))
+    check_sequences(model, [row.encoded for row in rows])
+    return rows
 
 
 def rows_to_score(evaluation: Mapping[str, EvaluationSet]) -> pd.DataFrame:

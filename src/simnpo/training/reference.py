@@ -113,23 +113,17 @@ class FrozenLayers:
             model.train(was_training)
 
 
-def check_models(
-    method: Method, model: Any, reinforced: Any, reference: Any, offload: bool
-) -> None:
-    """Make sure, before it is measured, that a model is one that can be trained.
+def check_trainable(method: Method, model: Any, offload: bool) -> None:
+    """Make sure, before it is measured, that a model is one that `method` can train.
 
     Args:
-        method: how.
-        model: what is to be trained, without adapters.
-        reinforced: see `check_reinforced`.
-        reference: see `check_reference`.
+        method: how it is trained.
+        model: a causal LM, without adapters.
         offload: see `FrozenReference`.
 
     Raises:
-        UserError: see `check_reinforced`, `check_reference`, `check_layer` and `FrozenReference`.
+        UserError: see `check_layer` and `FrozenReference`.
     """
-    check_reinforced(method, model, reinforced)
-    check_reference(method, model, reference)
     if method.trained_layers is not None:
         check_layer(model, method.trained_layers[-1])
     if offload:
