@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.options import OutputOptions, check_output
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -91,7 +92,7 @@ class SequenceJob:
         elif self.benchmark:
             self._report()
         runs.finish(out, results)
-        print(f"Model after {len(stages)} requests: {link}, which is {last}")
+        write(f"Model after {len(stages)} requests: {link}, which is {last}")
 
     def _begin(self) -> bool:
         """Make room in the folder and record the sequence; return whether anything is to be done.
@@ -196,7 +197,7 @@ class SequenceJob:
         )
         if distributed.is_main():
             for ending in record_endings(made, folder):
-                print(ending)
+                write(ending)
 
     def _callbacks(
         self,
@@ -230,13 +231,12 @@ class SequenceJob:
         if distributed.is_main():
             verdict = own.verdict(folder)
             runs.add(self._folder(number), {"verdict": verdict.record()})
-            print(f"Stage {number}: {verdict.sentence}")
+            write(f"Stage {number}: {verdict.sentence}")
 
     def _judge(self, own: "OwnSequence", stages: int) -> dict[str, Any]:
         """Write and print what was forgotten and kept, and return the verdict's record."""
         from simnpo.experiments.original import BEFORE
         from simnpo.files import link_folder
-        from simnpo.report.terminal import write
         from simnpo.scoring.evaluation import EVALUATION
 
         out, folders = self.output.out, [self._evaluation(n) for n in range(stages + 1)]
@@ -280,4 +280,4 @@ class SequenceJob:
         sizes = [len(request) for request in self.requests]
         report = write_stages(evaluations, out, self.job.method.title, sizes, command)
         print_table(evaluations)
-        print(f"Report: {report}")
+        write(f"Report: {report}")

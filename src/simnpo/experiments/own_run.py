@@ -30,11 +30,11 @@ from simnpo.objectives import Method
 from simnpo.objectives.base import REFUSAL
 from simnpo.report.page import FILES as PAGE
 from simnpo.report.page import write_report
-from simnpo.report.terminal import write
 from simnpo.scoring.evaluate import evaluate_into
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
 from simnpo.scoring.evaluation import FILES as EVALUATED
 from simnpo.scoring.score import rows_to_score
+from simnpo.terminal import write
 from simnpo.training.control import Control
 from simnpo.training.refusals import check_whole
 from simnpo.training.target import Point, Target, Until

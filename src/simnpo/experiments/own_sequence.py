@@ -30,14 +30,15 @@ from simnpo.jobs import Job
 from simnpo.metrics.own_requests import with_requests
 from simnpo.metrics.verdict import Verdict
 from simnpo.models import load_tokenizer, training_precision
+from simnpo.report.plain_text import as_text
 from simnpo.report.stages import write_stages
-from simnpo.report.terminal import as_text, write
 from simnpo.report.views.own import REQUEST, set_title
 from simnpo.scoring.evaluate import evaluate_into, evaluate_model
 from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
 from simnpo.scoring.general import reference_answers
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.tables import Tables
+from simnpo.terminal import write
 from simnpo.training.target import Point
 
 POINTS = "points.json"
