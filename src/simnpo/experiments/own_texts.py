@@ -121,7 +121,7 @@ def outcome_text(
         [title for title, _ in MEASURES.values()],
         sets,
         _answers(before, after),
-        advice(verdict.kind, settings, usual),
+        advice(verdict.kind, settings, usual, bool(verdict.damage)),
         [("Report", str(out / REPORT)), ("Model", str(out / MODEL_FOLDER))],
         None if ability != ability else ("1.00", compact(ability)),
     )
