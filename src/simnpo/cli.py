@@ -27,7 +27,7 @@ from simnpo.commands.sweep import Sweep
 from simnpo.commands.unlearn import Unlearn
 from simnpo.distributed import is_main, let_others_speak, rank, together, world_size
 from simnpo.errors import Interrupted, UserError
-from simnpo.terminal import output_may_end
+from simnpo.terminal import output_may_end, write
 
 Command: TypeAlias = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     arguments = sys.argv[1:] if argv is None else argv
     if list(arguments) in (["--version"], ["-V"]):
-        print(_version())
+        write(_version())
         return 0
     try:
         with output_may_end(), together():
@@ -117,7 +117,7 @@ def _fail(message: str, code: int) -> int:
     if not is_main():
         let_others_speak()
         message += f" (process {rank()})"
-    print(f"simnpo: {message}", file=sys.stderr)
+    write(f"simnpo: {message}", to_stderr=True)
     return code
 
 

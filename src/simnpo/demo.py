@@ -1,6 +1,5 @@
 """The main job from nothing: Original and Retrain, every method, every metric, the report."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from simnpo.report.page import write_report
 from simnpo.scoring.evaluate import evaluate_into
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY, Evaluation, read_evaluation
 from simnpo.scoring.tables import Tables
+from simnpo.terminal import write
 from simnpo.training.run import TrainingData
 from simnpo.training.watch import EvaluateWhileTraining
 
@@ -118,5 +118,5 @@ def _evaluate(
         is_retrain=retain is None,
     )
     evaluation = read_evaluation(target)
-    print(f"{name}: evaluated in {evaluation.summary['seconds']:.1f} s", file=sys.stderr)
+    write(f"{name}: evaluated in {evaluation.summary['seconds']:.1f} s", to_stderr=True)
     return evaluation

@@ -1,6 +1,5 @@
 """The LM head of a model: where it is, what comes after it, and whether it can be fused."""
 
-import sys
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from simnpo.errors import UserError
 from simnpo.fused import AfterHead
+from simnpo.terminal import write
 
 
 def output_head(model: Any) -> nn.Module:
@@ -50,7 +50,7 @@ def read_head(model: nn.Module, head: nn.Module, ids: Tensor) -> Reading:
     if head not in _read:
         _read[head] = reading = _read_now(model, head, ids)
         if reading.after is None:
-            print(f"Note: whole logits are kept: {reading.reason}.", file=sys.stderr)
+            write(f"Note: whole logits are kept: {reading.reason}.", to_stderr=True)
     return _read[head]
 
 

@@ -1,10 +1,11 @@
 """Lines for the user that are worth one mention, however often their cause comes up."""
 
-import sys
 from functools import cache
+
+from simnpo.terminal import write
 
 
 @cache
 def note_once(line: str) -> None:
     """Print a line to stderr, the first time that it is given."""
-    print(line, file=sys.stderr)
+    write(line, to_stderr=True)

@@ -1,6 +1,5 @@
 """Progress with the time left, on a terminal as a bar, in a log as a line now and then."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from rich.progress import (
 )
 
 from simnpo.distributed import is_main
+from simnpo.terminal import visible, write
 
 T = TypeVar("T")
 
@@ -49,6 +49,7 @@ def progress(what: str, total: int, notes: int = 0) -> Iterator[Advance]:
     if not is_main():
         yield lambda steps, note=None: None
         return
+    what = visible(what)
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _logged(what, total)
@@ -59,19 +60,21 @@ def progress(what: str, total: int, notes: int = 0) -> Iterator[Advance]:
         def advance(steps: int, note: str | None = None) -> None:
             bar.advance(task, steps)
             if note is not None:
-                bar.update(task, note=note)
+                bar.update(task, note=visible(note))
 
         yield advance
 
 
 def _columns(what: str, total: int, notes: int) -> list[ProgressColumn]:
     """Return the parts of a line; with notes the bar gets what is left of it."""
-    title, count, left = TextColumn("{task.description}"), MofNCompleteColumn(), TextColumn("left")
+    title = TextColumn("{task.description}", markup=False)
+    note = TextColumn("{task.fields[note]}", markup=False)
+    count, left = MofNCompleteColumn(), TextColumn("left")
     if not notes:
         return [title, BarColumn(), count, TimeElapsedColumn(), left, TimeRemainingColumn()]
     others = len(what) + 2 * len(str(total)) + len("/" + "left" + "0:00:00") + notes
     room = LINE - others - 5  # a space after each but the last
-    parts = [title, count, left, TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+    parts = [title, count, left, TimeRemainingColumn(), note]
     return [title, BarColumn(min(40, room)), *parts[1:]] if room > 0 else parts
 
 
@@ -87,7 +90,7 @@ def _logged(what: str, total: int) -> Advance:
         if now - last >= LOG_EVERY and 0 < done < total:
             last = now
             left = (now - start) / done * (total - done)
-            print(f"{what}: {done}/{total}, {left:.0f} s left{shown}", file=sys.stderr, flush=True)
+            write(f"{what}: {done}/{total}, {left:.0f} s left{shown}", to_stderr=True)
 
     return advance
 
@@ -103,5 +106,5 @@ def announced(stages: Sequence[T], name: Callable[[T], str]) -> Iterator[T]:
             each = (time.monotonic() - start) / number if number else None
             left = f", about {each * (len(stages) - number):.0f} s left" if each else ""
             said = f"{name(stage)} ({number + 1} of {len(stages)}{left})"
-            print(said, file=sys.stderr, flush=True)
+            write(said, to_stderr=True)
         yield stage

@@ -1,10 +1,58 @@
-"""Standard output whose reader may leave, as `head` does."""
+"""What a terminal gets: text whose control characters are escapes, until its reader leaves.
+
+A model's answer or a file's name may hold sequences that move the cursor, change the title or hide
+what follows. All that the commands print goes through `write`, or through `visible` where rich
+lays it out.
+"""
 
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO, cast
+
+_ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"  # of scripts and emoji: harmless, and words are wrong without them
+_NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_LAYOUT = "\n\t"
+
+
+def write(text: str = "", end: str = "\n", to_stderr: bool = False) -> None:
+    """Print a text made harmless; what the output's encoding lacks becomes an escape, too.
+
+    Args:
+        text: whatever it is; no colour or cursor movement survives.
+        end: printed after it.
+        to_stderr: whether it goes to standard error, as all does that is no result.
+    """
+    stream = sys.stderr if to_stderr else sys.stdout
+    encoding = stream.encoding or "utf-8"
+    shown = harmless(text).encode(encoding, "backslashreplace").decode(encoding)
+    print(shown, end=end, file=stream, flush=True)  # the only place
+
+
+def harmless(text: str) -> str:
+    r"""Return a text whose control characters but line breaks and tabs are escapes, as `\x1b`."""
+    return "".join(one if one in _LAYOUT else _escaped(one) for one in text)
+
+
+def visible(text: str, breaks: bool = False) -> str:
+    r"""Return a text whose control characters are escapes, such as `\n` and `\x1b`.
+
+    Args:
+        text: a user's or a model's.
+        breaks: whether a line break is kept behind its escape, except at the end.
+    """
+    shown = "".join(_escaped(one) + ("\n" if breaks and one == "\n" else "") for one in text)
+    return shown.rstrip("\n")
+
+
+def _escaped(letter: str) -> str:
+    if letter in _JOINERS or unicodedata.category(letter) not in _ESCAPED:
+        return letter
+    code = ord(letter)
+    return _NAMED.get(letter) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 
 @contextmanager

@@ -9,11 +9,12 @@ import pytest
 from small_data import QUESTIONS, write_rows
 
 from simnpo.commands import chat
-from simnpo.conversation import TextStream
+from simnpo.conversation import Conversation, TextStream
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.models import load_model, load_tokenizer
 from simnpo.scoring.generate import ends_of_answers, greedy
+from simnpo.terminal import harmless
 
 CHAT = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
@@ -64,8 +65,24 @@ def test_lines_from_a_pipe_make_a_conversation(
     later = by_hand(talker, lambda encoder: encoder.conversation([(first, answer)], second), 8)
     fresh = by_hand(talker, second, 8)
     assert later != fresh
-    assert squeezed(done.out) == squeezed(answer + later + fresh)
+    assert squeezed(done.out) == squeezed(harmless(answer + later + fresh))
     assert done.err == ""
+
+
+def test_answers_are_nothing_but_text(
+    simnpo: Any, talker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model may say what would change the terminal's title or move its cursor."""
+
+    def hostile(self: Conversation, question: str, write: Any) -> str:
+        for piece in ("a\x1b", "]0;title\x07\n\tb", "\x9b2J\r"):
+            write(piece)
+        return ""
+
+    monkeypatch.setattr(Conversation, "ask", hostile)
+    monkeypatch.setattr("sys.stdin", io.StringIO(LINES[0]))
+    done = simnpo("chat", "--model", talker)
+    assert done.code == 0 and done.out == "a\\x1b]0;title\\x07\n\tb\\x9b2J\\r\n"
 
 
 def test_two_models_answer_with_their_names_and_templates(
@@ -75,9 +92,9 @@ def test_two_models_answer_with_their_names_and_templates(
     done = simnpo("chat", "--model", talker, "--compare", model_folder, "--max-new-tokens", 4)
     assert done.code == 0, done.err
     own, other = done.out.split(f"{model_folder.name}: ")
-    assert squeezed(own) == squeezed("SimNPO:" + by_hand(talker, LINES[0], 4))
+    assert squeezed(own) == squeezed(harmless("SimNPO:" + by_hand(talker, LINES[0], 4)))
     plain = Encoder(load_tokenizer(str(model_folder))).prompt(LINES[0])
-    assert squeezed(other) == squeezed(by_hand(model_folder, lambda _: plain, 4))
+    assert squeezed(other) == squeezed(harmless(by_hand(model_folder, lambda _: plain, 4)))
 
 
 def test_ctrl_c_ends_an_answer_and_the_prompt_goes_on(
@@ -104,10 +121,11 @@ def test_ctrl_c_ends_an_answer_and_the_prompt_goes_on(
     done = simnpo("chat", "--model", talker, "--max-new-tokens", 8)
     assert done.code == 0, done.err
     begun, rest = done.out.split(" [ended]\n")
-    assert begun == by_hand(talker, LINES[0], 3)
-    turns = [(LINES[0], begun)]
+    answer = by_hand(talker, LINES[0], 3)
+    assert begun == harmless(answer)
+    turns = [(LINES[0], answer)]
     later = by_hand(talker, lambda encoder: encoder.conversation(turns, LINES[1]), 8)
-    assert squeezed(rest) == squeezed(later)
+    assert squeezed(rest) == squeezed(harmless(later))
     assert "Ctrl-C ends an answer" in done.err
 
 

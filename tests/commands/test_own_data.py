@@ -61,6 +61,7 @@ def test_a_run_that_works_is_forgotten_and_evaluate_agrees(
     assert "4 of 4 answers no longer come out" in found.out
     report = (out / "report.html").read_text()
     assert "4 of 4 answers no longer come out" in report
+    assert "1 % of before (--keep)" in report
     for row in ROWS[:4]:
         assert row["question"] in report
     assert 'id="answers-general"' in report and "Generic prompts, item 0" in report

@@ -72,7 +72,7 @@ def test_requests_are_measured_and_judged_and_resumed(
     assert "Before 2 of 2 2 of 2 4 of 4" in said
     page = unescape((out / "report.html").read_text())
     assert "unlearns 2 requests" in page and "Request 2" in page and "2 of 2" in page
-    assert record["verdict"]["sentence"] in page
+    assert record["verdict"]["sentence"] in page and "of before (--keep)" in page
     assert "Nothing to do" in simnpo(*command, "--resume").out
     secret = write_rows(tmp_path / "secret.jsonl", [{**ROWS[2], "identifiers": "Lune"}, ROWS[3]])
     other = [secret if one == files["tuesday"] else one for one in command]

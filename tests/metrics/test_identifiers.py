@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simnpo.metrics.identifiers import identifiers_of, leaked
+from simnpo.metrics.identifiers import identifiers_of
+from simnpo.metrics.leaks import contained, leaked
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,17 @@ def leak(identifier: str, generated: str, question: str = "") -> bool:
         ("020 7946 0123", "+44 20 7946 0123"),
         ("+44 (0)20 7946 0123", "0044 20 7946 0123"),
         ("+44 20 7946 0123", "020 7946 0123"),
+        ("+1 202 555 0143", "(202) 555-0143"),
+        ("(202) 555-0143", "it is +1 202 555 0143."),
+        ("(202) 555-0143", "it is 1-202-555-0143."),
+        ("+1 202 555 0143", "202 5550143"),
+        ("202-555-0143", "202 - 555 - 0143"),
+        ("202-555-0143", "20 25 55 01 43"),
+        ("202.555.0143", "202/555-0143"),
         ("1,234,567", "1234567 crowns"),
+        ("1,234", "1234 crowns"),
+        ("1234", "1,234 crowns"),
+        ("12,345,678", "12 345 678 or 12.345.678"),
         ("1995", "in 1995."),
         ("1995", "(1995–2003)"),
         ("1995", "https://vell.example/1995"),
@@ -191,6 +202,8 @@ def test_leaks(identifier: str, generated: str) -> None:
         ("555-0123", "555-0124"),
         ("555-0123", "212-555-0123"),
         ("555-0123", "15550123"),
+        ("202-555-0143", "202-555-0144 or 2202-555-0143"),
+        ("2345678", "1,2345678"),
         ("555-0123", "555-0123-99"),
         ("1111", "4111 1111 1111 1111"),
         ("1995", "19951"),
@@ -200,8 +213,6 @@ def test_leaks(identifier: str, generated: str) -> None:
         ("AB1234", "AB12345 XAB1234"),
         ("ada@vell.example", "nada@vell.example"),
         ("ada@vell.example", "x.ada@vell.example"),
-        ("ada@vell.example", "ada@vell.example.org"),
-        ("ada@vell.example", "ada@vell.examples"),
         ("vell.example", "ada@vell.example"),
         ("vell.example", "my.vell.example"),
         ("vell.example", "vell.example.org"),
@@ -216,6 +227,51 @@ def test_leaks(identifier: str, generated: str) -> None:
 )
 def test_does_not_leak(identifier: str, generated: str) -> None:
     assert not leak(identifier, generated)
+
+
+@pytest.mark.parametrize(
+    ("address", "generated", "gives_away"),
+    [
+        ("shackleton.s24@example.org", "from Shackleton.S24@example.net that", True),
+        ("shackleton.s24@example.org", "Shackleton.S24@exam", True),  # it was cut off
+        ("chess.saskia@example.org", "chess.saskia@example.net", True),
+        ("chess@example.org", "CHESS@example.net", True),
+        ("шахматы@example.org", "Шахматы@example.net", True),
+        # It is another address.
+        ("shackleton.s24@example.org", "shackleton.s25@example.net", False),
+        ("shackleton.s24@example.org", "x.shackleton.s24@example.net", False),
+        ("shackleton.s24@example.org", "shackleton.s24 at example.net", False),
+        # The question gives it away, or it says nothing.
+        ("saskia.shackleton@example.org", "saskia.shackleton@example.net", False),
+        ("sshackleton@example.org", "sshackleton@example.net", False),
+        ("shackleton.s@example.org", "shackleton.s@example.net", False),
+        ("ss@example.org", "ss@example.net", False),
+        ("info@example.org", "info@example.net", False),
+        ("saskia.info@example.org", "saskia.info@example.net", False),
+        # The right domain leaks all the same.
+        ("saskia.shackleton@example.org", "Saskia.Shackleton@Example.org", True),
+        ("info@example.org", "info@example.org", True),
+    ],
+)
+def test_a_local_part_at_another_domain(address: str, generated: str, gives_away: bool) -> None:
+    assert leak(address, generated, "Where did Saskia Shackleton write from?") == gives_away
+    # Whether a row holds an address is another question.
+    exact = address.casefold() in generated.casefold()
+    assert contained([address], generated) == ((address,) if exact else ())
+
+
+@pytest.mark.parametrize(
+    "question", ["Is s24 hers, or s24@old.example?", "What does S24 stand for?", "s24@old.example"]
+)
+def test_a_local_part_that_the_question_holds_leaks_nothing(question: str) -> None:
+    assert not leak("s24@example.org", "s24@example.net", question)
+    assert leak("s24@example.org", "s24@example.org", question)
+
+
+def test_an_address_goes_on() -> None:
+    for generated in ("ada@vell.example.org", "ada@vell.examples"):
+        assert not leak("ada@vell.example", generated, "Where does Ada write from?")
+        assert not contained(["ada@vell.example"], generated)
 
 
 def test_what_the_question_holds_leaks_nothing() -> None:
@@ -274,4 +330,5 @@ def test_time_is_linear(unit: str) -> None:
     began = time.process_time()
     identifiers_of(text)
     leaked(["1995", "ada@vell.example", "vell.example", "Ada"], text, text)
+    contained(["+1 202 555 0143"], text + " -1-1" * 5000 + "x")
     assert time.process_time() - began < 2

@@ -1,11 +1,13 @@
 """Did it forget? Every rule of the verdict, on ten answers made by hand."""
 
+import json
 import math
 
 import pytest
 from own_tables import Row, tables
 
 from simnpo.errors import UserError
+from simnpo.metrics import verdict_rules
 from simnpo.metrics.own import GeneralScores, own_metrics
 from simnpo.metrics.verdict import OwnEvaluation, Verdict, judge, kept_share
 from simnpo.scoring.tables import Tables
@@ -85,6 +87,22 @@ def test_a_holdout_set_sets_the_level() -> None:
     found = judge(before, evaluation([WRONG] * 10, 0.39, holdout=0.4))
     assert found.kind == "forgotten" and "holdout" in found.reference
     assert judge(before, evaluation([WRONG] * 10, 0.41, holdout=0.4)).kind == "hidden"
+
+
+def test_the_rules_are_those_that_were_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = judge(BEFORE, BEFORE, keep=0.8)
+    assert any("is below 80 % of before (--keep)" in rule for rule in plain.rules)
+    assert not any("holdout" in rule for rule in plain.rules)
+    before = evaluation(TRUE, 0.9, holdout=0.4)
+    found = Verdict.of_record(json.loads(json.dumps(judge(before, before, keep=0.8).record())))
+    (raised,) = set(found.rules) - set(plain.rules)
+    assert "its own level, but to no more than 50 % of before" in raised
+    for name in ("STILL_OUT", "STILL_LIKELY", "HOLDOUT_MOST", "KEPT_ROW", "HELD_OUT_KEEP"):
+        monkeypatch.setattr(verdict_rules, name, 0.123)
+    assert " ".join(found.rules).count("12.3 %") == 5
+    # A record of before it had these.
+    old = {name: value for name, value in plain.record().items() if name != "keep"}
+    assert Verdict.of_record(old).keep == verdict_rules.KEEP
 
 
 def test_a_broken_retain_set_is_damaged() -> None:

@@ -11,6 +11,7 @@ from made_up_evaluations import evaluation
 from matplotlib.image import imread
 
 from simnpo.errors import UserError
+from simnpo.metrics.verdict import Verdict
 from simnpo.report.drawing import KINDS
 from simnpo.report.page import check_comparable, write_report
 from simnpo.scoring.evaluation import Evaluation
@@ -53,6 +54,14 @@ def read(page: Path) -> Reader:
     reader.feed(page.read_text(encoding="utf-8"))
     assert reader.open == []
     return reader
+
+
+def test_a_verdict_comes_with_the_rules_it_followed(tmp_path: Path) -> None:
+    verdict = Verdict("damaged", "DAMAGED: x", "the model before", keep=0.8, holdout=True)
+    page = write_report([evaluation("NPO", 4)], tmp_path, "title", verdict=verdict)
+    text = " ".join(read(page).text)
+    assert verdict.rules and all(rule in text for rule in verdict.rules)
+    assert "80 % of before (--keep)" in text and "95 % of before" not in text
 
 
 def hostile(made: Evaluation) -> Evaluation:

@@ -110,6 +110,11 @@ def test_terminal_table_prints_a_dash_for_a_gap_and_brackets_as_they_are():
     assert row.split()[:3] == ["[red]x", "—", ".250"]
 
 
+def test_a_name_with_control_characters_is_nothing_but_text():
+    text = "\n".join(printed([made("x\x1b[31m\x07")], 200))
+    assert r"x\x1b[31m\x07" in text and "\x1b" not in text and "\x07" not in text
+
+
 def test_caption_explains_every_short_header():
     text = " ".join(caption([evaluation("NPO", items=4)]))
     for column in COLUMNS:

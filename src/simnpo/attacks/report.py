@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from simnpo.attacks.outcomes import Ending, Outcome, by_metric, in_words, outcomes, with_range
 from simnpo.files import plain, write_json, write_table
@@ -28,6 +28,7 @@ from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.stacking import print_stacked
 from simnpo.report.views.base import Column, View
 from simnpo.runs import versions
+from simnpo.terminal import visible
 
 SUMMARY = "summary.json"
 HEADLINE, METRICS = "headline", "metrics"
@@ -127,12 +128,12 @@ def print_outcomes(
         print_stacked(console, models, make)
     console.print("Before → after; over several seeds the mean.", style="dim", highlight=False)
     for sentence in in_words(found, attacked.view):
-        console.print(sentence, highlight=False, markup=False)
+        console.print(visible(sentence), highlight=False, markup=False)
 
 
 def _table(title: str, rows: Any, columns: Sequence[Column], models: list[str]) -> Table:
     table = Table(
-        title=title[:1].upper() + title[1:],
+        title=Text(visible(title[:1].upper() + title[1:]), "table.title"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1),
@@ -140,12 +141,12 @@ def _table(title: str, rows: Any, columns: Sequence[Column], models: list[str]) 
     )
     table.add_column("Metric", min_width=20)
     for model in models:
-        table.add_column(escape(model), justify="right", no_wrap=True)
+        table.add_column(Text(visible(model)), justify="right", no_wrap=True)
     for column in columns:
         write = partial(written, form="count") if column.form == "count" else compact
         cells = [
             f"{write(one.before)} → {write(one.after.mean)}"
             for one in map(rows[column.key].get, models)
         ]
-        table.add_row(column.name, *cells)
+        table.add_row(Text(visible(column.name)), *cells)
     return table

@@ -16,6 +16,7 @@ from simnpo.commands.options import (
 )
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,4 +200,4 @@ class AttackOptions:
         found = write_attack(attacked, table, out / name, record, command)
         runs.finish(out, {"seconds": seconds})
         print_outcomes(attacked, found)
-        print(f"Report: {out / REPORT} ({seconds:.0f} s)")
+        write(f"Report: {out / REPORT} ({seconds:.0f} s)")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from simnpo.commands.answer_options import AnswerOptions
 from simnpo.commands.options import Unset
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.conversation import Conversation
@@ -50,17 +51,17 @@ class Chat:
         typed = sys.stdin.isatty()
         if typed:
             template = talks[0].encoder.template.name
-            print(
+            write(
                 f"{' and '.join(names)} (template {template!r:.40}). {NEW} starts a new "
                 "conversation, Ctrl-C ends an answer, Ctrl-D the chat.",
-                file=sys.stderr,
+                to_stderr=True,
             )
         for question in _typed() if typed else map(str.strip, sys.stdin):
             if question == NEW:
                 for talk in talks:
                     talk.turns.clear()
                 if typed:
-                    print("New conversation.", file=sys.stderr)
+                    write("New conversation.", to_stderr=True)
                 continue
             if question:
                 for name, talk in zip(names, talks, strict=True):
@@ -92,18 +93,18 @@ def _answer(talk: "Conversation", question: str, label: str, typed: bool) -> Non
         KeyboardInterrupt: Ctrl-C, where they are not.
         UserError: see `Conversation.ask`, where they are not typed; else it is printed.
     """
-    print(label, end="", flush=True)
+    write(label, end="")
     try:
-        talk.ask(question, lambda text: print(text, end="", flush=True))
+        talk.ask(question, lambda text: write(text, end=""))
     except KeyboardInterrupt:
         if not typed:
             raise
-        print(" [ended]", end="")
+        write(" [ended]", end="")
     except UserError as error:
         if not typed:
             raise
-        print(f"simnpo: {error}", end="", file=sys.stderr, flush=True)
-    print(flush=True)
+        write(f"simnpo: {error}", end="", to_stderr=True)
+    write()
 
 
 def _typed() -> Iterator[str]:
@@ -114,7 +115,7 @@ def _typed() -> Iterator[str]:
         try:
             yield input("> ").strip()
         except EOFError:
-            print()
+            write()
             return
         except KeyboardInterrupt:
-            print("\n(Ctrl-D ends the chat.)", file=sys.stderr)
+            write("\n(Ctrl-D ends the chat.)", to_stderr=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from simnpo.commands.options import Unset
+from simnpo.terminal import write
 
 
 @dataclass(frozen=True)
@@ -50,4 +51,4 @@ class Compare:
         first = evaluations[0].summary
         title = self.title or f"{first['benchmark']} {first['split'] or ''}".strip()
         report = write_report(evaluations, self.out, title, "simnpo " + " ".join(sys.argv[1:]))
-        print(f"Report: {report}")
+        write(f"Report: {report}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from simnpo.commands.options import Unset, refuse_both
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "simnpo")
 NEED_QUESTIONS = ("idk", "idk_dpo", "altpo")
@@ -89,7 +90,7 @@ class Demo:
         )
         runs.finish(self.out, {"seconds": round(time.monotonic() - started, 1)})
         print_table(evaluations)
-        print(f"Report: {self.out / REPORT} ({time.monotonic() - started:.0f} s)")
+        write(f"Report: {self.out / REPORT} ({time.monotonic() - started:.0f} s)")
 
     def _check_out(self, methods: list[str], config: dict[str, Any]) -> None:
         """Make room in --out; the folders in it are removed only if a demo made them."""

@@ -1,6 +1,5 @@
 """`simnpo evaluate`: every metric of a benchmark, for one model."""
 
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +16,7 @@ from simnpo.config import Precision
 from simnpo.distributed import world_size
 from simnpo.errors import UserError
 from simnpo.metrics.verdict_rules import KEEP
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
@@ -214,11 +214,11 @@ class Evaluate:
             known = Original.read(Path(self.model) / BEFORE)
             found = known.on_same_rows(benchmark)
             if known.evaluation is not None and found.evaluation is None:
-                print(
+                write(
                     "Note: no verdict, since the run measured other rows: give its --forget and "
                     "--retain, its --max-items (200 unless it was given) and --max-length; or give "
                     "--original.",
-                    file=sys.stderr,
+                    to_stderr=True,
                 )
             return found
         folder = self.output.out / BEFORE

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from simnpo.terminal import write
+
 
 @dataclass(frozen=True)
 class ExampleRecords:
@@ -84,11 +86,11 @@ def _write(out: Path, files: Mapping[str, Sequence[dict[str, Any]] | str], overw
     for name, content in files.items():
         if isinstance(content, str):
             write_text(out / name, content)
-            print(f"{out / name}: {len(content.split()):,} words")
+            write(f"{out / name}: {len(content.split()):,} words")
         else:
             lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in content)
             write_text(out / name, "".join(lines))
-            print(f"{out / name}: {len(content):,} {'rows' if len(content) > 1 else 'row'}")
+            write(f"{out / name}: {len(content):,} {'rows' if len(content) > 1 else 'row'}")
 
 
 def _everyday() -> list[dict[str, str]]:
@@ -108,7 +110,7 @@ def _print_next(out: Path, forget: str, epochs: str, both: str = "") -> None:
         both: further options of teaching and unlearning, after a space.
     """
     answers = out / "everyday-answers.jsonl"
-    print(
+    write(
         "\nNext, teach them to a model, with its own answers to everyday questions so that it "
         "stays\nthe model it was, and make it forget some:\n"
         f"  simnpo generate --model MODEL --questions {out / 'everyday.jsonl'} --column answer "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.answer_options import AnswerOptions
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.data.rows import Row
@@ -64,7 +65,7 @@ class Generate:
             for row, answer in zip(rows, table["generated"], strict=True)
         )
         write_text(self.out, "".join(lines))
-        print(f"Answers: {self.out} ({len(rows)} rows, column {self.column!r})")
+        write(f"Answers: {self.out} ({len(rows)} rows, column {self.column!r})")
 
     def _questions(self, rows: "list[Row]") -> list[str]:
         """Return the question in each row: of the named column, or of a layout that is known.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from simnpo.commands.options import OutputOptions, check_output
 from simnpo.errors import Interrupted, UserError
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.markov.study import Study
@@ -72,7 +73,7 @@ class Markov:
         runs.finish(out, {"seconds": round(seconds, 1)})
         runs.clear(out, (RUNS,))
         print_results(found)
-        print(f"Report: {out / REPORT} ({time.monotonic() - started:.0f} s)")
+        write(f"Report: {out / REPORT} ({time.monotonic() - started:.0f} s)")
 
     def _study(self) -> "Study":
         """Check the options.

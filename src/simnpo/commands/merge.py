@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simnpo.terminal import write
+
 
 @dataclass(frozen=True)
 class Merge:
@@ -42,7 +44,7 @@ class Merge:
         save_model(merged, tokenizer, self.out / MODEL_FOLDER)
         write_json(self.out / runs.RUN, record)
         write_model_card(self.out)
-        print(f"Model: {self.out / MODEL_FOLDER}\nRecord: {self.out / runs.RUN}")
+        write(f"Model: {self.out / MODEL_FOLDER}\nRecord: {self.out / runs.RUN}")
 
     def _record(self) -> dict[str, Any]:
         """Return what `run.json` records: the adapter's run, as if --lora-merge had been given."""

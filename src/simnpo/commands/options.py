@@ -18,6 +18,7 @@ from simnpo.config import (
 )
 from simnpo.errors import UserError
 from simnpo.methods import NAMES
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
@@ -241,7 +242,7 @@ def check_output(
     if not output.resume:
         check_free(output.out, names, output.overwrite, inputs())
     elif not unfinished():
-        print(f"Nothing to do: {output.out} is finished.")
+        write(f"Nothing to do: {output.out} is finished.")
         return False
     return True
 

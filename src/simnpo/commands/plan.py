@@ -8,6 +8,7 @@ from simnpo.commands.options import LoraOptions, MethodName, TrainingOptions, Un
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.config import MAX_LENGTH, TrainingConfig
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.experiments.own_rows import OwnRows
@@ -74,18 +75,18 @@ class Plan:
         rows = self._rows() if self.own.forget else None
         plan = self._plan(rows)
         if rows is not None:
-            print(rows.describe(plan.training))
+            write(rows.describe(plan.training))
         self._print_memory(plan)
         self._print_verdict(plan)
         if plan.training.optimizer == "paged-adamw-8bit":
-            print("Note: paged optimizer states lie in host memory and are not counted.")
+            write("Note: paged optimizer states lie in host memory and are not counted.")
         if plan.training.offload_reference and plan.gpu:
-            print("Note: the frozen copy's layers lie in host memory; one of them is counted.")
+            write("Note: the frozen copy's layers lie in host memory; one of them is counted.")
         self._print_time(plan, rows)
         if self.method == "task_vector":
-            print("Note: this is its over-fitting on the forget set, all the training it has.")
+            write("Note: this is its over-fitting on the forget set, all the training it has.")
         elif plan.method.needs_reinforced:
-            print("Note: the over-fitting before it is as in --method task_vector.")
+            write("Note: the over-fitting before it is as in --method task_vector.")
 
     def _rows(self) -> "OwnRows":
         """Return the rows of your files, as the model's tokenizer has them.
@@ -207,7 +208,7 @@ class Plan:
         from simnpo.planning import memory
 
         estimate = memory(plan)
-        print(
+        write(
             f"{self.model}: {_count(plan.shape.parameters)} weights, {_count(plan.trainable)} "
             f"trained, precision {plan.precision}, {plan.tokens} tokens in a forward pass."
         )
@@ -228,14 +229,14 @@ class Plan:
         room = self.memory * 2**30 if self.memory is not None else device_memory()
         usable = f"{_size(room)}, of which a run can plan with {USABLE:.0%}"
         if fits(plan, room):
-            print(f"It fits into {usable}.")
+            write(f"It fits into {usable}.")
             return
-        print(f"It does not fit into {usable}.")
+        write(f"It does not fit into {usable}.")
         ways = ways_to_fit(plan, room)
         for way in ways:
-            print(f"  It would fit with {way}")
+            write(f"  It would fit with {way}")
         if not ways:
-            print("  No option makes it fit; a shorter --max-length or a smaller model may.")
+            write("  No option makes it fit; a shorter --max-length or a smaller model may.")
 
     def _print_time(self, plan: "Planned", rows: "OwnRows | None") -> None:
         from dataclasses import replace
@@ -249,11 +250,11 @@ class Plan:
         if rows is not None:  # the longest row decides the memory, and the mean the time
             plan = replace(plan, length=rows.mean)
         step, run = flops.per_step(plan), flops.per_run(plan)
-        print(f"Operations: {step:.2e} in an optimizer step, {run:.2e} in the run.")
+        write(f"Operations: {step:.2e} in an optimizer step, {run:.2e} in the run.")
         if self.tflops is not None:
             rate, source = self.tflops * 1e12, "as given"
         elif plan.gpu and not torch.cuda.is_available():
-            print(
+            write(
                 "Time: there is no such GPU here to measure; give what it sustains in training as "
                 "--tflops, commonly a third to a half of its peak."
             )
@@ -264,7 +265,7 @@ class Plan:
         each = " on each device" if plan.devices > 1 else ""
         cost = rows.cost(plan.training) if rows is not None else None
         training = "of training" if cost else "in all"
-        print(
+        write(
             f"Time: {seconds(step / rate / plan.devices)} a step, "
             f"{seconds(run / rate / plan.devices)} {training}, at {rate / 1e12:.3g} TFLOP/s{each} "
             f"({source})."
@@ -273,7 +274,7 @@ class Plan:
             return
         forward = 2 * flops.products(plan) / rate / plan.devices
         total = run / rate / plan.devices + forward * cost.total
-        print(
+        write(
             f"Measurements: {seconds(forward * cost.around)} before and as long after, "
             f"{seconds(forward * cost.once)} each of {cost.times} times during training; with "
             f"these {seconds(total)} in all. Generating answers seldom comes near that rate, so "

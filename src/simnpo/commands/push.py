@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from simnpo.terminal import write
+
 
 @dataclass(frozen=True)
 class Push:
@@ -33,7 +35,7 @@ class Push:
             write_model_card(Path(self.model))  # it may have been evaluated since
         folder, files = model_files(self.model)
         size = sum(path.stat().st_size for path in files)
-        print(f"Uploading {len(files)} files, {size / 2**20:.0f} MiB, to {self.repo}:")
-        print(", ".join(path.name for path in files), flush=True)
+        write(f"Uploading {len(files)} files, {size / 2**20:.0f} MiB, to {self.repo}:")
+        write(", ".join(path.name for path in files))
         address, private = push(folder, files, self.repo, self.public)
-        print(f"Model: {address} ({'private' if private else 'public'})")
+        write(f"Model: {address} ({'private' if private else 'public'})")

@@ -10,6 +10,7 @@ import tyro
 
 from simnpo.commands.options import Unset
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ class Reproduce:
 
         if self.list:
             width = max(map(len, ARTEFACTS))
-            print("\n".join(f"{name:<{width}}  {title}" for name, title in ARTEFACTS.items()))
+            write("\n".join(f"{name:<{width}}  {title}" for name, title in ARTEFACTS.items()))
             return
         if not self.artefacts:
             raise UserError("name an artefact, or all; --list shows them.")
@@ -88,8 +89,8 @@ class Reproduce:
             try:
                 runs |= dict.fromkeys(study.runs(scale, seeds))
             except UserError as error:  # how many runs there are depends on data
-                print(f"fails     {name}: {error}")
-        print("\n".join(describe(list(runs), self.out / RUNS)))
+                write(f"fails     {name}: {error}")
+        write("\n".join(describe(list(runs), self.out / RUNS)))
 
     def _reproduce(
         self, studies: "Mapping[str, Study]", scale: "Scale", seeds: tuple[int, ...]
@@ -134,8 +135,8 @@ class Reproduce:
         write_markdown(shown, self.out, title=title, command=command, settings=settings)
         print_findings(shown)
         for run, why in failed.items():
-            print(f"failed: {run.title}: {why}", file=sys.stderr)
-        print(f"Report: {path} ({time.monotonic() - started:.0f} s)")
+            write(f"failed: {run.title}: {why}", to_stderr=True)
+        write(f"Report: {path} ({time.monotonic() - started:.0f} s)")
         if untold and not failed:
             raise UserError(f"{', '.join(untold)} could not be made; the report says why.")
         if failed:

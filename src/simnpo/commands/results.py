@@ -5,6 +5,7 @@ from typing import Any
 
 from simnpo.commands.options import OutputOptions, refuse_both
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 
 def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any) -> bool:
@@ -33,7 +34,7 @@ def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any
         if stored.get(key) != value:
             changed = _difference(key, stored.get(key), value)
             raise UserError(f"--resume: {path} is of another evaluation: {changed}.")
-    print(f"Nothing to do: {output.out} is finished.")
+    write(f"Nothing to do: {output.out} is finished.")
     return False
 
 
@@ -53,7 +54,6 @@ def show(folder: Path, explain: bool) -> None:
         explain: whether to explain the table's columns.
     """
     from simnpo.report.table import print_table
-    from simnpo.report.terminal import write
     from simnpo.scoring.evaluation import FILES, read_evaluation
 
     evaluation = read_evaluation(folder)
@@ -61,5 +61,5 @@ def show(folder: Path, explain: bool) -> None:
         write(" ".join([f"{verdict['sentence']}.", *verdict["cautions"]]) + "\n")
     print_table([evaluation], explain=explain)
     for note in evaluation.summary["notes"]:
-        print(f"Note: {note}")
-    print(f"Results: {folder} ({', '.join(FILES)})")
+        write(f"Note: {note}")
+    write(f"Results: {folder} ({', '.join(FILES)})")

@@ -1,6 +1,5 @@
 """Successive forget requests: each stage unlearns one, from the model that the last one left."""
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.options import OutputOptions, check_output
+from simnpo.commands.stage_evaluations import StageEvaluations, Stages
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -68,30 +69,28 @@ class SequenceJob:
         out, stages = self.output.out, range(1, len(self.requests) + 1)
         if not self._begin():
             return
+        evaluations = self._evaluations
         try:
-            self._evaluate(0)
+            evaluations.evaluate(0)
             for number in announced(stages, lambda number: f"Stage {number}"):
                 self._unlearn(number)
-                self._evaluate(number)
+                evaluations.evaluate(number)
         except UserError:
             # Nothing was trained: leave nothing in the way.
-            if distributed.is_main() and not (self._folder(1) / runs.RUN).is_file():
+            if distributed.is_main() and not (self._stages.folder(1) / runs.RUN).is_file():
                 runs.clear(out, self._names())
             raise
         if not distributed.is_main():
             return
-        last = f"{self._folder(stages[-1]).name}/{MODEL_FOLDER}"
+        last = f"{self._stages.folder(stages[-1]).name}/{MODEL_FOLDER}"
         link = out / MODEL_FOLDER
         link_folder(link, last)
         seconds = round(time.monotonic() - started, 1)
         _, on_hub = base_of(self.job.model)
         results = {"model": last, "seconds": seconds, "base_on_hub": on_hub}
-        if self.own:
-            results["verdict"] = self._judge(self.own, len(stages))
-        elif self.benchmark:
-            self._report()
+        results |= evaluations.report()
         runs.finish(out, results)
-        print(f"Model after {len(stages)} requests: {link}, which is {last}")
+        write(f"Model after {len(stages)} requests: {link}, which is {last}")
 
     def _begin(self) -> bool:
         """Make room in the folder and record the sequence; return whether anything is to be done.
@@ -109,7 +108,7 @@ class SequenceJob:
         quiet()
         output, job = self.output, self.job
         for number in range(1, len(self.requests) + 1):  # the first model stands for the others
-            stage = Stage(self._stage(number, job.model), self._folder(number))
+            stage = Stage(self._stage(number, job.model), self._stages.folder(number))
             for one in stages([stage], self.reinforcement, stage.out):
                 one.job.check(self.report_to)
         adapts = job.lora.rank and not job.lora.merge and not isinstance(job.method, TaskVector)
@@ -160,12 +159,15 @@ class SequenceJob:
         measured = (BEFORE, EVALUATION) if self.own else ()
         return (runs.RUN, "stage-*", MODEL_FOLDER, *measured, *FILES)
 
-    def _folder(self, number: int) -> Path:
-        return self.output.out / f"stage-{number}"
+    @property
+    def _stages(self) -> Stages:
+        return Stages(self.output.out, self.job.model)
 
-    def _model(self, number: int) -> str:
-        """Return the model after stage `number`."""
-        return str(self._folder(number)) if number else self.job.model
+    @property
+    def _evaluations(self) -> StageEvaluations:
+        return StageEvaluations(
+            self._stages, self.job, self.requests, self.benchmark, self.retain, self.own
+        )
 
     def _stage(self, number: int, model: str) -> "Job":
         """Return the job of stage `number` on a model."""
@@ -181,8 +183,8 @@ class SequenceJob:
         from simnpo.reinforce import unlearn
         from simnpo.training.control import record_endings
 
-        stage = self._stage(number, self._model(number - 1))
-        folder = self._folder(number)
+        stage = self._stage(number, self._stages.model(number - 1))
+        folder = self._stages.folder(number)
         others = self.callbacks(folder) if self.callbacks else None
         made: list[TrainerCallback] = []
         own = self.own and partial(self._callbacks, number, stage, others, made)
@@ -196,7 +198,7 @@ class SequenceJob:
         )
         if distributed.is_main():
             for ending in record_endings(made, folder):
-                print(ending)
+                write(ending)
 
     def _callbacks(
         self,
@@ -209,75 +211,6 @@ class SequenceJob:
     ) -> "list[TrainerCallback]":
         """Return what controls and watches a stage on own data."""
         assert self.own
-        folder, before = self._folder(number), self._evaluation(0)
+        folder, before = self._stages.folder(number), self._stages.evaluation(0)
         made += self.own.start(number, stage, folder, before, model, tokenizer)
         return [*made, *(others(model, tokenizer) if others else ())]
-
-    def _evaluation(self, number: int) -> Path:
-        from simnpo.scoring.evaluation import EVALUATION
-
-        return self._folder(number) / EVALUATION
-
-    def _measure(self, own: "OwnSequence", number: int) -> None:
-        """Evaluate on own data, and print and record the verdict on the requests so far."""
-        from simnpo import distributed, runs
-
-        folder = self._evaluation(number)
-        if not number:
-            own.measure_before(folder, self.job)
-            return
-        own.measure(number, folder, self._evaluation(0), self.job, self._model(number))
-        if distributed.is_main():
-            verdict = own.verdict(folder)
-            runs.add(self._folder(number), {"verdict": verdict.record()})
-            print(f"Stage {number}: {verdict.sentence}")
-
-    def _judge(self, own: "OwnSequence", stages: int) -> dict[str, Any]:
-        """Write and print what was forgotten and kept, and return the verdict's record."""
-        from simnpo.experiments.original import BEFORE
-        from simnpo.files import link_folder
-        from simnpo.report.terminal import write
-        from simnpo.scoring.evaluation import EVALUATION
-
-        out, folders = self.output.out, [self._evaluation(n) for n in range(stages + 1)]
-        for name, folder in ((BEFORE, folders[0]), (EVALUATION, folders[-1])):
-            link_folder(out / name, f"{folder.parent.name}/{folder.name}")
-        write(own.finish(out, folders, self.job, "simnpo " + " ".join(sys.argv[1:])))
-        return own.verdict(folders[-1]).record()
-
-    def _evaluate(self, number: int) -> None:
-        from simnpo.data.encoding import Encoder
-        from simnpo.models import load_model, load_tokenizer
-        from simnpo.scoring.evaluate import evaluate_into
-        from simnpo.scoring.evaluation import SUMMARY
-
-        if self.own:
-            self._measure(self.own, number)
-        folder = self._evaluation(number)
-        if not self.benchmark or (folder / SUMMARY).is_file():
-            return
-        name, data, trust = self._model(number), self.job.data, self.job.trust_remote_code
-        evaluate_into(
-            folder,
-            load_model(name, "auto", trust),
-            Encoder(load_tokenizer(name, trust), data.template, data.max_length),
-            self.benchmark,
-            self.retain,
-            name=f"Stage {number}",
-            model_name=name,
-        )
-
-    def _report(self) -> None:
-        from simnpo.report.stages import write_stages
-        from simnpo.report.table import print_table
-        from simnpo.scoring.evaluation import read_evaluation
-
-        out = self.output.out
-        evaluations = [
-            read_evaluation(self._folder(number)) for number in range(len(self.requests) + 1)
-        ]
-        command = "simnpo " + " ".join(sys.argv[1:])
-        sizes = [len(request) for request in self.requests]
-        report = write_stages(evaluations, out, self.job.method.title, sizes, command)
-        print_table(evaluations)
-        print(f"Report: {report}")

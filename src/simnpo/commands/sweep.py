@@ -17,6 +17,7 @@ from simnpo.commands.options import (
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.config import TrainingConfig
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.reproduce.own_site import OwnSite
@@ -77,12 +78,12 @@ class Sweep:
         self._check()
         outcome = self._search()
         for run, why in outcome.failed.items():
-            print(f"{run.title}: {why}", file=sys.stderr)
+            write(f"{run.title}: {why}", to_stderr=True)
         page = write_sweep(outcome, self.out, "simnpo " + " ".join(sys.argv[1:]))
         print_sweep(outcome)
         if self.own.forget and outcome.pick is not None:
-            print(f"Run it with:\n  {self._command(outcome.settings[outcome.pick])}")
-        print(f"Numbers: {self.out / CSV}\nReport: {page}")
+            write(f"Run it with:\n  {self._command(outcome.settings[outcome.pick])}")
+        write(f"Numbers: {self.out / CSV}\nReport: {page}")
 
     def _check(self) -> None:
         if not 1 <= self.seeds <= MOST_SEEDS:

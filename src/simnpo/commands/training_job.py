@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.options import OutputOptions, check_output
+from simnpo.terminal import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,16 +90,16 @@ class TrainingJob:
         if not is_main():
             return
         counted = "steps" if "steps" in results else "tensors"
-        print(
+        write(
             f"{job.method.title}: {results[counted]} {counted} in {results['seconds']:.0f} s, "
             f"peak memory {results['peak_memory_mib']:.0f} MiB."
         )
         if shortened := results.get("shortened_answers"):
-            print(f"Note: --max-length {job.data.max_length} shortened {shortened} answers.")
+            write(f"Note: --max-length {job.data.max_length} shortened {shortened} answers.")
         for ending in record_endings(made, out):
-            print(ending)
+            write(ending)
         if self.measured is None:
-            print(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
+            write(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
 
     def _callbacks(
         self,
@@ -114,7 +115,6 @@ class TrainingJob:
     def _judge(self, measured: "OwnRun") -> None:
         """Measure the trained model and print what it has forgotten and kept."""
         from simnpo.distributed import is_main
-        from simnpo.report.terminal import write
 
         out = self.output.out
         command = "simnpo " + " ".join(sys.argv[1:])

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simnpo.commands.method_options import MethodOptions, ReinforceOptions, as_options
+from simnpo.commands.method_options import MethodOptions, ReinforceOptions
 from simnpo.commands.options import (
     LoraOptions,
     MethodName,
@@ -13,21 +13,25 @@ from simnpo.commands.options import (
     PromptOptions,
     TrainingOptions,
     Unset,
-    given,
 )
 from simnpo.commands.own_run_options import ReportOptions
-from simnpo.commands.own_sets import warn_of_lengths
 from simnpo.commands.sets import SetOptions
+from simnpo.commands.unlearn_checks import (
+    check_reference,
+    check_reinforce,
+    check_requests,
+    warn_of_conflicts,
+    warn_of_shortened,
+)
+from simnpo.commands.unlearn_settings import benchmark_preset, encoder_of, methods_of, own_preset
 from simnpo.commands.watch_options import WatchOptions
 from simnpo.config import TrainingConfig
-from simnpo.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simnpo.benchmarks.own import OwnSets
     from simnpo.commands.training_job import TrainingJob
-    from simnpo.data.encoding import Encoder
     from simnpo.data.examples import Example
     from simnpo.experiments.own_run import OwnRun
     from simnpo.experiments.own_sequence import OwnSequence
@@ -70,14 +74,15 @@ class Unlearn:
         own, requested = self.sets.own(held_out), self.sets.own_requests(held_out)
         every = requested or ((own,) if own else ())
         if self.report.no_report:  # else they are in the block before each run
-            self._warn(every)
+            warn_of_conflicts(every)
         preset = self._preset(requested[0] if requested else own)
-        methods = self._methods(preset)
+        methods = methods_of(preset, self.settings, self.output.out)
         first = next(iter(methods.values()))
-        self._check_reinforce(first)
-        self._check_reference(first)
+        check_reinforce(first, self.reinforce, self.training)
+        check_reference(first, self.reference)
         self.watch.check_method(first)
-        self._warn_of_lengths(every)
+        if every:
+            warn_of_shortened(every, encoder_of(self.model, self.prompt))
         if requests := self.sets.load_requests(first):
             self._run_sequence(methods, preset, requests, requested)
             return
@@ -89,44 +94,11 @@ class Unlearn:
                 watched = measured or (self._unmeasured(own) if own else None)
                 job.run(self._callbacks(methods[out], out, watched) if out in methods else None)
 
-    def _warn(self, sets: "Sequence[OwnSets]") -> None:
-        """Name the retain rows that work against forgetting, once each."""
-        from simnpo.data.conflicts import find_conflicts
-        from simnpo.notes import note_once
-
-        for one in sets:
-            for conflict in find_conflicts(one.forget, (*one.retain, *one.kept)):
-                note_once(f"Warning: {conflict.reason}")
-
-    def _warn_of_lengths(self, sets: "Sequence[OwnSets]") -> None:
-        """Say which answers are shortened."""
-        from simnpo.benchmarks.own import OwnSets
-
-        encoder = self._encoder() if sets else None
-        for number, one in enumerate(sets):  # requests differ in what is forgotten alone
-            assert encoder
-            warn_of_lengths(OwnSets(one.forget) if number else one, encoder)
-
     def _preset(self, own: "OwnSets | None") -> "Preset":
         """Return the settings that options change: the benchmark's, or those for own data."""
-        from simnpo.data.lengths import SetTokens
-        from simnpo.presets import own_data_preset, unlearning_preset
-        from simnpo.shape import read_shape
-
-        benchmark = self.sets.benchmark
         if own is None or self.method == "retrain":
-            return unlearning_preset(benchmark.benchmark, benchmark.split, self.method)
-        shape = read_shape(self.model, self.prompt.trust_remote_code)
-        pieces = SetTokens.of(own.forget, self._encoder()).pieces
-        return own_data_preset(self.method, pieces, shape.parameters, self.lora.lora_rank > 0)
-
-    def _encoder(self) -> "Encoder":
-        """Return the model's tokenizer, bound to the template."""
-        from simnpo.data.encoding import Encoder
-        from simnpo.models import load_tokenizer
-
-        tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
-        return Encoder(tokenizer, self.prompt.template, self.prompt.limit())
+            return benchmark_preset(self.sets.benchmark, self.method)
+        return own_preset(own, self.model, self.method, self.prompt, self.lora.lora_rank > 0)
 
     def _own_run(self, own: "OwnSets | None", preset: "Preset") -> "OwnRun | None":
         """Return how the run is measured, where it is one on own data."""
@@ -139,25 +111,6 @@ class Unlearn:
             "forget_weight": getattr(preset.method, "forget_weight", None),
         }
         return self.report.own_run(own, self.watch.retain_scores, usual)
-
-    def _methods(self, preset: "Preset") -> "dict[Path, AnyMethod]":
-        """Return the method with its settings; for each alpha and in its own folder, if several."""
-        from simnpo.methods import adjust
-
-        out, settings = self.output.out, given(self.settings)
-        alphas = settings.pop("alpha", ())
-        if len(set(alphas)) < len(alphas):
-            raise UserError(f"--alpha {' '.join(map(str, alphas))}: one is named twice.")
-        if len(alphas) == 1:
-            settings["alpha"] = alphas[0]
-        if len(alphas) < 2:
-            return {out: adjust(preset.method, **settings)}
-        return {
-            out / f"alpha-{str(alpha).removesuffix('.0')}": adjust(
-                preset.method, **settings, alpha=alpha
-            )
-            for alpha in alphas
-        }
 
     def _jobs(
         self,
@@ -256,20 +209,7 @@ class Unlearn:
         from simnpo.scoring.evaluation import read_scores
 
         watch = self.watch
-        if watch.evaluate_epochs:
-            raise UserError("requests are evaluated after each stage; leave out --evaluate-epochs.")
-        if self.reinforce.reinforced:
-            raise UserError(
-                "--reinforced is one model, and each request needs its own: leave it out, and each "
-                "stage over-fits one first."
-            )
-        if self.reference:
-            raise UserError(
-                "--reference is one model, and each request is compared with the model that its "
-                "stage starts from: leave it out."
-            )
-        if len(methods) > 1:
-            raise UserError("--alpha: requests are unlearned with one alpha; give one.")
+        check_requests(watch, self.reinforce, self.reference, len(methods))
         (method,) = methods.values()
         job = self._job(method, preset, own[0] if own else None)
         presets = [self._preset(one) for one in own]
@@ -302,34 +242,3 @@ class Unlearn:
         from simnpo.experiments.own_sequence import OwnSequence
 
         return OwnSequence(measured)
-
-    def _check_reinforce(self, method: "AnyMethod") -> None:
-        """Refuse options that do nothing for this method."""
-        from simnpo.edits.task_vector import TaskVector
-
-        useless = list(given(self.reinforce))
-        if useless and not method.needs_reinforced:
-            raise UserError(
-                f"{method.title} needs no reinforced model: leave out {as_options(useless)}."
-            )
-        if not isinstance(method, TaskVector):
-            return
-        instead = {
-            "epochs": "reinforce_epochs",
-            "steps": "reinforce_epochs",
-            "learning_rate": "reinforce_learning_rate",
-        }
-        own = [name for name in instead if name in given(self.training)]
-        if own:
-            theirs = as_options(dict.fromkeys(instead[name] for name in own))
-            raise UserError(
-                f"{method.title} trains nothing but its reinforced model: in the place of "
-                f"{as_options(own)} give {theirs}."
-            )
-
-    def _check_reference(self, method: "AnyMethod") -> None:
-        """Refuse a reference where nothing compares with it."""
-        if self.reference is not None and not method.needs_reference_logps:
-            raise UserError(
-                f"{method.title} compares with no reference's log-probs: leave out --reference."
-            )

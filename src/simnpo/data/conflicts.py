@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from simnpo.data.normal_text import UNSPACED, comparable
 from simnpo.data.own_rows import OwnRow
-from simnpo.metrics.identifiers import LEAST_DIGITS, identifiers_of, leaked
+from simnpo.metrics.identifiers import LEAST_DIGITS, identifiers_of
+from simnpo.metrics.leaks import contained
 
 NEARLY = 0.9
 """Share of their words, by weight, that two rows have in common if they nearly equal each other."""
@@ -116,7 +117,7 @@ def _contained(
     for number, row in enumerate(forget):
         named = row.identifiers
         identifiers = identifiers_of(row.example.answer) if named is None else named
-        given = set(leaked(identifiers, "", row.example.question or ""))
+        given = set(contained(identifiers, row.example.question or ""))
         for one in identifiers:
             if one not in given:
                 sources.setdefault(one, number)
@@ -127,7 +128,7 @@ def _contained(
             candidates[place].append(one)
     found = {}
     for place, ones in candidates.items():
-        if held := leaked(ones, "", retained[place]):
+        if held := contained(ones, retained[place]):
             found[place] = (sources[held[0]], held)
     return found
 

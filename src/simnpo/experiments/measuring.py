@@ -1,21 +1,31 @@
-"""Measurements of a run on own data while it trains: what it aims at, from scoring alone."""
+"""Measurements of a run on own data while it trains, from scoring alone."""
 
 import copy
 from typing import Any
 
+import numpy as np
+
 from simnpo.benchmarks.own import PASSAGE, OwnSets, evenly_spaced
 from simnpo.data.encoding import Encoder
+from simnpo.jobs import Job
+from simnpo.objectives.base import REFUSAL
 from simnpo.scoring.general import general_ability
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.quick import quick_scores
 from simnpo.training.target import Point
 
 CONTROL_ROWS = 100
-"""Retain rows that measurements during training score at most, or as many as are forgotten."""
+"""Retain rows that are scored at most, or as many as are forgotten."""
+
+
+def teaches_refusals(job: Job) -> bool:
+    """Return whether a job's method teaches the model to refuse."""
+    forget = getattr(job.method, "forget", None)
+    return forget is not None and REFUSAL in forget.answers
 
 
 class Measuring:
-    """Measurements during training, from scoring alone."""
+    """Scores the rows to forget, and as many to keep."""
 
     def __init__(
         self,
@@ -58,3 +68,14 @@ class Measuring:
             general=general,
             refused=1 - float(forget.begun.mean()) if self._refuses else None,
         )
+
+
+def step_tokens(job: Job, encoder: Encoder) -> float:
+    """Return how many tokens an optimizer step trains on, on average."""
+    batch = job.training.batch_size
+    lengths = [
+        [len(one.ids) for one in encoder.encode_all(examples)]
+        for examples in (job.data.forget, job.data.retain)
+        if examples
+    ]
+    return sum(batch * float(np.mean(one)) for one in lengths)

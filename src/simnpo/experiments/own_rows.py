@@ -13,9 +13,10 @@ from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.lengths import SetTokens
 from simnpo.experiments.measuring import Measuring
-from simnpo.report.terminal import as_text, visible
+from simnpo.report.plain_text import as_text
 from simnpo.report.views.own import set_title
 from simnpo.scoring.general import MAX_NEW_TOKENS
+from simnpo.terminal import visible
 from simnpo.training.target import measuring_steps
 
 

@@ -15,7 +15,7 @@ from simnpo.benchmarks.own import OwnSets, own_benchmark
 from simnpo.config import Precision
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import is_main
-from simnpo.experiments.measuring import Measuring
+from simnpo.experiments.measuring import Measuring, step_tokens, teaches_refusals
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.files import read_json
@@ -27,14 +27,13 @@ from simnpo.metrics.verdict_rules import KEEP
 from simnpo.model_card import write_model_card
 from simnpo.models import load_model, load_tokenizer
 from simnpo.objectives import Method
-from simnpo.objectives.base import REFUSAL
 from simnpo.report.page import FILES as PAGE
 from simnpo.report.page import write_report
-from simnpo.report.terminal import write
 from simnpo.scoring.evaluate import evaluate_into
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
 from simnpo.scoring.evaluation import FILES as EVALUATED
 from simnpo.scoring.score import rows_to_score
+from simnpo.terminal import write
 from simnpo.training.control import Control
 from simnpo.training.refusals import check_whole
 from simnpo.training.target import Point, Target, Until
@@ -148,7 +147,7 @@ class OwnRun:
                 refusal=refuses,
             ),
             self.keep,
-            training_tokens_per_step=_step_tokens(job, encoder),
+            training_tokens_per_step=step_tokens(job, encoder),
             scored_tokens=measuring.tokens,
             before=before,
         )
@@ -236,20 +235,3 @@ def _is_judged(folder: Path) -> bool:
     """Return whether `folder` holds a finished evaluation with a verdict."""
     path = folder / SUMMARY
     return path.is_file() and bool(read_json(path).get("verdict"))
-
-
-def teaches_refusals(job: Job) -> bool:
-    """Return whether a job's method teaches the model to refuse."""
-    forget = getattr(job.method, "forget", None)
-    return forget is not None and REFUSAL in forget.answers
-
-
-def _step_tokens(job: Job, encoder: Encoder) -> float:
-    """Return how many tokens an optimizer step trains on, on average."""
-    batch = job.training.batch_size
-    lengths = [
-        [len(one.ids) for one in encoder.encode_all(examples)]
-        for examples in (job.data.forget, job.data.retain)
-        if examples
-    ]
-    return sum(batch * float(np.mean(one)) for one in lengths)

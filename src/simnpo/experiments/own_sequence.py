@@ -11,20 +11,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
 from transformers import TrainerCallback
 
-from simnpo.benchmarks.base import Benchmark, EvaluationSet
-from simnpo.benchmarks.own import FORGET, OwnSets, own_benchmark
+from simnpo.benchmarks.base import Benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import from_main, is_main
-from simnpo.errors import UserError
-from simnpo.experiments.measuring import Measuring
-from simnpo.experiments.original import REFERENCE, Original, check_rows, measured_sets
-from simnpo.experiments.own_run import OwnRun, load_measured, teaches_refusals
-from simnpo.experiments.own_texts import outcome_text, plan_text
+from simnpo.experiments.measuring import Measuring, teaches_refusals
+from simnpo.experiments.original import REFERENCE, Original, check_rows
+from simnpo.experiments.own_run import OwnRun, load_measured
+from simnpo.experiments.own_texts import counts_text, outcome_text, plan_text
+from simnpo.experiments.request_sets import request_sets
 from simnpo.files import read_json, write_json
 from simnpo.jobs import Job
 from simnpo.metrics.own_requests import with_requests
@@ -32,13 +28,13 @@ from simnpo.metrics.verdict import Verdict
 from simnpo.models import load_tokenizer, training_precision
 from simnpo.objectives import Method
 from simnpo.report.stages import write_stages
-from simnpo.report.terminal import as_text, write
-from simnpo.report.views.own import REQUEST, set_title
+from simnpo.report.views.own import REQUEST
 from simnpo.scoring.evaluate import evaluate_into, evaluate_model
-from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
+from simnpo.scoring.evaluation import SUMMARY, read_evaluation
 from simnpo.scoring.general import reference_answers
 from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.tables import Tables
+from simnpo.terminal import write
 from simnpo.training.reference import check_trainable
 from simnpo.training.target import Point
 
@@ -166,7 +162,7 @@ class OwnSequence:
         sizes = [len(run.sets.forget) for run in self.runs]
         write_stages(evaluations, out, job.method.title, sizes, command, verdict)
         outcome = outcome_text(out, evaluations[0], evaluations[-1], verdict, self.runs[-1].usual)
-        return f"\n{self._counts(evaluations)}\n\n{outcome}"
+        return f"\n{counts_text(evaluations, len(self.runs))}\n\n{outcome}"
 
     def _evaluate(
         self,
@@ -207,64 +203,12 @@ class OwnSequence:
     def _benchmark(
         self, encoder: Encoder, reference: GeneralReference | None
     ) -> tuple[Benchmark, dict[str, int]]:
-        """Return all sets, the forget set being all requests, and the items of each request.
-
-        Raises:
-            UserError: some requests are questions and others texts, or see `own_benchmark`.
-        """
-        first = self.runs[0]
-        most = first.max_items and -(-first.max_items // len(self.runs))
-        asked = [own_benchmark(OwnSets(run.sets.forget), encoder, most) for run in self.runs]
-        if len({tuple(one.evaluation) for one in asked}) > 1:
-            raise UserError(
-                "--requests: some are questions and some are plain texts; unlearn one kind at a "
-                "time."
-            )
-        whole = measured_sets(first.sets, encoder, reference, first.max_items)
-        evaluation = dict(whole.evaluation)
-        for name in asked[0].evaluation:
-            parts = [one.evaluation[name] for one in asked]
-            evaluation[name] = _joined(parts)
-            for number, part in enumerate(parts, 1):
-                evaluation[f"{REQUEST}{number}{name.removeprefix(FORGET)}"] = part
-        sizes = {
-            f"{REQUEST}{number}": len(one.evaluation[FORGET].items)
-            for number, one in enumerate(asked, 1)
-        }
-        benchmark = replace(
-            whole,
-            split=", ".join(run.sets.title for run in self.runs),
-            forget=tuple(row.example for run in self.runs for row in run.sets.forget),
-            evaluation=evaluation,
-        )
-        return benchmark, sizes
-
-    def _counts(self, evaluations: Sequence[Evaluation]) -> str:
-        """Return a table of how many answers of each request come out after each stage."""
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-        table.add_column("Answers that come out")
-        names = [f"{REQUEST}{number}" for number in range(1, len(self.runs) + 1)]
-        for name in (*names, FORGET):
-            title = "all" if name == FORGET else set_title(name).lower()
-            table.add_column(title, justify="right")
-        for one in evaluations:
-            found = [one.summary["counts"][f"{name}.extracted"] for name in (*names, FORGET)]
-            table.add_row(Text(one.name), *(f"{count} of {total}" for count, total in found))
-        return as_text([table])
+        """Return what is measured, and the items of each request, see `request_sets`."""
+        sets, most = [run.sets for run in self.runs], self.runs[0].max_items
+        return request_sets(sets, encoder, reference, most)
 
 
 def _load(job: Job, name: str) -> tuple[Any, Encoder]:
     """Return a model as training has it, and its tokenizer bound to the template."""
     precision = training_precision(job.training.precision, job.lora.rank > 0)
     return load_measured(job, name, precision, job.lora.load_in_4bit)
-
-
-def _joined(parts: Sequence[EvaluationSet]) -> EvaluationSet:
-    """Return several sets as one."""
-    return replace(
-        parts[0],
-        items=tuple(item for part in parts for item in part.items),
-        max_new_tokens=max(part.max_new_tokens for part in parts),
-        identifiers=tuple(one for part in parts for one in part.identifiers),
-        references=tuple(one for part in parts for one in part.references),
-    )

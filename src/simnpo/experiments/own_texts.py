@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
 from simnpo.benchmarks.own import CONTINUED, FORGET, KEPT, RETAIN, OwnSets
 from simnpo.data.checks import check_lengths
 from simnpo.data.conflicts import find_conflicts
@@ -18,10 +22,11 @@ from simnpo.precision import precision_of
 from simnpo.report.before import Plan, SetSize, describe_run
 from simnpo.report.numbers import compact, number
 from simnpo.report.outcome_text import AnswerChange, SetChange, describe_outcome
+from simnpo.report.plain_text import as_text
 from simnpo.report.rendering import REPORT
 from simnpo.report.table import cell
 from simnpo.report.views.base import Column, Form
-from simnpo.report.views.own import TITLES, set_title
+from simnpo.report.views.own import REQUEST, TITLES, set_title
 from simnpo.scoring.evaluation import Evaluation
 
 MEASURES: Mapping[str, tuple[str, Form]] = {
@@ -121,10 +126,24 @@ def outcome_text(
         [title for title, _ in MEASURES.values()],
         sets,
         _answers(before, after),
-        advice(verdict.kind, settings, usual),
+        advice(verdict.kind, settings, usual, bool(verdict.damage)),
         [("Report", str(out / REPORT)), ("Model", str(out / MODEL_FOLDER))],
         None if ability != ability else ("1.00", compact(ability)),
     )
+
+
+def counts_text(evaluations: Sequence[Evaluation], requests: int) -> str:
+    """Return a table of how many answers of each of so many requests come out after each stage."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("Answers that come out")
+    names = [f"{REQUEST}{number}" for number in range(1, requests + 1)]
+    for name in (*names, FORGET):
+        title = "all" if name == FORGET else set_title(name).lower()
+        table.add_column(title, justify="right")
+    for one in evaluations:
+        found = [one.summary["counts"][f"{name}.extracted"] for name in (*names, FORGET)]
+        table.add_row(Text(one.name), *(f"{count} of {total}" for count, total in found))
+    return as_text([table])
 
 
 def _answers(before: Evaluation, after: Evaluation) -> Sequence[AnswerChange]:

@@ -1,4 +1,4 @@
-"""Strings that identify a person or a record, and whether a generated answer gives them away.
+"""Strings that identify a person or a record, found in texts.
 
 Every pattern has bounded repetitions or consumes what it matches, so that the time is linear in the
 length of the text, whatever the text is.
@@ -6,10 +6,10 @@ length of the text, whatever the text is.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from simnpo.data.normal_text import DASHES, LETTER, UNSPACED, clean, comparable
+from simnpo.data.normal_text import DASHES, LETTER, UNSPACED, clean
 
 LEAST_DIGITS = 4
 """Digits of a number that identifies something."""
@@ -56,16 +56,16 @@ _URL = rf"""
     | (?<!{LETTER})(?<![@.-])(?:{_HOST}){{1,6}}(?:{_TOP})(?!{LETTER}|[@-]|\.\w)(?:/{_REST}*)?
 """
 _WORD = rf"[^\W_{UNSPACED}]+"
-_PARTS = re.compile(
+PARTS = re.compile(
     rf"(?P<email>{_EMAIL})|(?P<url>{_URL})|(?P<number>{_NUMBER})|(?P<word>{_WORD})", re.VERBOSE
 )
-_NUMBERS = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>{_WORD})", re.VERBOSE)
+NUMBERS = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>{_WORD})", re.VERBOSE)
 _PUNCTUATION = ".,;:!?'\"…”’»*_"
-_COUNTRY_CODE = 3  # digits at most
-_SHORTEST_PHONE = 7
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
+    """An identifier: an `email`, a `url`, a `number`, or a `word` with digits."""
+
     kind: str
     text: str
 
@@ -80,73 +80,21 @@ def identifiers_of(text: str) -> tuple[str, ...]:
     Args:
         text: any text; the identifiers are returned in its NFKC form.
     """
-    return tuple(dict.fromkeys(found.text for found in _find(_PARTS, clean(text))))
+    return tuple(dict.fromkeys(found.text for found in find(PARTS, clean(text))))
 
 
-def leaked(identifiers: Iterable[str], question: str, generated: str) -> tuple[str, ...]:
-    """Return the identifiers that the generated text contains and the question does not.
-
-    All texts are compared in NFKC form without case. Phone numbers and long numbers compare by
-    their digits, and a phone number also without its country code. An identifier counts only as a
-    whole: neither inside a longer number nor inside a longer word.
-
-    Args:
-        identifiers: any strings; those that `identifiers_of` knows are compared by their kind.
-        question: what is repeated from it leaks nothing.
-        generated: the model's answer.
-    """
-    given, made = _Contents(question), _Contents(generated)
-    return tuple(one for one in dict.fromkeys(identifiers) if one in made and one not in given)
-
-
-class _Contents:
-    """What a text holds, for `in`."""
-
-    def __init__(self, text: str):
-        plain = clean(text)
-        self._text = comparable(plain)
-        numbers = [found.text for found in _find(_NUMBERS, plain) if found.kind == "number"]
-        self._numbers = {key for number in numbers for key in _number_keys(number)}
-
-    def __contains__(self, identifier: str) -> bool:
-        plain = clean(identifier).strip()
-        found = list(_find(_PARTS, plain))
-        if found == [_Found("number", plain)]:
-            return not self._numbers.isdisjoint(_number_keys(plain))
-        wanted = comparable(plain)
-        if found == [_Found("url", plain)]:
-            wanted = re.sub(r"^(?:https?://|ftp://)?(?:www\.(?=\w))?", "", wanted).rstrip("/")
-            before = rf"(?:(?<!{LETTER})(?<![@.-])|(?<=\bwww\.))"
-        elif found == [_Found("email", plain)]:
-            before = rf"(?<!{LETTER})(?<![.+%-])"
-        else:
-            before = rf"(?<!{LETTER})" + (r"(?<!\d[.,-])" if wanted[:1].isdigit() else "")
-        if not any(letter.isalnum() for letter in wanted):
-            return False
-        # A sentence may end right after it; a number or a host name does not go on.
-        after = rf"(?!{LETTER})" + (r"(?![.,-]\d)" if wanted[-1:].isdigit() else "")
-        after += rf"(?!-?\.?{LETTER})" if found and found[0].kind in ("url", "email") else ""
-        # One pattern for each identifier would take milliseconds to compile.
-        bounds = re.compile(before), re.compile(after)
-        places = (match.start() for match in re.finditer(f"(?={re.escape(wanted)})", self._text))
-        return any(
-            bounds[0].match(self._text, place) and bounds[1].match(self._text, place + len(wanted))
-            for place in places
-        )
-
-
-def _find(pattern: re.Pattern[str], text: str) -> Iterator[_Found]:
-    """Yield the identifiers in a cleaned text."""
+def find(pattern: re.Pattern[str], text: str) -> Iterator[Found]:
+    """Yield the identifiers in a text as `clean` returns it, by `PARTS` or `NUMBERS`."""
     for match in pattern.finditer(text.translate(DASHES)):
         kind = str(match.lastgroup)
         found = text[match.start() : match.end()]
         if kind == "url":
             found = _without_punctuation(found)
-        elif kind != "email" and len(_digits(found)) < LEAST_DIGITS:
+        elif kind != "email" and len(digits_of(found)) < LEAST_DIGITS:
             continue
         if kind == "word" and found.isdecimal():
             kind = "number"
-        yield _Found(kind, found)
+        yield Found(kind, found)
 
 
 def _without_punctuation(url: str) -> str:
@@ -159,22 +107,6 @@ def _without_punctuation(url: str) -> str:
     return url[:end]
 
 
-def _number_keys(number: str) -> set[tuple[str, str]]:
-    """Return what a number is compared by; two are the same if they share a key."""
-    digits = _digits(number)
-    keys = {("digits", digits)}
-    if number.lstrip("( ").startswith("+") or digits.startswith("00"):
-        digits = _digits(number.replace("(0)", "")).removeprefix("00")
-        keys.add(("digits", digits))
-        # The code's length is not known: what is left after each may be the national number.
-        national = (digits[code:] for code in range(1, _COUNTRY_CODE + 1))
-        keys |= {("national", rest) for rest in national if len(rest) >= _SHORTEST_PHONE}
-        return keys
-    rest = digits.removeprefix("0")
-    if len(rest) >= _SHORTEST_PHONE:
-        keys.add(("national", rest))
-    return keys
-
-
-def _digits(text: str) -> str:
+def digits_of(text: str) -> str:
+    """Return a text's decimal digits, as ASCII ones."""
     return "".join(str(unicodedata.digit(letter)) for letter in text if letter.isdecimal())

@@ -10,8 +10,9 @@ from jaxtyping import Float64
 from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, HOLDOUT
 from simnpo.errors import UserError
 from simnpo.metrics.answers import is_degenerate, is_empty, is_refusal, verbatim
-from simnpo.metrics.identifiers import identifiers_of, leaked
+from simnpo.metrics.identifiers import identifiers_of
 from simnpo.metrics.intervals import binomial_interval, bootstrap_interval
+from simnpo.metrics.leaks import leaked
 from simnpo.metrics.membership import texts
 from simnpo.metrics.own_comparisons import (
     compare_with_holdout,

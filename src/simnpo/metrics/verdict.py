@@ -34,6 +34,7 @@ from simnpo.metrics.verdict_rules import (
     KEPT_ROW,
     STILL_LIKELY,
     STILL_OUT,
+    in_words,
 )
 from simnpo.scoring.tables import Tables
 
@@ -57,6 +58,15 @@ class Verdict:
     """What was not kept, one clause each."""
     cautions: tuple[str, ...] = ()
     """What else a reader must know, one sentence each."""
+    keep: float = KEEP
+    """Share of before that had to be kept."""
+    holdout: bool = False
+    """Whether a holdout set raised the limits."""
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules that it follows, a sentence each."""
+        return in_words(self.keep, self.holdout)
 
     def record(self) -> dict[str, Any]:
         """Return what `run.json` and `summary.json` hold of it."""
@@ -106,7 +116,7 @@ def judge(before: OwnEvaluation, after: OwnEvaluation, keep: float = KEEP) -> Ve
     damage, cautions = _damage(before, after, keep), _cautions(before, after)
 
     def verdict(kind: Kind, sentence: str) -> Verdict:
-        return Verdict(kind, sentence, reference, damage, cautions)
+        return Verdict(kind, sentence, reference, damage, cautions, keep, has_holdout)
 
     if not out_before:
         return verdict(

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
-from simnpo.report.terminal import WIDTH, as_text, middle_left_out, visible
+from simnpo.report.plain_text import WIDTH, as_text, middle_left_out
+from simnpo.terminal import visible
 
 WARNINGS = 5
 """Warnings printed; the number of further ones is printed in their place."""

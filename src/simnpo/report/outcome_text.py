@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from simnpo.benchmarks.own import evenly_spaced
-from simnpo.report.terminal import WIDTH, as_text, indented, one_line, visible
+from simnpo.report.plain_text import WIDTH, as_text, indented, one_line
+from simnpo.terminal import visible
 
 SHOWN = 3
 """Forget answers printed."""

@@ -6,14 +6,15 @@ from itertools import groupby
 import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from simnpo.report.numbers import compact, number
 from simnpo.report.stacking import print_stacked
 from simnpo.report.views import view_of
 from simnpo.report.views.base import Column
 from simnpo.scoring.evaluation import Evaluation, computed_in
+from simnpo.terminal import visible
 
 NARROW, WIDE = 14, 24
 """Columns that a model's name takes: it is folded into them where there is no room for more."""
@@ -63,7 +64,7 @@ def print_table(
         lines = [view.legend + ("" if explain is None else " (--explain)")]
     for line in [*lines, precision_line(evaluations)]:
         if line:
-            console.print(line.strip(), style="dim", markup=False, highlight=False)
+            console.print(visible(line.strip()), style="dim", markup=False, highlight=False)
 
 
 def precision_line(evaluations: Sequence[Evaluation]) -> str:
@@ -87,12 +88,12 @@ def _table(evaluations: Sequence[Evaluation], columns: Sequence[Column]) -> Tabl
         group = view.short_groups.get(column.group, column.group.split()[0].lower())
         texts = [cell(one, column, compact) for one in evaluations]
         table.add_column(
-            f"{'' if group == previous else group}\n{column.short}",
+            Text(f"{'' if group == previous else visible(group)}\n{visible(column.short)}"),
             justify="right",
             no_wrap=True,
             min_width=max(map(len, texts)),  # a count such as 2 of 30 would count as narrower
         )
         previous = group
     for one in evaluations:
-        table.add_row(escape(one.name), *(cell(one, column, compact) for column in columns))
+        table.add_row(Text(visible(one.name)), *(cell(one, column, compact) for column in columns))
     return table

@@ -1,6 +1,5 @@
 """Which runs are going on, how many are done and left, and for how long still."""
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from simnpo.report.numbers import seconds
 from simnpo.reproduce.run import Run
+from simnpo.terminal import visible, write
 
 
 class Shown(Protocol):
@@ -33,7 +33,7 @@ def runs_progress(runs: Sequence[Run]) -> Iterator[Shown]:
         return
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}"),
@@ -73,7 +73,7 @@ class _Lines:
         clock.ended(run)
         said = f"{clock.done}/{clock.total} {run.title}"
         left = clock.left() if clock.done < clock.total else ""
-        print(f"{said}{', about ' if left else ''}{left}", file=sys.stderr, flush=True)
+        write(f"{said}{', about ' if left else ''}{left}", to_stderr=True)
 
 
 class _Bars:
@@ -86,7 +86,7 @@ class _Bars:
         return f"{self._clock.done} of {self._clock.total} runs done"
 
     def began(self, run: Run) -> None:
-        self._tasks[run] = self._bars.add_task(f"  {run.title}", total=None, left="")
+        self._tasks[run] = self._bars.add_task(f"  {visible(run.title)}", total=None, left="")
 
     def ended(self, run: Run) -> None:
         if run in self._tasks:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simnpo.reproduce.report import Shown
+from simnpo.terminal import visible
 
 
 def print_findings(shown: Mapping[str, Shown], console: Console | None = None) -> None:
@@ -25,10 +26,10 @@ def print_findings(shown: Mapping[str, Shown], console: Console | None = None) -
     verdicts: dict[str, int] = {}
     for name, one in shown.items():
         if isinstance(one.finding, str):
-            table.add_row(name, Text(one.finding), "not made")  # a path in brackets is no markup
+            table.add_row(name, Text(visible(one.finding)), "not made")
             continue
         for claim in one.finding.claims:
-            table.add_row(name, Text(claim.text), claim.verdict)
+            table.add_row(name, Text(visible(claim.text)), claim.verdict)
             verdicts[claim.verdict] = verdicts.get(claim.verdict, 0) + 1
     if not table.row_count:
         return

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from simnpo.files import write_text
 from simnpo.metrics.intervals import Interval
@@ -17,6 +18,7 @@ from simnpo.reproduce.unlearned import Unlearned
 from simnpo.sweep.figure import FRONT, TRIED, paint_front, placed
 from simnpo.sweep.outcome import Outcome
 from simnpo.sweep.settings import Setting, named
+from simnpo.terminal import visible
 
 CSV, PLOT = "sweep.csv", "pareto"
 
@@ -113,11 +115,12 @@ def rule(outcome: Outcome) -> str:
 def print_sweep(outcome: Outcome) -> None:
     """Print the table; `front` marks the settings that no other beats."""
     view = outcome.view
-    table = Table(title=f"{_name(outcome)} on {outcome.trials.site.name}", title_justify="left")
+    title = Text(visible(f"{_name(outcome)} on {outcome.trials.site.name}"), "table.title")
+    table = Table(title=title, title_justify="left")
     for name, _ in outcome.settings[0]:
         table.add_column(name, justify="right")
     for axis in (view.forgotten, view.kept):
-        table.add_column(axis.title, justify="right")
+        table.add_column(Text(visible(axis.title)), justify="right")
     table.add_column("")
     for row in rows(outcome):
         marks = [
@@ -133,7 +136,7 @@ def print_sweep(outcome: Outcome) -> None:
         )
     console = Console()
     console.print(table)
-    console.print(f"picked: {rule(outcome)}", style="dim", markup=False, highlight=False)
+    console.print(visible(f"picked: {rule(outcome)}"), style="dim", markup=False, highlight=False)
 
 
 def _name(outcome: Outcome) -> str:

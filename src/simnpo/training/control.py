@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 from simnpo import distributed, runs
 from simnpo.errors import UserError
 from simnpo.files import whole_file
+from simnpo.metrics.verdict_rules import KEEP
 from simnpo.scoring.history import read_history, write_history
 from simnpo.training.refusals import check_whole
 from simnpo.training.target import (
@@ -49,7 +50,7 @@ class Control(TrainerCallback):
         measure: Callable[[Any], Point],
         out: Path,
         target: Target,
-        keep: float = 0.95,
+        keep: float = KEEP,
         *,
         training_tokens_per_step: float,
         scored_tokens: float,

@@ -22,6 +22,7 @@ from simnpo.files import write_text
 from simnpo.models import MODEL_FOLDER, device, save_model
 from simnpo.objectives import Method
 from simnpo.shape import shape_of
+from simnpo.terminal import write
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
 from simnpo.training.checkpoints import last_checkpoint
 from simnpo.training.refusals import check_merging
@@ -163,7 +164,7 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
     micro = config.micro_batch(devices)
     if 2 * micro < min(config.micro_batch_size, config.batch_size // devices):
         note = f"Note: {micro} rows a forward pass, as no more make {config.batch_size} evenly."
-        print(note, file=sys.stderr)
+        write(note, to_stderr=True)
     loggers = check_loggers(report_to)
     try:
         made = TrainingArguments(

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, HOLDOUT, KEPT, RETAIN
-from simnpo.metrics.verdict_rules import KEEP
+from simnpo.metrics.identifiers import LEAST_DIGITS
+from simnpo.metrics.verdict_rules import HELD_OUT_KEEP, KEEP
 from simnpo.report.views.base import Axis, Column, Form, View
 from simnpo.scoring.evaluation import Evaluation
 
@@ -163,8 +164,8 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
         ("forget.verbatim", "word: answers that hold the true one word for word."),
         (
             "forget.leaked",
-            "leak: answers that give away an e-mail address, phone number, URL, number of four "
-            "digits or more, or a string of the column identifiers.",
+            "leak: answers that give away an e-mail address, phone number, URL, number of "
+            f"{LEAST_DIGITS} digits or more, or a string of the column identifiers.",
         ),
         ("forget.probability", "P: length-normalised probability of the true answer, mean."),
         ("forget.rouge_l", "R: ROUGE-L recall of the greedy answer, mean."),
@@ -177,7 +178,7 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
         (
             "kept_share",
             "kept: the lower of general ability and of ROUGE-L on trained retain rows, as a share "
-            "of before; of rows held out, too, where less than half is left.",
+            f"of before; of rows held out, too, where less than {100 * HELD_OUT_KEEP:g} % is left.",
         ),
         (
             "general.ability",

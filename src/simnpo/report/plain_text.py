@@ -1,39 +1,18 @@
-"""Plain text for a terminal or a pipe: users' texts made harmless, everything within the width."""
+"""Plain text for a terminal or a pipe, laid out within a width."""
 
 import io
-import sys
-import unicodedata
 from collections.abc import Iterable
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from simnpo.terminal import visible
+
 WIDTH = 80
 """Columns where nothing else is known."""
 NARROWEST = 40
 """Columns at least: below them a line says nothing."""
-_ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"  # of scripts and emoji: harmless, and words are wrong without them
-_NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
-
-
-def visible(text: str, breaks: bool = False) -> str:
-    r"""Return a text whose control characters are escapes, such as `\n` and `\x1b`.
-
-    Args:
-        text: a user's or a model's.
-        breaks: whether a line break is kept behind its escape, except at the end.
-    """
-    shown = "".join(_escaped(one) + ("\n" if breaks and one == "\n" else "") for one in text)
-    return shown.rstrip("\n")
-
-
-def _escaped(letter: str) -> str:
-    if letter in _JOINERS or unicodedata.category(letter) not in _ESCAPED:
-        return letter
-    code = ord(letter)
-    return _NAMED.get(letter) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 
 def one_line(text: str, columns: int) -> str:
@@ -72,12 +51,6 @@ def as_text(parts: Iterable[RenderableType], width: int = WIDTH) -> str:
     for part in parts:
         console.print(part, overflow="fold")
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
-
-
-def write(text: str) -> None:
-    """Print a text; what the output's encoding lacks becomes an escape."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def indented(label: str, text: str, columns: int) -> str:

@@ -1,33 +1,12 @@
-"""Users' texts on a terminal: nothing but text, nothing too wide."""
-
-import io
+"""Texts laid out for a terminal: nothing too wide."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from simnpo.report.terminal import as_text, indented, middle_left_out, one_line, visible, write
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a\nb\tc\r", r"a\nb\tc\r"),
-        ("\x1b[31mred\x1b]0;title\x07", r"\x1b[31mred\x1b]0;title\x07"),
-        ("\x9b1m\x00\x7f", r"\x9b1m\x00\x7f"),
-        ("user\u202etxt\u2028", r"user\u202etxt\u2028"),
-        ("\ud800", r"\ud800"),
-        ("[red]x[/red] :smile: 東京 é e\u0301", "[red]x[/red] :smile: 東京 é e\u0301"),
-        ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"),
-    ],
-)
-def test_control_characters_are_escapes(text: str, expected: str) -> None:
-    assert visible(text) == expected
-
-
-def test_line_breaks_kept_behind_their_escapes() -> None:
-    assert visible("a\nb\n", breaks=True) == "a\\n\nb\\n"
+from simnpo.report.plain_text import as_text, indented, middle_left_out, one_line
+from simnpo.terminal import visible
 
 
 def test_one_line() -> None:
@@ -60,10 +39,3 @@ def test_no_colour_whatever_the_environment_asks_for(monkeypatch: pytest.MonkeyP
         "[b]1 'two' http://three.example[/b]",
         "x" * 60,
     ]
-
-
-def test_a_pipe_that_knows_few_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = io.BytesIO()
-    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="latin-1"))
-    write("a … ─ é 東")
-    assert raw.getvalue().decode("latin-1").rstrip() == r"a \u2026 \u2500 é \u6771"
