@@ -1,13 +1,18 @@
 """Measurements of a run on own data while it trains, from scoring alone."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from simnpo.benchmarks.own import PASSAGE, OwnSets, evenly_spaced
-from simnpo.data.encoding import Encoder
+from simnpo.data.encoding import Encoded, Encoder
+from simnpo.data.own_rows import OwnRow
+from simnpo.data.spans import token_spans
 from simnpo.jobs import Job
+from simnpo.metrics.identifiers import identifiers_of
+from simnpo.metrics.leaks import secret_parts
 from simnpo.objectives.base import REFUSAL
 from simnpo.scoring.general import general_ability
 from simnpo.scoring.general_reference import GeneralReference
@@ -48,6 +53,7 @@ class Measuring:
             ]
             for rows in (forget, retain)
         ]
+        self._secrets = [] if self._texts else _secrets(sets.forget, self._encoded[0], encoder)
         self._reference, self._refuses = reference, refuses
         known = reference.encoded if reference else ()
         self.tokens = sum(len(one.ids) for rows in (*self._encoded, known) for one in rows)
@@ -55,8 +61,8 @@ class Measuring:
 
     def measure(self, model: Any) -> Point:
         """Return one measurement of a model in evaluation mode."""
-        forget, retain = (quick_scores(model, rows) if rows else None for rows in self._encoded)
-        assert forget is not None
+        forget = quick_scores(model, self._encoded[0], self._secrets)
+        retain = quick_scores(model, self._encoded[1]) if self._encoded[1] else None
         # A text comes out where its second half follows from its first.
         out = forget.tail >= (0.5 if self._texts else 1)
         general = self._reference and general_ability(model, self._reference).ability
@@ -67,7 +73,20 @@ class Measuring:
             kept=float((retain.accuracy * retain.begun).mean()) if retain else 1.0,
             general=general,
             refused=1 - float(forget.begun.mean()) if self._refuses else None,
+            identifiers=float(np.nanmean(forget.secret)) if any(self._secrets) else None,
         )
+
+
+def _secrets(
+    rows: Sequence[OwnRow], encoded: Sequence[Encoded], encoder: Encoder
+) -> list[tuple[slice, ...]]:
+    """Return for each row which tokens of its answer identify somebody."""
+    found = []
+    for row, one in zip(rows, encoded, strict=True):
+        question, answer = row.example.question or "", row.example.answer
+        named = identifiers_of(answer) if row.identifiers is None else row.identifiers
+        found.append(token_spans(encoder.tokenizer, one, secret_parts(named, question)))
+    return found
 
 
 def step_tokens(job: Job, encoder: Encoder) -> float:

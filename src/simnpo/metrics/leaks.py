@@ -49,6 +49,20 @@ def leaked(identifiers: Iterable[str], question: str, generated: str) -> tuple[s
     return tuple(one for one in dict.fromkeys(identifiers) if gives_away(one))
 
 
+def secret_parts(identifiers: Iterable[str], question: str) -> tuple[str, ...]:
+    """Return what of each identifier `leaked` looks for: of an e-mail address its local part.
+
+    What the question gives away is left out.
+    """
+    given, parts = _Contents(question), []
+    for one in dict.fromkeys(identifiers):
+        local = _local_part(one)
+        known = one in given or bool(local and _is_guessed(local, question))
+        if not known:
+            parts.append(clean(one).strip()[: len(local)] if local else one)
+    return tuple(parts)
+
+
 def contained(identifiers: Iterable[str], text: str) -> tuple[str, ...]:
     """Return the identifiers that a text contains.
 

@@ -33,10 +33,13 @@ class Point(NamedTuple):
     refused: float | None = None
     """Share of forget questions whose answer no longer begins as the true one; for refusal methods.
     """
+    identifiers: float | None = None
+    """Share of forget answers with an identifier whose tokens are all the first choice after the
+    true ones before them; None where no answer has one."""
 
     def checked(self) -> "Point":
         """This point with the worst value for each that is not finite: nothing was measured."""
-        worst = {"forget_verbatim": 1.0, "forget_probability": 1.0}
+        worst = {"forget_verbatim": 1.0, "forget_probability": 1.0, "identifiers": 1.0}
         values = self._asdict().items()
         broken = [name for name, value in values if value is not None and not isfinite(value)]
         return self._replace(**{name: worst.get(name, 0.0) for name in broken})
@@ -49,7 +52,7 @@ class Target:
     until: Until = "target"
     """`target` stops as soon as it is reached and the rest is kept; `end` never stops early."""
     verbatim: float = 0.1
-    """Share of the original's verbatim answers that may be left."""
+    """Share of the original's verbatim answers that may be left, and of its identifiers."""
     probability: float = 0.25
     """Share of the original's probability of the forget answers that may be left."""
     level: float | None = None
@@ -71,14 +74,19 @@ class Target:
     def distance(self, point: Point, original: Point) -> float:
         """Return the one number that says how much is left to forget: 1 or less is the target.
 
-        It is the larger of two ratios, value to limit: of the verbatim share, and of the
-        probability (for refusal methods: of the share that is not refused).
+        It is the largest of the ratios, value to limit: of the verbatim share, of the probability,
+        and of the share with an identifier (for refusal methods: of the verbatim share, and of the
+        share that is not refused).
         """
         verbatim, probability = self.limits(original)
-        second = _ratio(point.forget_probability, probability)
+        ratios = [_ratio(point.forget_verbatim, verbatim)]
         if self.refusal:
-            second = _ratio(1 - (point.refused or 0.0), 1 - self.refused)
-        return max(_ratio(point.forget_verbatim, verbatim), second)
+            ratios.append(_ratio(1 - (point.refused or 0.0), 1 - self.refused))
+        else:
+            ratios.append(_ratio(point.forget_probability, probability))
+            if point.identifiers is not None and original.identifiers is not None:
+                ratios.append(_ratio(point.identifiers, self.verbatim * original.identifiers))
+        return max(ratios)
 
     def reached(self, point: Point, original: Point) -> bool:
         """Return whether `point` has forgotten enough."""
@@ -87,10 +95,14 @@ class Target:
     def describe(self, point: Point, original: Point) -> str:
         """Return the values that the target is about, each with its limit."""
         verbatim, probability = self.limits(original)
-        second = f"probability {point.forget_probability:.2g}, limit {probability:.2g}"
+        found = f"verbatim {point.forget_verbatim:.2g}, limit {verbatim:.2g}"
         if self.refusal:
-            second = f"refused {point.refused or 0:.2g}, at least {self.refused:.2g}"
-        return f"verbatim {point.forget_verbatim:.2g}, limit {verbatim:.2g}; {second}"
+            return f"{found}; refused {point.refused or 0:.2g}, at least {self.refused:.2g}"
+        found += f"; probability {point.forget_probability:.2g}, limit {probability:.2g}"
+        if point.identifiers is None or original.identifiers is None:
+            return found
+        limit = self.verbatim * original.identifiers
+        return f"{found}; identifiers {point.identifiers:.2g}, limit {limit:.2g}"
 
 
 def kept_share(point: Point, original: Point) -> float:
