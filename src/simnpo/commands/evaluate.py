@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from simnpo.commands.options import (
     BenchmarkOptions,
     OutputOptions,
-    PromptOptions,
     Unset,
     check_retain_scores,
 )
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
+from simnpo.commands.prompt_options import PromptOptions, note_other_prompts
 from simnpo.config import Precision
 from simnpo.distributed import world_size
 from simnpo.errors import UserError
@@ -102,6 +102,7 @@ class Evaluate:
         from simnpo.benchmarks.own import own_benchmark
         from simnpo.commands.results import check_evaluation, show
         from simnpo.data.encoding import Encoder
+        from simnpo.data.prompt_settings import USUAL
         from simnpo.distributed import is_main
         from simnpo.experiments.original import Original, measured_sets
         from simnpo.hardware import has_four_bits
@@ -129,21 +130,23 @@ class Evaluate:
             origin["lm_eval_include"] = include and str(include)
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
         prompt = self.prompt.like_run(self.model) if own else self.prompt
-        encoder = Encoder(tokenizer, prompt.template, prompt.limit(benchmark))
+        encoder = Encoder(tokenizer, prompt.settings, prompt.limit(benchmark))
         run = run_of(self.model)
         if benchmark is None:
             assert own is not None
             warn_of_lengths(own, encoder)
             benchmark = own_benchmark(own, encoder, self.max_items)
             origin["original"] = self.original
+        else:
+            note_other_prompts(self.model, encoder, benchmark)
         wanted = origin | {
             "model": self.model,
             "benchmark": benchmark.name,
             "split": benchmark.split,
             "suite": benchmark.suite,
             "data": evaluation_hashes(benchmark),
-            "template": encoder.template.name,
-            "max_length": encoder.max_length,
+            **dict.fromkeys(USUAL),
+            **encoder.record(),
             "run": run["run"],
         }
         if self.precision != "auto":

@@ -10,13 +10,13 @@ from simnpo.commands.options import (
     LoraOptions,
     MethodName,
     OutputOptions,
-    PromptOptions,
     TrainingOptions,
     Unset,
     given,
 )
 from simnpo.commands.own_run_options import ReportOptions
 from simnpo.commands.own_sets import warn_of_lengths
+from simnpo.commands.prompt_options import PromptOptions
 from simnpo.commands.sets import SetOptions
 from simnpo.commands.watch_options import WatchOptions
 from simnpo.config import TrainingConfig
@@ -126,7 +126,7 @@ class Unlearn:
         from simnpo.models import load_tokenizer
 
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
-        return Encoder(tokenizer, self.prompt.template, self.prompt.limit())
+        return Encoder(tokenizer, self.prompt.settings, self.prompt.limit())
 
     def _own_run(self, own: "OwnSets | None", preset: "Preset") -> "OwnRun | None":
         """Return how the run is measured, where it is one on own data."""
@@ -223,7 +223,7 @@ class Unlearn:
         record = {
             **measured.record(),
             "seed": job.training.seed,
-            "template": job.data.template,
+            **job.data.prompts.record(),
             "max_length": job.data.max_length,
         }
         return replace(job, further={**job.further, **record})

@@ -1,5 +1,6 @@
 """A tokenizer's chat template: what it writes before an answer, and after it."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
@@ -32,19 +33,26 @@ class Renderer:
         self.source = _source(tokenizer, settings.chat_template)
         self.in_parts = False
         """Whether contents are lists of parts, as models that also see pictures want them."""
-        today = datetime.combine(date.fromisoformat(settings.date), time())
-        self._values = {
-            **tokenizer.special_tokens_map,
-            "strftime_now": today.strftime,
-            "date_string": today.strftime("%d %b %Y"),
-            **settings.chat_template_kwargs,
-        }
+        self._given = settings.chat_template_kwargs
+        self._values = {**tokenizer.special_tokens_map, **self._on(settings.date)}
         try:
             self._compiled = _compile_jinja_template(self.source)
         except Exception as error:
             raise UserError(
                 f"the tokenizer's chat template is broken ({_line(error)}); {_USE_ANOTHER}."
             ) from None
+
+    def _on(self, day: str) -> dict[str, Any]:
+        """Return what the template is told of a day, and the values that were given."""
+        today = datetime.combine(date.fromisoformat(day), time())
+        told = {"strftime_now": today.strftime, "date_string": today.strftime("%d %b %Y")}
+        return {**told, **self._given}
+
+    def writes_date(self, contents: Sequence[str]) -> bool:
+        """Return whether a conversation's text depends on the day."""
+        other = copy.copy(self)
+        other._values = {**self._values, **self._on("1903-11-29")}
+        return other.render(contents) != self.render(contents)
 
     def render(self, contents: Sequence[str], system: str = "", prompt: bool = False) -> str:
         """Return a conversation as the template writes it.
@@ -91,6 +99,11 @@ class ChatTemplate(Template):
     def source(self) -> str:
         """The template as its authors wrote it."""
         return self.renderer.source
+
+    @property
+    def writes_date(self) -> bool:
+        """Whether a prompt depends on the day."""
+        return self.renderer.writes_date([_QUESTION, _ANSWER])
 
     def before(self, contents: Sequence[str]) -> str:
         """Return what the finished conversation has before the answer."""

@@ -58,6 +58,14 @@ class Encoder:
         self._begin = begin_ids(tokenizer)
         self._last_prompt: tuple[str, tuple[int, ...]] = ("", ())
 
+    def record(self) -> dict[str, Any]:
+        """Return what `summary.json` says of this encoder."""
+        return {
+            **self.settings.record(),
+            "template": self.template.name,
+            "max_length": self.max_length,
+        }
+
     def prompt(self, question: str) -> tuple[int, ...]:
         """Return the ids of what stands before an answer, without an end token."""
         asked, ids = self._last_prompt

@@ -11,6 +11,13 @@ from simnpo.errors import UserError
 DATE = "2024-07-26"
 """The day that chat templates are told is today, unless another is given: Llama 3's own default.
 Prompts would change overnight with the real one, and no two evaluations could be compared."""
+USUAL: dict[str, Any] = {
+    "chat_template": None,
+    "chat_template_kwargs": {},
+    "system_prompt": "",
+    "template_date": DATE,
+}
+"""What is not recorded, by its name in a record."""
 TAKEN = ("messages", "tools", "documents", "add_generation_prompt", "strftime_now")
 """What every chat template is given anyway."""
 
@@ -48,19 +55,13 @@ class PromptSettings:
 
     def record(self) -> dict[str, Any]:
         """Return what `run.json` and `summary.json` say: the template, and what is not usual."""
-        usual = {
-            "chat_template": None,
-            "chat_template_kwargs": {},
-            "system_prompt": "",
-            "template_date": DATE,
-        }
         found = {
             "chat_template": self.chat_template,
             "chat_template_kwargs": dict(self.chat_template_kwargs),
             "system_prompt": self.system_prompt,
             "template_date": self.date,
         }
-        changed = {name: value for name, value in found.items() if value != usual[name]}
+        changed = {name: value for name, value in found.items() if value != USUAL[name]}
         return {"template": self.template, **changed}
 
     @classmethod

@@ -47,6 +47,11 @@ class Template:
         """Whether `finished` holds the end token."""
         return bool(self.end)
 
+    @property
+    def writes_date(self) -> bool:
+        """Whether a prompt depends on the day."""
+        return False
+
     def render(self, question: str) -> str:
         """Return the prompt for `question`."""
         return self.prompt.replace("{question}", question)
