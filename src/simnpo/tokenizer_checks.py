@@ -7,8 +7,8 @@ from typing import Any
 
 from simnpo.notes import note_once
 
-SAMPLE = 'Ada\'s 3 cats, née Zoë, said:\n\n  "Hello" (twice) to 東京.'
-"""Capitals, accents, spaces, line breaks, and letters of another script."""
+SAMPLE = "Ada's 3 cats, née Zoë, said:\n\n  Hello (twice), and left ."
+"""Capitals, accents, digits, spaces and line breaks, as any tokenizer of English has them."""
 
 
 def begin_ids(tokenizer: Any) -> tuple[int, ...]:

@@ -137,8 +137,6 @@ class Evaluate:
             warn_of_lengths(own, encoder)
             benchmark = own_benchmark(own, encoder, self.max_items)
             origin["original"] = self.original
-        else:
-            note_other_prompts(self.model, encoder, benchmark)
         wanted = origin | {
             "model": self.model,
             "benchmark": benchmark.name,
@@ -160,6 +158,8 @@ class Evaluate:
         read += [Path(one) for one in self.own.own_files if one is not None]
         if not check_evaluation(self.output, wanted, resolve(self.model), *read):
             return
+        if own is None:
+            note_other_prompts(self.model, encoder, benchmark)
         retain, reference = (read_scores(one) if one else None for one in given)
         before, precision, four_bits = Original(), self.precision, False
         if own is not None:
