@@ -167,4 +167,4 @@ def test_a_system_message_in_the_data_is_refused_with_the_way_to_give_it(
     turns = [{"role": role, "content": content} for role, content in roles.items()]
     data = write_rows(tmp_path / "data.jsonl", [{"messages": turns}])
     done = simnpo("finetune", "--model", model_folder, "--data", data, "--out", tmp_path / "out")
-    assert done.code == 1 and "give its text with --system-prompt" in done.err
+    assert done.code == 1 and "or give it with --system-prompt" in done.err

@@ -195,6 +195,7 @@ def test_system_prompts() -> None:
     tokenizer = made(TEMPLATES["default system prompt"])
     asked = Encoder(tokenizer, PromptSettings(system_prompt="Be <s> brief.")).prompt("Who?")
     assert tokenizer.decode(asked) == "<system>Be <s> brief.</s><user>Who?</s><assistant>"
+    assert 0 not in asked  # which is a text here, and no beginning
     usual = Encoder(tokenizer).prompt("Who?")
     assert tokenizer.decode(usual) == "<system>You are Bo.</s><user>Who?</s><assistant>"
     system = {"role": "system", "content": "Be brief."}

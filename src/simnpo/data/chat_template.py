@@ -107,8 +107,9 @@ class ChatTemplate(Template):
 
     def before(self, contents: Sequence[str]) -> str:
         """Return what the finished conversation has before the answer."""
+        system, *turns = contents
         answer = stand_in(0, contents)
-        text, shown, _ = self.renderer.render([*contents, answer], self.system).rpartition(answer)
+        text, shown, _ = self.renderer.render([*turns, answer], system).rpartition(answer)
         if not shown:
             raise UserError(
                 f"the tokenizer's chat template does not show an answer; {_USE_ANOTHER}."
@@ -117,7 +118,8 @@ class ChatTemplate(Template):
 
     def finished(self, contents: Sequence[str]) -> str:
         """Return a question with its answer up to its end of turn."""
-        text = self.renderer.render(contents, self.system)
+        system, *turns = contents
+        text = self.renderer.render(turns, system)
         if not text.endswith(self.tail):
             raise UserError(
                 f"the tokenizer's chat template ends the answer {contents[-1]!r:.80} otherwise "
@@ -150,8 +152,9 @@ def chat_template(tokenizer: Any, settings: PromptSettings) -> ChatTemplate:
     whole = _probed(renderer)
     head, asked, rest = whole.partition(_QUESTION)
     middle, answered, tail = rest.rpartition(_ANSWER)
-    prompt = _generation_prompt(renderer)
-    control = ControlTokens(tokenizer, whole + prompt)
+    prompt = _tried(renderer, [_QUESTION], prompt=True)
+    longer = _tried(renderer, 2 * [_QUESTION, _ANSWER], _SYSTEM)
+    control = ControlTokens(tokenizer, whole + prompt + longer)
     # The turn's end differs from the tokenizer's EOS in some chat formats; what the template
     # writes after an answer is what the model was taught to stop with.
     found = control.first(tail)
@@ -185,7 +188,8 @@ def _probed(renderer: Renderer) -> str:
         UserError: the template refuses it.
     """
     refused: UserError | None = None
-    for renderer.in_parts in (False, True):
+    for in_parts in (False, True):
+        renderer.in_parts = in_parts
         try:
             whole = renderer.render([_QUESTION, _ANSWER])
         except UserError as error:
@@ -199,10 +203,12 @@ def _probed(renderer: Renderer) -> str:
     return renderer.render([_QUESTION, _ANSWER])
 
 
-def _generation_prompt(renderer: Renderer) -> str:
-    """Return what the template writes for a model that is to answer; "" if it refuses."""
+def _tried(
+    renderer: Renderer, contents: Sequence[str], system: str = "", prompt: bool = False
+) -> str:
+    """Return what `Renderer.render` makes; "" where the template refuses it."""
     try:
-        return renderer.render([_QUESTION], prompt=True)
+        return renderer.render(contents, system, prompt)
     except UserError:
         return ""
 

@@ -70,7 +70,7 @@ class Encoder:
         """Return the ids of what stands before an answer, without an end token."""
         asked, ids = self._last_prompt
         if not ids or asked != question:  # answers of one question come one after the other
-            ids = self._templated(self.template.before, [question])
+            ids = self._templated(self.template.before, [self.template.system, question])
             self._last_prompt = (question, ids)
         return ids
 
@@ -92,12 +92,13 @@ class Encoder:
         template = self.template.with_system(system) if system else self.template
         if template.name == "chat":
             contents = [*(text for turn in turns for text in turn), question]
-            return self._templated(template.before, contents)
+            return self._templated(template.before, [template.system, *contents])
         ids: tuple[int, ...] = ()
         for turn in turns:  # each as in training, up to its end token
-            ids += (*self._templated(template.finished, turn), template.end_id)
+            row = self._templated(template.finished, [template.system, *turn])
+            ids += (*row, template.end_id)
             template = template.with_system("")
-        return ids + self._templated(template.before, [question])
+        return ids + self._templated(template.before, [template.system, question])
 
     def encode(self, question: str, answer: str) -> Encoded:
         """Encode a question with its answer and end token.
@@ -110,7 +111,8 @@ class Encoder:
             raise UserError(f"the answer to {question!r:.80} is empty.")
         # Prompt and answer are tokenised together: apart, sentencepiece would put a space before
         # the answer. Where the boundary merges into one token, that token is the answer's first.
-        ids = self._templated(self.template.finished, [question, answer])
+        contents = [self.template.system, question, answer]
+        ids = self._templated(self.template.finished, contents)
         start = _parting(self.prompt(question), ids)
         if not self.template.writes_end:
             ids = (*ids, self.template.end_id)

@@ -60,20 +60,20 @@ class Template:
         """Return what stands before the answer, without the spaces next to it.
 
         Args:
-            contents: the question; a chat template also takes a conversation up to a question.
+            contents: the system prompt, or "", and the question; a chat template also takes a
+                conversation up to a question.
         """
-        (question,) = contents
-        before = f"{self.system}\n\n" if self.system else ""
-        return before + self.render(question)
+        system, question = contents
+        return (f"{system}\n\n" if system else "") + self.render(question)
 
     def finished(self, contents: Sequence[str]) -> str:
         """Return a question with its answer.
 
         Args:
-            contents: the two.
+            contents: the system prompt, or "", and the two.
         """
-        question, answer = contents
-        return self.before([question]) + self.space + answer
+        *asked, answer = contents
+        return self.before(asked) + self.space + answer
 
     def with_system(self, system: str) -> "Template":
         """Return the template with an instruction before every question."""
