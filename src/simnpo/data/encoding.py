@@ -144,7 +144,7 @@ class Encoder:
             return self.template.finished(contents).removesuffix(self.template.end)
 
         def tokens(end: int) -> int:
-            return len(self._templated(written, [question, answer[:end]]))
+            return len(self._templated(written, [self.template.system, question, answer[:end]]))
 
         fit = bisect_right(ends, self.max_length, key=tokens)
         return answer[: ends[max(fit, 1) - 1]] if fit < len(ends) else answer
@@ -166,7 +166,11 @@ class Encoder:
 
         An end token that the tokenizer would add is left out.
         """
-        return (*self._begin, *self._control.ids(self._control.quote("".join, [text])))
+        return (*self._begin, *self.plain_ids(text))
+
+    def plain_ids(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a text and no more: neither what begins every text, nor an end."""
+        return self._control.ids(self._control.quote("".join, [text]))
 
     def _pieces(self, ids: tuple[int, ...], text: str) -> list[Encoded]:
         """Return the pieces of `text`, whose ids these are."""
