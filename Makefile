@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 
 help:
 	@echo "make demo    set up, then run the main job on the embedded benchmark"
-	@echo "make real    set up, then fetch a real model for make test (93 MB, Apache-2.0):"
-	@echo "             SmolLM2-135M-Instruct, from Q4_1 weights"
+	@echo "make real    set up, then fetch for make test SmolLM2-135M-Instruct, from Q4_1 weights"
+	@echo "             (93 MB, Apache-2.0), and seven tokenizers of published models (146 MB)"
 	@echo "make test    set up, then run all checks: ruff, mypy, pytest"
 	@echo "make test-real  docs/own-data.md with the real model, about an hour on two cores"
 	@echo "make format  put the code into ruff's format"

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from fetch_real import real_model_folder
+from fetch_model import real_model_folder
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "own_data"
 PROGRESS = re.compile(r"\d+ s left|^(Loading|Writing|Generating|Scoring)")

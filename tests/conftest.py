@@ -18,7 +18,7 @@ install_import_hook("simnpo", "checking.typecheck")
 import groups
 import pytest
 import torch
-from fetch_real import real_model_folder
+from fetch_model import real_model_folder
 from small_data import QUESTIONS, write_rows
 
 torch.set_num_threads(1)  # models this small only wait for a second one

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import NamedTuple
 
+import fetch_tokenizers
 import pytest
-from fetch_real import is_complete, real_model_folder
+from fetch_model import is_complete, real_model_folder
 
 
 class Group(NamedTuple):
@@ -28,6 +29,11 @@ GROUPS = {
         "the real model",
         lambda: is_complete(real_model_folder()),
         "real model not there: run make real",
+    ),
+    "tokenizers": Group(
+        "tokenizers of published models",
+        fetch_tokenizers.is_complete,
+        "tokenizers of published models not there: run make real",
     ),
     **{
         name: Group(package, lambda package=package: find_spec(package) is not None, missing)

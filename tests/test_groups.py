@@ -41,7 +41,12 @@ def test_missing_groups(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("required", "message"),
-    [("real", "run make real"), ("gguf, real", "run make real"), ("reel", "choose from real")],
+    [
+        ("real", "run make real"),
+        ("gguf, real", "run make real"),
+        ("tokenizers", "published models not there: run make real"),
+        ("reel", "choose from real"),
+    ],
 )
 def test_demanded_groups(tmp_path: Path, required: str, message: str) -> None:
     done = run(tmp_path, required)

@@ -16,8 +16,6 @@ class Conversation:
 
     model: Any
     encoder: Encoder
-    system: str = ""
-    """An instruction before all questions."""
     max_new_tokens: int = 256
     temperature: float = 0.0
     """Answers are drawn at it; 0 takes the likeliest token each time."""
@@ -51,7 +49,7 @@ class Conversation:
         """Return the ids of the conversation up to `question`, its oldest turns dropped to fit."""
         room = longest_sequence(self.model)
         while True:
-            prompt = self.encoder.conversation(self.turns, question, self.system)
+            prompt = self.encoder.conversation(self.turns, question)
             if not room or len(prompt) + self.max_new_tokens <= room:
                 return prompt
             if not self.turns:

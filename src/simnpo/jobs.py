@@ -10,6 +10,8 @@ from transformers import TrainerCallback
 
 from simnpo import distributed, runs
 from simnpo.config import LoraConfig, TrainingConfig, check_offload
+from simnpo.data.as_seen import prompt_record
+from simnpo.data.encoding import Encoder
 from simnpo.edits.task_vector import EditedModel, TaskVector
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.hardware import check_hardware
@@ -89,7 +91,7 @@ class Job:
             "lora_alpha": self.lora.alpha,
             "lora_merge": self.lora.merge,
             "load_in_4bit": self.lora.load_in_4bit,
-            "template": self.data.template,
+            **self.data.prompts.record(),
             "max_length": self.data.max_length,
             "trust_remote_code": self.trust_remote_code,
             **self.further,
@@ -161,12 +163,14 @@ class Job:
                 `EditedModel`.
         """
         self.check(report_to)
-        work = self._edit(out) if isinstance(self.method, TaskVector) else self._train(out)
+        edits = isinstance(self.method, TaskVector)
+        work, shown = self._edit(out) if edits else self._train(out)
         distributed.barrier()  # no process looks into `out` while another writes there
         fresh = not resume and distributed.is_main()
         if fresh:
             runs.clear(out, self.names)
             runs.begin(out, self.command, self.config(), self.fingerprints())
+            runs.add(out, {"prompt": shown})
         distributed.barrier()  # nor takes what is being removed for a result of this run
         try:
             results = work(resume, report_to, callbacks)
@@ -184,8 +188,8 @@ class Job:
             remove_states(out)
         return results
 
-    def _train(self, out: Path) -> "_Work":
-        """Load what training needs, and return the training."""
+    def _train(self, out: Path) -> "tuple[_Work, dict[str, Any]]":
+        """Load what training needs, and return the training and a record of its prompts."""
         lora, trust = self.lora, self.trust_remote_code
         precision = training_precision(self.training.precision, lora.rank > 0)
         tokenizer = load_tokenizer(self.model, trust)
@@ -217,10 +221,10 @@ class Job:
                 callbacks=callbacks(model, tokenizer) if callbacks else (),
             )
 
-        return work
+        return work, self._prompts(tokenizer) | {"precision": precision}
 
-    def _edit(self, out: Path) -> "_Work":
-        """Find the tensors that are edited, and return the edit."""
+    def _edit(self, out: Path) -> "tuple[_Work, dict[str, Any]]":
+        """Find the tensors that are edited, and return the edit and a record of the prompts."""
         assert isinstance(self.method, TaskVector) and self.reinforced
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
         edited = EditedModel(self.model, self.reinforced, self.method.alpha)
@@ -238,7 +242,13 @@ class Job:
                 "peak_memory_mib": peak_memory_mib(),
             }
 
-        return work
+        return work, self._prompts(tokenizer)
+
+    def _prompts(self, tokenizer: Any) -> dict[str, Any]:
+        """Return what prompts depend on, with the first row of the data as an example."""
+        encoder = Encoder(tokenizer, self.data.prompts, self.data.max_length)
+        row = next(iter((*self.data.forget[:1], *self.data.retain[:1])), None)
+        return prompt_record(encoder, *row[:2]) if row else prompt_record(encoder)
 
 
 _Work: TypeAlias = Callable[[bool, str, Callbacks | None], dict[str, Any]]

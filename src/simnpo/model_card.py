@@ -17,7 +17,7 @@ SETTINGS = (
     "forget_loss", "forget_weight", "retain_loss", "retain_weight", "alpha", "epochs", "steps",
     "learning_rate", "batch_size", "weight_decay", "warmup_epochs", "schedule", "max_grad_norm",
     "precision", "optimizer", "seed", "lora_rank", "lora_alpha", "lora_merge", "load_in_4bit",
-    "template", "max_length",
+    "template", "chat_template", "template_date", "max_length",
 )  # fmt: skip
 """Settings that a card shows; none of them can hold a path."""
 
@@ -33,7 +33,8 @@ def write_model_card(out: Path, measured: Mapping[str, Any] | None = None) -> Pa
     name, is_hub_id = base_of(record["config"].get("model"))
     # Decided when the run was made: a relative path looks like a hub id from another folder.
     is_hub_id = record.get("base_on_hub", is_hub_id)
-    config = {**record["config"], "template": _template(record["config"].get("template"), folder)}
+    used = record.get("prompt", {}).get("template") or record["config"].get("template")
+    config = {**record["config"], "template": _template(used, folder)}
     card = model_card(
         {**record, "config": config},
         base=name,
@@ -118,7 +119,7 @@ def model_card(
         "## Measured",
         _measured(measured or {}),
         "## How to load",
-        _how_to_load(config.get("template"), adapter, base_is_hub_id),
+        _how_to_load(config, adapter, base_is_hub_id),
         "## Settings",
         _table("Setting", _settings(config)),
         "## Data",
@@ -185,7 +186,8 @@ def _measured(measured: Mapping[str, Any]) -> str:
     return "\n\n".join(lines)
 
 
-def _how_to_load(template: object, adapter: bool, base_is_hub_id: bool) -> str:
+def _how_to_load(config: Mapping[str, Any], adapter: bool, base_is_hub_id: bool) -> str:
+    template = config.get("template")
     kind = "AutoPeftModelForCausalLM" if adapter else "AutoModelForCausalLM"
     code = [
         *(["from peft import AutoPeftModelForCausalLM"] if adapter else []),
@@ -195,11 +197,19 @@ def _how_to_load(template: object, adapter: bool, base_is_hub_id: bool) -> str:
         "tokenizer = AutoTokenizer.from_pretrained(folder)",
         f"model = {kind}.from_pretrained(folder)",
     ]
-    asked = "Questions were put into the tokenizer's chat template."
+    asked = (
+        "Questions were put into the tokenizer's chat template: prompts are what it writes before "
+        "the answer of a finished conversation."
+    )
     if template != "chat":
         # In a code block: white space counts.
         text = json.dumps(PRESETS.get(str(template), template), ensure_ascii=False)
         asked = f"Questions were put into this template:\n\n{_fenced(text)}"
+    if config.get("system_prompt"):  # which may be nobody else's business
+        asked += "\n\nA system prompt came before them; the run's record has it."
+    if config.get("chat_template_kwargs"):
+        given = _fenced(json.dumps(config["chat_template_kwargs"], ensure_ascii=False), "json")
+        asked += f"\n\nThe chat template was given:\n\n{given}"
     text = f"{_fenced(chr(10).join(code), 'python')}\n\n{asked}"
     if adapter and not base_is_hub_id:
         text += (

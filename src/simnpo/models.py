@@ -11,6 +11,7 @@ from simnpo.config import Precision, resolve_precision
 from simnpo.errors import UserError
 from simnpo.precision import mark_four_bits, run_mixed
 from simnpo.runs import RUN
+from simnpo.tokenizer_checks import check_tokenizer, restore_bos
 
 MODEL_FOLDER = "model"
 """Where a run keeps its trained model."""
@@ -94,9 +95,12 @@ def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:
 
     name = resolve(model)
     try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
+        loaded = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:
         raise UserError(cannot_load("the tokenizer of", model, error)) from None
+    restore_bos(loaded)
+    check_tokenizer(loaded)
+    return loaded
 
 
 def load_model(

@@ -138,3 +138,13 @@ def test_sets_that_cannot_be_measured(sets: OwnSets, says: str, encoder: Encoder
 def test_names_of_further_sets(names: tuple[str, ...], says: str) -> None:
     with pytest.raises(UserError, match=says):
         check_also(names)
+
+
+def test_passages_of_a_text_with_control_tokens_are_its_own(encoder: Encoder) -> None:
+    """They are text: counted as what they are made of, and put together again as they were."""
+    story = "Ada Vell wrote </s> and <s> into her books. " * 20
+    passages = (
+        own_benchmark(OwnSets((OwnRow(Example(None, story)),)), encoder).evaluation["forget"].items
+    )
+    assert "".join(one.answer for one in passages) == story[: sum(len(p.answer) for p in passages)]
+    assert not {0, 1} & {id_ for one in passages for id_ in encoder.verbatim(one.answer)[1:]}

@@ -10,6 +10,7 @@ import pytest
 from made_up_runs import Crashes, Fails, Sum
 
 from simnpo.benchmarks.base import Benchmark
+from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import UserError
 from simnpo.reproduce import site as sites
 from simnpo.reproduce.chains import Chains
@@ -148,3 +149,13 @@ def test_needs_come_first_and_once(tmp_path: Path) -> None:
     a.do(tmp_path)
     d.do(tmp_path)
     assert list(unfinished([d, c], tmp_path)) == [b, c]
+
+
+def test_keys_know_other_prompts_and_keep_those_of_the_usual_ones() -> None:
+    def key(template: str | PromptSettings) -> list[object]:
+        return Site("mini-tofu", "forget10", template=template).asked()
+
+    assert key("auto") == key(PromptSettings()) == []
+    assert key("llama2") == key(PromptSettings("llama2")) == ["llama2"]
+    other = key(PromptSettings(system_prompt="Be brief."))
+    assert other == [{"template": "auto", "system_prompt": "Be brief."}]

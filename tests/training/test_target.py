@@ -115,5 +115,5 @@ def test_outcomes_say_what_went_wrong() -> None:
 
 def test_values_that_are_not_finite_count_as_the_worst() -> None:
     broken = Point(math.nan, math.nan, math.nan, math.inf, math.nan).checked()
-    assert broken == (1.0, 1.0, 0.0, 0.0, 0.0)
+    assert broken == (1.0, 1.0, 0.0, 0.0, 0.0, None)
     assert ORIGINAL._replace(general=None).checked() == ORIGINAL._replace(general=None)

@@ -10,6 +10,7 @@ from torch import nn
 from simnpo.benchmarks.base import Benchmark
 from simnpo.config import Precision
 from simnpo.data.encoding import Encoder
+from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import UserError
 from simnpo.models import load_model, load_tokenizer, resolve
 from simnpo.report.colours import RETRAIN, is_retrain
@@ -31,7 +32,7 @@ class Target:
     """Name of its folder among the attack's runs."""
     precision: Precision
     """What its weights are loaded in, see `simnpo.models.load_model`."""
-    template: str
+    template: str | PromptSettings
     max_length: int
     trust_remote_code: bool
 
@@ -53,7 +54,7 @@ def targets(
     models: Sequence[str],
     retrain: str | None,
     precision: Precision,
-    template: str,
+    template: str | PromptSettings,
     max_length: int,
     trust_remote_code: bool,
 ) -> list[Target]:

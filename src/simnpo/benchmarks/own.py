@@ -158,7 +158,7 @@ def _passages(text: str, encoder: Encoder) -> list[tuple[str, str]]:
     Raises:
         UserError: the text has no two tokens.
     """
-    ids = encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = encoder.plain_ids(text)
     if len(ids) < 2:
         raise UserError(f"the text {text!r:.80} has fewer than two tokens: nothing to score.")
     size = min(PASSAGE, encoder.max_length - 1)

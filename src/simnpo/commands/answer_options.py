@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simnpo.commands.options import Unset
+from simnpo.commands.prompt_options import ChatOptions, run_settings
 from simnpo.config import MAX_LENGTH, Precision
 from simnpo.errors import UserError
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AnswerOptions:
+class AnswerOptions(ChatOptions):
     """How questions are answered."""
 
     max_new_tokens: int = 256
@@ -40,16 +41,19 @@ class AnswerOptions:
             raise UserError(f"--temperature {self.temperature}: must be at least 0.")
 
     def encoder(self, model: str) -> "Encoder":
-        """Return the encoder of `model`: its tokenizer with the template of its run.
+        """Return the encoder of `model`: its tokenizer with the prompts of its run.
 
         Raises:
             UserError: the tokenizer cannot be loaded, or does not go with the template.
         """
-        from simnpo.data.encoding import Encoder
-        from simnpo.models import load_tokenizer
-        from simnpo.scoring.summary import run_of
+        from dataclasses import replace
 
-        settings = (run_of(model)["run"] or {}).get("settings", {})
-        template = self.template or settings.get("template", "auto")
-        limit = settings.get("max_length", MAX_LENGTH)
-        return Encoder(load_tokenizer(model, self.trust_remote_code), template, limit)
+        from simnpo.data.encoding import Encoder
+        from simnpo.data.prompt_settings import PromptSettings
+        from simnpo.models import load_tokenizer
+
+        run = run_settings(model)
+        known = PromptSettings.of_record(run)
+        prompts = self.over(replace(known, template=self.template or known.template))
+        limit = run.get("max_length", MAX_LENGTH)
+        return Encoder(load_tokenizer(model, self.trust_remote_code), prompts, limit)

@@ -2,19 +2,19 @@
 
 import sys
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.options import (
     BenchmarkOptions,
     OutputOptions,
-    PromptOptions,
     Unset,
     check_output,
     check_retain_scores,
 )
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
+from simnpo.commands.prompt_options import PromptOptions, note_other_prompts
 from simnpo.errors import UserError
 from simnpo.terminal import write
 
@@ -84,7 +84,7 @@ class AttackOptions:
         first, prompt = self.model[0], self.prompts
         sets = self.own.read_like_run(first)
         tokenizer = load_tokenizer(first, prompt.trust_remote_code)
-        encoder = Encoder(tokenizer, prompt.template, prompt.limit())
+        encoder = Encoder(tokenizer, prompt.settings, prompt.limit())
         warn_of_lengths(sets, encoder)
         benchmark = own_benchmark(sets, encoder, self.max_items or MOST_ROWS)
         if benchmark.forget[0].question is not None:
@@ -113,7 +113,7 @@ class AttackOptions:
         from simnpo.attacks.targets import targets
 
         prompt = self.prompts
-        options = (prompt.template, prompt.limit(benchmark), prompt.trust_remote_code)
+        options = (prompt.settings, prompt.limit(benchmark), prompt.trust_remote_code)
         return targets(self.model, self.retrain, precision, *options)
 
     def begin(
@@ -143,8 +143,9 @@ class AttackOptions:
             "scores_only": self.scores_only,
             "benchmark": benchmark.name,
             "split": benchmark.split,
-            **asdict(self.prompts),
+            **self.prompts.settings.record(),
             "max_length": self.prompts.limit(benchmark),
+            "trust_remote_code": self.prompts.trust_remote_code,
         }
         data = {"forget_hash": runs.fingerprint(benchmark.forget)} | {
             f"evaluation_{name}_hash": value for name, value in evaluation_hashes(benchmark).items()
@@ -167,7 +168,9 @@ class AttackOptions:
             return left
         for target in targets:  # nothing is begun or removed before all could be read
             _, tokenizer = target.load()
-            target.encoder(tokenizer).encode_all(benchmark.forget)
+            encoder = target.encoder(tokenizer)
+            encoder.encode_all(benchmark.forget)
+            note_other_prompts(target.model, encoder, benchmark)
         if self.retain_scores:
             read_scores(Path(self.retain_scores))
         runs.clear(out, names)

@@ -32,8 +32,6 @@ class Chat:
     """Model to talk to: a folder, a run of simnpo, or a hub id of any causal LM."""
     compare: Unset[str] = None
     """Second model, which answers the same questions."""
-    system_prompt: str = ""
-    """Instruction before all questions."""
     answers: AnswerOptions = field(default_factory=AnswerOptions)
 
     def run(self) -> None:
@@ -74,9 +72,7 @@ class Chat:
         options = self.answers
         encoder = options.encoder(model)
         loaded = load_model(model, options.precision, options.trust_remote_code)
-        return Conversation(
-            loaded, encoder, self.system_prompt, options.max_new_tokens, options.temperature
-        )
+        return Conversation(loaded, encoder, options.max_new_tokens, options.temperature)
 
     def _names(self, models: list[str]) -> list[str]:
         """Return what answers are labelled with: the methods, where these differ."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from simnpo.commands.options import (
     BenchmarkOptions,
     OutputOptions,
-    PromptOptions,
     Unset,
     check_retain_scores,
 )
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
+from simnpo.commands.prompt_options import PromptOptions, note_other_prompts
 from simnpo.config import Precision
 from simnpo.distributed import world_size
 from simnpo.errors import UserError
@@ -102,6 +102,7 @@ class Evaluate:
         from simnpo.benchmarks.own import own_benchmark
         from simnpo.commands.results import check_evaluation, show
         from simnpo.data.encoding import Encoder
+        from simnpo.data.prompt_settings import USUAL
         from simnpo.distributed import is_main
         from simnpo.experiments.original import Original, measured_sets
         from simnpo.hardware import has_four_bits
@@ -129,7 +130,7 @@ class Evaluate:
             origin["lm_eval_include"] = include and str(include)
         tokenizer = load_tokenizer(self.model, self.prompt.trust_remote_code)
         prompt = self.prompt.like_run(self.model) if own else self.prompt
-        encoder = Encoder(tokenizer, prompt.template, prompt.limit(benchmark))
+        encoder = Encoder(tokenizer, prompt.settings, prompt.limit(benchmark))
         run = run_of(self.model)
         if benchmark is None:
             assert own is not None
@@ -142,8 +143,8 @@ class Evaluate:
             "split": benchmark.split,
             "suite": benchmark.suite,
             "data": evaluation_hashes(benchmark),
-            "template": encoder.template.name,
-            "max_length": encoder.max_length,
+            **dict.fromkeys(USUAL),
+            **encoder.record(),
             "run": run["run"],
         }
         if self.precision != "auto":
@@ -157,6 +158,8 @@ class Evaluate:
         read += [Path(one) for one in self.own.own_files if one is not None]
         if not check_evaluation(self.output, wanted, resolve(self.model), *read):
             return
+        if own is None:
+            note_other_prompts(self.model, encoder, benchmark)
         retain, reference = (read_scores(one) if one else None for one in given)
         before, precision, four_bits = Original(), self.precision, False
         if own is not None:

@@ -8,10 +8,10 @@ from simnpo.commands.options import (
     ColumnOptions,
     LoraOptions,
     OutputOptions,
-    PromptOptions,
     TrainingOptions,
     Unset,
 )
+from simnpo.commands.prompt_options import PromptOptions
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Finetune:
             method=replace(METHODS["retrain"], title="Fine-tuning"),
             data=TrainingData(
                 retain=self._examples(benchmark),
-                template=self.prompt.template,
+                template=self.prompt.settings,
                 max_length=self.prompt.limit(benchmark),
             ),
             training=self.training.over(self._preset()),

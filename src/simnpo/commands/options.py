@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from simnpo.commands.unset import Unset as Unset
 from simnpo.config import (
-    MAX_LENGTH,
     Dropout,
     LoraConfig,
     Optimizer,
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from simnpo.data.examples import Example
 
 
-T = TypeVar("T")
-Unset = Annotated[T | None, tyro.conf.arg(help_behavior_hint="")]
-"""An option whose default stands in its own text, in brackets, where there is one."""
 MethodName = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(NAMES)} (which needs a base).")]
 """A method's name."""
 
@@ -42,37 +39,6 @@ class OutputOptions:
     """Continue the run in --out where it stopped; its settings must be the same."""
     overwrite: bool = False
     """Replace the results in --out."""
-
-
-@dataclass(frozen=True)
-class PromptOptions:
-    """How a question becomes a prompt."""
-
-    template: str = "auto"
-    r"""auto (the tokenizer's chat template, else plain), chat, plain, llama2 (TOFU's for Llama-2),
-    or a text such as "Q: {question}\nA: {answer}"."""
-    max_length: Unset[int] = None
-    """Tokens of a question with its answer at most, longer answers are shortened and counted; also
-    of the pieces that plain texts are cut into [512, muse 2048, mini-muse 256]. Multiple-choice
-    questions may be as long as the model takes."""
-    trust_remote_code: bool = False
-    """Run Python code that comes with the model. Only for models whose code you have read."""
-
-    def limit(self, benchmark: "Benchmark | None" = None) -> int:
-        """Return the length limit in tokens: the one given, else the benchmark's."""
-        if self.max_length is not None:
-            return self.max_length
-        return benchmark.max_length if benchmark else MAX_LENGTH
-
-    def like_run(self, model: str) -> "PromptOptions":
-        """Return these options; what was not given is as in the run that made `model`."""
-        from simnpo.scoring.summary import run_of
-
-        settings = (run_of(model)["run"] or {}).get("settings", {})
-        template = settings.get("template", "auto") if self.template == "auto" else self.template
-        return replace(
-            self, template=template, max_length=self.max_length or settings.get("max_length")
-        )
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simnpo.commands.options import LoraOptions, MethodName, TrainingOptions, Unset
+from simnpo.commands.options import LoraOptions, MethodName, TrainingOptions, Unset, given
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
+from simnpo.commands.prompt_options import ChatOptions
 from simnpo.config import MAX_LENGTH, TrainingConfig
 from simnpo.errors import UserError
 from simnpo.terminal import write
@@ -65,6 +66,7 @@ class Plan:
     training: TrainingOptions = field(default_factory=TrainingOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
     own: OwnSetOptions = field(default_factory=OwnSetOptions)
+    chat: ChatOptions = field(default_factory=ChatOptions)
 
     def run(self) -> None:
         """Print the estimate of memory, the verdict, and the estimate of time."""
@@ -96,6 +98,7 @@ class Plan:
         """
         from simnpo.benchmarks.own import FORGET
         from simnpo.data.encoding import Encoder
+        from simnpo.data.prompt_settings import PromptSettings
         from simnpo.experiments.own_rows import OwnRows
         from simnpo.experiments.own_run import MOST_ROWS
         from simnpo.models import load_tokenizer
@@ -105,7 +108,8 @@ class Plan:
         # As `unlearn`, which does not measure Retrain and trains it on all that is to be kept.
         measured = not self.no_report and trains[0] == FORGET
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
-        encoder = Encoder(tokenizer, self.template, self.max_length)
+        prompts = self.chat.over(PromptSettings(self.template))
+        encoder = Encoder(tokenizer, prompts, self.max_length)
         sets = self.own.files().read(seed if measured else None)
         warn_of_lengths(sets, encoder)
         return OwnRows.count(
@@ -143,13 +147,14 @@ class Plan:
     def _check(self) -> None:
         self.own.check_alone(None)
         if not self.own.forget:
-            given = [
+            useless = [
                 name
                 for name in ("no_report", "max_items")
                 if getattr(self, name) not in (None, False)
             ]
-            if given or self.template != "auto":
-                name = (*given, "template")[0].replace("_", "-")
+            useless += [*(["template"] if self.template != "auto" else []), *given(self.chat)]
+            if useless:
+                name = useless[0].replace("_", "-")
                 raise UserError(f"--{name} does nothing without --forget.")
         elif self.examples is not None:
             raise UserError("--examples does nothing with --forget, whose rows are counted.")

@@ -4,8 +4,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simnpo.commands.options import BenchmarkOptions, PromptOptions, Unset
+from simnpo.commands.options import BenchmarkOptions, Unset
 from simnpo.commands.own_sets import OwnSetOptions
+from simnpo.commands.prompt_options import PromptOptions
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class SetOptions(OwnSetOptions):
             tuple(row.example for row in forget) if forgets else (),
             tuple(row.example for row in retain) if retains else (),
             refusals or REFUSALS,
-            prompt.template,
+            prompt.settings,
             prompt.limit(loaded),
         )
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 from simnpo.commands.options import (
     BenchmarkOptions,
     MethodName,
-    PromptOptions,
     Unset,
     as_words,
     check_retain_scores,
 )
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
+from simnpo.commands.prompt_options import PromptOptions
 from simnpo.config import TrainingConfig
 from simnpo.errors import UserError
 from simnpo.terminal import write
@@ -141,7 +141,7 @@ class Sweep:
             Path(files.forget).name,
             files=files,
             model=self.model,
-            template=self.prompt.template,
+            template=self.prompt.settings,
             max_length=self.prompt.limit(),
             trust_remote_code=self.prompt.trust_remote_code,
             held_out=self.seed,
@@ -171,7 +171,10 @@ class Sweep:
         if self.own.forget:
             return Trials(self._own_site(), self.method, seeds, self.model, self.retain_scores)
         if self.prompt != PromptOptions():
-            raise UserError("--template, --max-length and --trust-remote-code go with --forget.")
+            raise UserError(
+                "--template, --max-length, --trust-remote-code and what a chat template is given "
+                "go with --forget."
+            )
         loaded = self.benchmark.load()  # says what is wrong with it
         self.benchmark.kept(loaded)
         name, split = loaded.name, self.benchmark.split or BENCHMARKS[loaded.name]

@@ -10,11 +10,11 @@ from simnpo.commands.options import (
     LoraOptions,
     MethodName,
     OutputOptions,
-    PromptOptions,
     TrainingOptions,
     Unset,
 )
 from simnpo.commands.own_run_options import ReportOptions
+from simnpo.commands.prompt_options import PromptOptions
 from simnpo.commands.sets import SetOptions
 from simnpo.commands.unlearn_checks import (
     check_reference,
@@ -176,7 +176,7 @@ class Unlearn:
         record = {
             **measured.record(),
             "seed": job.training.seed,
-            "template": job.data.template,
+            **job.data.prompts.record(),
             "max_length": job.data.max_length,
         }
         return replace(job, further={**job.further, **record})

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simnpo.commands.method_options import MethodOptions
-from simnpo.commands.options import BenchmarkOptions, MethodName, PromptOptions, given
+from simnpo.commands.options import BenchmarkOptions, MethodName, given
+from simnpo.commands.prompt_options import PromptOptions
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def encoder_of(model: str, prompt: PromptOptions) -> "Encoder":
     from simnpo.models import load_tokenizer
 
     tokenizer = load_tokenizer(model, prompt.trust_remote_code)
-    return Encoder(tokenizer, prompt.template, prompt.limit())
+    return Encoder(tokenizer, prompt.settings, prompt.limit())
 
 
 def methods_of(preset: "Preset", options: MethodOptions, out: Path) -> "dict[Path, AnyMethod]":

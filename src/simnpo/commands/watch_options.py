@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simnpo.commands.options import PromptOptions, Unset, check_retain_scores
+from simnpo.commands.options import Unset, check_retain_scores
+from simnpo.commands.prompt_options import PromptOptions
 from simnpo.commands.sets import SetOptions
 from simnpo.errors import UserError
 
@@ -100,12 +101,12 @@ class WatchOptions:
 
         made: list[TrainerCallback] = []
         if self.evaluate_epochs and own is not None:
-            encoder = Encoder(tokenizer, prompt.template, prompt.limit())
+            encoder = Encoder(tokenizer, prompt.settings, prompt.limit())
             made.append(own.watch(encoder, out, self.evaluate_epochs))
         elif self.evaluate_epochs:
             retain = read_scores(Path(self.retain_scores)) if self.retain_scores else None
             benchmark = self.benchmark(sets)
-            encoder = Encoder(tokenizer, prompt.template, prompt.limit(benchmark))
+            encoder = Encoder(tokenizer, prompt.settings, prompt.limit(benchmark))
             made.append(
                 EvaluateWhileTraining(benchmark, encoder, out, self.evaluate_epochs, retain)
             )

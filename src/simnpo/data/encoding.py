@@ -2,14 +2,16 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from simnpo.config import MAX_LENGTH
 from simnpo.data.examples import Example
 from simnpo.data.normal_text import LETTER
-from simnpo.data.templates import Template, chat_text, choose_template
+from simnpo.data.prompt_settings import PromptSettings
+from simnpo.data.templates import Template, choose_template
 from simnpo.errors import UserError
+from simnpo.tokenizer_checks import begin_ids
 
 _WORD = re.compile(rf"{LETTER}+|\S")
 """A word, or a character that ends one or needs no space beside it."""
@@ -34,7 +36,12 @@ class Encoded(NamedTuple):
 class Encoder:
     """Turns questions and answers into token ids, the same way for training and scoring."""
 
-    def __init__(self, tokenizer: Any, template: str = "auto", max_length: int = MAX_LENGTH):
+    def __init__(
+        self,
+        tokenizer: Any,
+        template: str | PromptSettings = "auto",
+        max_length: int = MAX_LENGTH,
+    ):
         """Bind a tokenizer to a template and a length limit in tokens.
 
         Raises:
@@ -43,12 +50,29 @@ class Encoder:
         if max_length < 2:
             raise UserError(f"--max-length {max_length}: at least 2 tokens are needed.")
         self.tokenizer = tokenizer
-        self.template: Template = choose_template(tokenizer, template)
+        self.settings = PromptSettings.of(template)
+        self.template: Template = choose_template(tokenizer, self.settings)
         self.max_length = max_length
+        assert self.template.control is not None
+        self._control = self.template.control
+        self._begin = begin_ids(tokenizer)
+        self._last_prompt: tuple[str, tuple[int, ...]] = ("", ())
+
+    def record(self) -> dict[str, Any]:
+        """Return what `summary.json` says of this encoder."""
+        return {
+            **self.settings.record(),
+            "template": self.template.name,
+            "max_length": self.max_length,
+        }
 
     def prompt(self, question: str) -> tuple[int, ...]:
-        """Return the prompt's ids, without an end token."""
-        return self._ids(self.template.render(question))
+        """Return the ids of what stands before an answer, without an end token."""
+        asked, ids = self._last_prompt
+        if not ids or asked != question:  # answers of one question come one after the other
+            ids = self._templated(self.template.before, [self.template.system, question])
+            self._last_prompt = (question, ids)
+        return ids
 
     def conversation(
         self, turns: Sequence[tuple[str, str]], question: str, system: str = ""
@@ -60,48 +84,38 @@ class Encoder:
         Args:
             turns: earlier questions with their answers.
             question: what is asked now.
-            system: an instruction before all of them.
+            system: an instruction before all of them, in the place of the settings' own.
 
         Raises:
             UserError: the chat template refuses the conversation, such as its system prompt.
         """
-        if not turns and not system:
-            return self.prompt(question)
-        if self.template.name == "chat":
-            messages = [{"role": "system", "content": system}] if system else []
-            for asked, answer in turns:
-                messages.append({"role": "user", "content": asked})
-                messages.append({"role": "assistant", "content": answer})
-            messages.append({"role": "user", "content": question})
-            try:
-                return self._ids(chat_text(self.tokenizer, messages))
-            except Exception as error:  # templates raise jinja2's errors and their own
-                raise UserError(
-                    f"the model's chat template refuses this conversation: {error}"
-                ) from None
-        before = f"{system}\n\n" if system else ""
+        template = self.template.with_system(system) if system else self.template
+        if template.name == "chat":
+            contents = [*(text for turn in turns for text in turn), question]
+            return self._templated(template.before, [template.system, *contents])
         ids: tuple[int, ...] = ()
-        for asked, answer in turns:  # each as in training, up to its end token
-            text = before + self.template.render(asked) + self.template.space + answer
-            ids, before = (*ids, *self._ids(text), self.template.end_id), ""
-        return (*ids, *self._ids(before + self.template.render(question)))
+        for turn in turns:  # each as in training, up to its end token
+            row = self._templated(template.finished, [template.system, *turn])
+            ids += (*row, template.end_id)
+            template = template.with_system("")
+        return ids + self._templated(template.before, [template.system, question])
 
     def encode(self, question: str, answer: str) -> Encoded:
         """Encode a question with its answer and end token.
 
         Raises:
             UserError: the answer is empty, has nothing before it, or is cut away wholly by the
-                length limit.
+                length limit; or see `ChatTemplate`.
         """
         if not answer.strip():
             raise UserError(f"the answer to {question!r:.80} is empty.")
-        prompt_text = self.template.render(question)
-        prompt = self._ids(prompt_text)
         # Prompt and answer are tokenised together: apart, sentencepiece would put a space before
         # the answer. Where the boundary merges into one token, that token is the answer's first.
-        whole = self._ids(prompt_text + self.template.space + answer)
-        start = _parting(prompt, whole)
-        ids = (*whole, self.template.end_id)
+        contents = [self.template.system, question, answer]
+        ids = self._templated(self.template.finished, contents)
+        start = _parting(self.prompt(question), ids)
+        if not self.template.writes_end:
+            ids = (*ids, self.template.end_id)
         if start == 0:
             raise UserError(
                 f"template {self.template.name!r} leaves nothing before the answer to "
@@ -124,11 +138,13 @@ class Encoder:
         """
         if not self.encode(question, answer).cut:
             return answer
-        begun = self.template.render(question) + self.template.space
         ends = [word.end() for word in _WORD.finditer(answer)]
 
+        def written(contents: Sequence[str]) -> str:
+            return self.template.finished(contents).removesuffix(self.template.end)
+
         def tokens(end: int) -> int:
-            return len(self._ids(begun + answer[:end]))
+            return len(self._templated(written, [self.template.system, question, answer[:end]]))
 
         fit = bisect_right(ends, self.max_length, key=tokens)
         return answer[: ends[max(fit, 1) - 1]] if fit < len(ends) else answer
@@ -143,13 +159,23 @@ class Encoder:
         Raises:
             UserError: the whole text is a single token.
         """
-        return self._pieces(self._ids(text), text)
+        return self._pieces(self.verbatim(text), text)
+
+    def verbatim(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a text that no template is put around, with what begins every text.
+
+        An end token that the tokenizer would add is left out.
+        """
+        return (*self._begin, *self.plain_ids(text))
+
+    def plain_ids(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a text and no more: neither what begins every text, nor an end."""
+        return self._control.ids(self._control.quote("".join, [text]))
 
     def _pieces(self, ids: tuple[int, ...], text: str) -> list[Encoded]:
         """Return the pieces of `text`, whose ids these are."""
-        begun = ids[:1] if ids[:1] == (self.tokenizer.bos_token_id,) else ()
-        rest, size = ids[len(begun) :], self.max_length - len(begun)
-        pieces = [begun + rest[n : n + size] for n in range(0, len(rest), size)]
+        rest, size = ids[len(self._begin) :], self.max_length - len(self._begin)
+        pieces = [self._begin + rest[n : n + size] for n in range(0, len(rest), size)]
         encoded = [Encoded(piece, 1) for piece in pieces if len(piece) > 1]
         if not encoded:
             raise UserError(f"the text {text!r:.80} is a single token: nothing to predict.")
@@ -161,13 +187,9 @@ class Encoder:
         Raises:
             UserError: the whole text is a single token.
         """
-        ids = self._ids(text)
+        ids = self.verbatim(text)
         first, *_ = self._pieces(ids, text)
         return first._replace(cut=len(first.ids) < len(ids))
-
-    def verbatim(self, prompt: str) -> tuple[int, ...]:
-        """Return the ids of a prompt that no template is put around."""
-        return tuple(self.tokenizer(prompt)["input_ids"])
 
     def cut(self, text: str, tokens: int) -> str:
         """Return what the first `tokens` ids of a text say; a beginning-of-sequence id counts."""
@@ -213,13 +235,14 @@ class Encoder:
             encoded += [piece._replace(topic=topic) for piece in pieces]
         return encoded
 
-    def _ids(self, text: str) -> tuple[int, ...]:
-        special = self.template.adds_special_tokens
-        ids = list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
-        # Some tokenizers close every text with EOS; here the end token is added by us, once.
-        if special and ids and ids[-1] == self.tokenizer.eos_token_id:
-            ids.pop()
-        return tuple(ids)
+    def _templated(
+        self, write: Callable[[Sequence[str]], str], contents: Sequence[str]
+    ) -> tuple[int, ...]:
+        """Return the ids of what the template writes around contents."""
+        quoted = self._control.quote(write, contents)
+        ids = self._control.ids(quoted)
+        begins = self.template.adds_special_tokens and ids[: len(self._begin)] != self._begin
+        return (*self._begin, *ids) if begins else ids
 
 
 def _parting(prompt: Sequence[int], whole: Sequence[int]) -> int:

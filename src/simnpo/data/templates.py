@@ -1,9 +1,11 @@
 """How a question becomes a prompt, and where its answer begins and ends."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from simnpo.data.control_tokens import ControlTokens
+from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import UserError
 
 PLAIN = "Question: {question}\nAnswer: {answer}"
@@ -27,28 +29,85 @@ class Template:
     """Token that ends an answer; it is trained and scored."""
     adds_special_tokens: bool
     """Whether the tokenizer adds its own (BOS); a chat template has written them out already."""
+    system: str = ""
+    """Instruction before the question."""
+    control: ControlTokens | None = field(default=None, compare=False, repr=False)
+    """The tokenizer's control tokens, with those that the template writes."""
+    end: str = field(default="", compare=False)
+    """What `finished` has after the answer up to its end of turn; empty where the end token
+    follows it."""
+
+    @property
+    def source(self) -> str:
+        """The template as its authors wrote it."""
+        return f"{self.prompt}{self.space}{{answer}}"
+
+    @property
+    def writes_end(self) -> bool:
+        """Whether `finished` holds the end token."""
+        return bool(self.end)
+
+    @property
+    def writes_date(self) -> bool:
+        """Whether a prompt depends on the day."""
+        return False
 
     def render(self, question: str) -> str:
         """Return the prompt for `question`."""
         return self.prompt.replace("{question}", question)
 
+    def before(self, contents: Sequence[str]) -> str:
+        """Return what stands before the answer, without the spaces next to it.
 
-def choose_template(tokenizer: Any, template: str = "auto") -> Template:
+        Args:
+            contents: the system prompt, or "", and the question; a chat template also takes a
+                conversation up to a question.
+        """
+        system, question = contents
+        return (f"{system}\n\n" if system else "") + self.render(question)
+
+    def finished(self, contents: Sequence[str]) -> str:
+        """Return a question with its answer.
+
+        Args:
+            contents: the system prompt, or "", and the two.
+        """
+        *asked, answer = contents
+        return self.before(asked) + self.space + answer
+
+    def with_system(self, system: str) -> "Template":
+        """Return the template with an instruction before every question."""
+        return replace(self, system=system)
+
+
+def choose_template(tokenizer: Any, template: str | PromptSettings = "auto") -> Template:
     r"""Choose the template for a tokenizer.
 
     Args:
         tokenizer: a transformers tokenizer.
         template: `auto` (the tokenizer's chat template where it has one, else `plain`), `chat`,
-            `plain`, `llama2`, or a text such as `"Q: {question}\\nA: {answer}"`.
+            `plain`, `llama2`, or a text such as `"Q: {question}\\nA: {answer}"`; or settings with
+            one of these.
 
     Raises:
         UserError: an unknown name, a text without both places, or a tokenizer without what it
-            takes (a chat template, an end-of-sequence token).
+            takes (a chat template, an end-of-sequence token); or settings that do nothing.
     """
+    from simnpo.data.chat_template import chat_template
+
+    settings = PromptSettings.of(template)
+    template = settings.template
     if template == "auto":
-        template = "chat" if tokenizer.chat_template else "plain"
+        asked = tokenizer.chat_template or settings.chat_template
+        template = "chat" if asked else "plain"
     if template == "chat":
-        return _chat_template(tokenizer)
+        return chat_template(tokenizer, settings)
+    for option in ("chat_template", "chat_template_kwargs"):
+        if getattr(settings, option):
+            name = option.replace("_", "-")
+            raise UserError(
+                f"--{name} does nothing with --template {template!r:.40}; leave it out."
+            )
     if tokenizer.eos_token_id is None:
         raise UserError(
             "the tokenizer has no end-of-sequence token, so an answer has no end: set `eos_token` "
@@ -62,42 +121,12 @@ def choose_template(tokenizer: Any, template: str = "auto") -> Template:
             "holds {question} and ends in {answer}."
         )
     stripped = prompt.rstrip(" ")
-    return Template(template, stripped, prompt[len(stripped) :], tokenizer.eos_token_id, True)
-
-
-def chat_text(tokenizer: Any, messages: Sequence[Mapping[str, str]], prompt: bool = True) -> str:
-    """Return messages as the tokenizer's chat template writes them.
-
-    Args:
-        tokenizer: a transformers tokenizer with a chat template.
-        messages: each with a `role` and a `content`.
-        prompt: whether the beginning of the model's answer follows.
-    """
-    # Llama-3's templates write today's date where none is given: prompts would change overnight.
-    settings = {"tokenize": False, "date_string": "26 Jul 2024"}
-    made = tokenizer.apply_chat_template(list(messages), add_generation_prompt=prompt, **settings)
-    return str(made)
-
-
-def _chat_template(tokenizer: Any) -> Template:
-    if not tokenizer.chat_template:
-        raise UserError("--template chat: the tokenizer has no chat template; use plain.")
-    asked = [{"role": "user", "content": "{question}"}]
-    answered = [*asked, {"role": "assistant", "content": "{answer}"}]
-    prompt = chat_text(tokenizer, asked)
-    whole = chat_text(tokenizer, answered, prompt=False)
-    _, _, end = whole.partition("{answer}")
-    # The turn's end differs from the tokenizer's EOS in some chat formats; what the template
-    # writes right after an answer is what the model was taught to stop with.
-    end_ids = tokenizer(end, add_special_tokens=False)["input_ids"] if end else []
-    special = {*tokenizer.all_special_ids}
-    # Phi-3's and Gemma 3's turn ends are special tokens that `all_special_ids` does not list.
-    special |= {one for one, token in tokenizer.added_tokens_decoder.items() if token.special}
-    end_id = end_ids[0] if end_ids and end_ids[0] in special else None
-    end_id = tokenizer.eos_token_id if end_id is None else end_id
-    if "{question}" not in prompt or end_id is None:
-        raise UserError(
-            "the tokenizer's chat template does not show the question, or there is no token that "
-            "ends an answer; use --template plain or a text of your own."
-        )
-    return Template("chat", prompt, "", end_id, False)
+    return Template(
+        template,
+        stripped,
+        prompt[len(stripped) :],
+        tokenizer.eos_token_id,
+        True,
+        settings.system_prompt,
+        ControlTokens(tokenizer, text),
+    )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.benchmarks.own import FORGET, GENERAL, KEPT, RETAIN, OwnSets, own_benchmark
 from simnpo.data.encoding import Encoder
+from simnpo.data.prompt_settings import USUAL
 from simnpo.distributed import is_main
 from simnpo.files import read_json
 from simnpo.precision import precision_of
@@ -67,8 +68,8 @@ def measure_original(
     known = {
         "model": model_name,
         "data": evaluation_hashes(measured_sets(sets, encoder, None, max_items)),
-        "template": encoder.template.name,
-        "max_length": encoder.max_length,
+        **dict.fromkeys(USUAL),
+        **encoder.record(),
         "precision": precision_of(model),
     }
     if _is_measured(folder, known):

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simnpo.data.as_seen import decoded
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.report.plain_text import WIDTH, as_text, middle_left_out
@@ -71,7 +72,7 @@ def describe_run(
         **{_title(one.name): _size(one) for one in plan.sets},
         "Training": f"{_counted(plan.steps, 'step')} of {_counted(plan.batch_size, 'row')}, "
         f"learning rate {plan.learning_rate:.3g}, precision {plan.precision}",
-        "Template": f"{encoder.template.name}, at most {encoder.max_length:,} tokens a row",
+        "Template": _template(encoder),
     }
     heading, shown, note = _as_seen(encoder, example)
     parts: list[RenderableType] = [_table(facts), f"\n{heading}", _table(shown), note]
@@ -97,13 +98,8 @@ def _as_seen(encoder: Encoder, example: Example) -> tuple[str, dict[str, str], s
     """Return a heading, prompt and answer with their special tokens, and what is scored of it."""
     tokenizer = encoder.tokenizer
 
-    def decoded(ids: Sequence[int]) -> str:
-        text = str(
-            tokenizer.decode(
-                list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
-            )
-        )
-        text = middle_left_out(text, _CHARACTERS)
+    def shown(ids: Sequence[int]) -> str:
+        text = middle_left_out(decoded(tokenizer, ids), _CHARACTERS)
         return _SPACE + text[1:] if text.startswith(" ") else text
 
     if example.question is None:
@@ -112,7 +108,7 @@ def _as_seen(encoder: Encoder, example: Example) -> tuple[str, dict[str, str], s
         note = f"All its tokens but the first are scored{pieces}; no end token follows."
         return (
             "The first text to forget, as the model sees it:",
-            {"Text": decoded(first[0].ids)},
+            {"Text": shown(first[0].ids)},
             note,
         )
     encoded = encoder.encode(example.question, example.answer)
@@ -123,11 +119,22 @@ def _as_seen(encoder: Encoder, example: Example) -> tuple[str, dict[str, str], s
     else:
         ending = f"the last is {end}, which ends it."
     values = {
-        _PROMPT: decoded(encoded.ids[: encoded.start]),
-        _ANSWER: decoded(encoded.ids[encoded.start :]),
+        _PROMPT: shown(encoded.ids[: encoded.start]),
+        _ANSWER: shown(encoded.ids[encoded.start :]),
     }
     note = f"Only the answer is scored: {scored}; {ending}"
     return "The first row to forget, as the model sees it:", values, note
+
+
+def _template(encoder: Encoder) -> str:
+    given = encoder.settings.record()
+    parts = [
+        encoder.template.name,
+        *([given["chat_template"]] if "chat_template" in given else []),
+        *(["with a system prompt"] if "system_prompt" in given else []),
+        *([f"on {encoder.settings.date}"] if encoder.template.writes_date else []),
+    ]
+    return f"{', '.join(parts)}, at most {encoder.max_length:,} tokens a row"
 
 
 def _parameters(plan: Plan) -> str:

@@ -14,6 +14,7 @@ from simnpo.report.drawing import KINDS
 from simnpo.report.figures import PLOTS, draw_plots
 from simnpo.report.notes import notes
 from simnpo.report.numbers import fixed, written
+from simnpo.report.prompts import prompts
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.settings import settings
 from simnpo.report.table import cell, comparison
@@ -78,6 +79,7 @@ def write_report(
         verdict=verdict,
         caption=view.caption(evaluations),
         answers={name: cards(evaluations, name) for name in view.answers},
+        prompts=prompts(evaluations),
         settings=settings(evaluations),
         notes=notes(evaluations),
         plots=draw_plots(evaluations, folder / "plots", chosen),  # last: it writes files

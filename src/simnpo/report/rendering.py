@@ -51,6 +51,7 @@ def _environment() -> Environment:
         "fixed": numbers.fixed,
         "written": numbers.written,
         "lower_first": lambda text: text[:1].lower() + text[1:],
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "seconds": numbers.seconds,
         "with_interval": numbers.with_interval,
         # Drawn by matplotlib and rebuilt by an XML writer, which escapes every text in it.

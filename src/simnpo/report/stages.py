@@ -19,6 +19,7 @@ from simnpo.report.courses import (
 from simnpo.report.drawing import KINDS
 from simnpo.report.notes import notes
 from simnpo.report.numbers import written
+from simnpo.report.prompts import prompts
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.table import cell
 from simnpo.report.views import view_of
@@ -79,6 +80,7 @@ def write_stages(
             for column in columns
         },
         caption=view.caption(evaluations),
+        prompts=prompts(evaluations),
         notes=notes(evaluations),
         plots=drawn,
     )

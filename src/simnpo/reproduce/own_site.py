@@ -51,8 +51,8 @@ class OwnSite(Site):
 
     def asked(self) -> list[Any]:
         """Return how models are asked and judged, as far as the benchmark's items do not say it."""
-        how = [self.template, self.max_length, self.trust_remote_code]
-        return [*how, self.own_sets().fingerprints()]
+        how = [self.max_length, self.trust_remote_code]
+        return [*(super().asked() or ["auto"]), *how, self.own_sets().fingerprints()]
 
     def load(self) -> Benchmark:
         """Return the sets as a benchmark; each process reads them once."""

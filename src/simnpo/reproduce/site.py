@@ -14,6 +14,7 @@ from simnpo.benchmarks.minis import Mini
 from simnpo.config import Precision, TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
+from simnpo.data.prompt_settings import PromptSettings
 from simnpo.jobs import Job
 from simnpo.presets import Preset, unlearning_preset
 
@@ -38,14 +39,17 @@ class Site:
     """A released Original."""
     retrain: str | None = None
     """A released Retrain."""
-    template: str = "auto"
+    template: str | PromptSettings = "auto"
     """See `simnpo.data.templates.choose_template`."""
     trust_remote_code: bool = False
     """Whether Python code that comes with a model may run."""
 
     def asked(self) -> list[Any]:
         """Return how models are asked, as far as the benchmark's items do not say it."""
-        return [] if self.template == "auto" else [self.template]
+        record = PromptSettings.of(self.template).record()
+        if record == {"template": "auto"}:
+            return []
+        return [record if len(record) > 1 else record["template"]]
 
     def preset(self, method: str) -> Preset:
         """Return the settings of a method on this benchmark.

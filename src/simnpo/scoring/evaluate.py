@@ -7,6 +7,7 @@ from typing import Any
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import GENERAL, SUITE
+from simnpo.data.as_seen import prompt_record
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import barrier, is_main, is_sharded
 from simnpo.metrics.own import GeneralScores
@@ -63,6 +64,15 @@ def evaluation_hashes(benchmark: Benchmark) -> dict[str, str]:
     """
     sets = benchmark.evaluation.items()
     return {name: fingerprint(asked.items) for name, asked in sets if name != GENERAL}
+
+
+def _prompt_record(encoder: Encoder, benchmark: Benchmark) -> dict[str, Any]:
+    """Return what prompts depend on, with the first item that is scored as an example."""
+    for asked in benchmark.evaluation.values():
+        if asked.scored and asked.items:
+            first = asked.items[0]
+            return prompt_record(encoder, first.question, first.answer, asked.verbatim)
+    return prompt_record(encoder)
 
 
 def evaluate_into(
@@ -142,8 +152,8 @@ def evaluate_into(
             benchmark=benchmark.name,
             split=benchmark.split,
             data=evaluation_hashes(benchmark),
-            template=encoder.template.name,
-            max_length=encoder.max_length,
+            **encoder.record(),
+            prompt=_prompt_record(encoder, benchmark) | {"precision": rounding["precision"]},
             **rounding,
             max_new_tokens={
                 name: asked.max_new_tokens for name, asked in benchmark.evaluation.items()

@@ -17,6 +17,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from simnpo import distributed
 from simnpo.config import MAX_LENGTH, LoraConfig, Optimizer, TrainingConfig
 from simnpo.data.examples import Example
+from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.files import write_text
 from simnpo.models import MODEL_FOLDER, device, save_model
@@ -47,8 +48,13 @@ class TrainingData:
     forget: Sequence[Example] = ()
     retain: Sequence[Example] = ()
     refusals: Sequence[str] = ()
-    template: str = "auto"
+    template: str | PromptSettings = "auto"
     max_length: int = MAX_LENGTH
+
+    @property
+    def prompts(self) -> PromptSettings:
+        """All that prompts depend on."""
+        return PromptSettings.of(self.template)
 
 
 def train_model(

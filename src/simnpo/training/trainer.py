@@ -14,6 +14,7 @@ from simnpo.activations import check_layer, training_only
 from simnpo.config import MAX_LENGTH
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
+from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import TrainingDiverged
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import check_sequences
@@ -72,7 +73,7 @@ class UnlearnTrainer(Trainer):
         forget: Sequence[Example] = (),
         retain: Sequence[Example] = (),
         refusals: Sequence[str] = (),
-        template: str = "auto",
+        template: str | PromptSettings = "auto",
         max_length: int = MAX_LENGTH,
         group_by_length: bool = False,
         warmup_ratio: float | None = None,
