@@ -8,6 +8,7 @@ from typing import Any
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import GENERAL
 from simnpo.data.encoding import Encoder
+from simnpo.data.normal_text import composed
 from simnpo.distributed import barrier, is_main, is_sharded
 from simnpo.metrics.own import GeneralScores
 from simnpo.metrics.suites import Question
@@ -56,12 +57,12 @@ def general_scores(model: Any, reference: GeneralReference) -> GeneralScores:
 
 
 def evaluation_hashes(benchmark: Benchmark) -> dict[str, str]:
-    """Return a hash of each evaluation set's items, by name; of generic prompts none.
+    """Return a hash of each evaluation set's items, by name, whatever their Unicode form.
 
-    Their answers are a model's own.
+    Of generic prompts there is none: their answers are a model's own.
     """
     sets = benchmark.evaluation.items()
-    return {name: fingerprint(asked.items) for name, asked in sets if name != GENERAL}
+    return {name: fingerprint(composed(asked.items)) for name, asked in sets if name != GENERAL}
 
 
 def evaluate_into(

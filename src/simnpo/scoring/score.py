@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from simnpo.benchmarks.base import EvaluationSet
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
+from simnpo.data.normal_text import composed
 from simnpo.distributed import compute_rows
 from simnpo.logprobs import (
     AnswerLogprobs,
@@ -107,7 +108,7 @@ def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet], limit: int)
                 ]
             for variant, index, text in variants:
                 encoded = _encode(encoder, asked, item.question, text, limit)
-                compressed = len(zlib.compress(text.encode()))
+                compressed = len(zlib.compress(composed(text).encode()))
                 yield _Row(name, number, variant, index, encoded, compressed)
 
 
