@@ -94,6 +94,11 @@ def score(
     return table.astype(SCORE_COLUMNS)
 
 
+def zlib_bytes(text: str) -> int:
+    """Return the bytes of a text, compressed, whatever its Unicode form."""
+    return len(zlib.compress(composed(text).encode()))
+
+
 def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet], limit: int) -> Iterator[_Row]:
     for name, asked in evaluation.items():
         for number, item in enumerate(asked.items if asked.scored else ()):
@@ -108,8 +113,7 @@ def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet], limit: int)
                 ]
             for variant, index, text in variants:
                 encoded = _encode(encoder, asked, item.question, text, limit)
-                compressed = len(zlib.compress(composed(text).encode()))
-                yield _Row(name, number, variant, index, encoded, compressed)
+                yield _Row(name, number, variant, index, encoded, zlib_bytes(text))
 
 
 def _encode(
