@@ -86,7 +86,7 @@ def train_model(
     if lora and lora.rank:
         model = add_adapters(model, lora)
     if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        checkpoint_activations(model)
     interrupt, bar = StopOnInterrupt(), ShowProgress(method.title)
     trainer = UnlearnTrainer(
         model,
@@ -152,6 +152,20 @@ def train_model(
         "peak_memory_mib": peak_memory_mib(),
         "shortened_answers": cut_answers(trainer.terms),
     }
+
+
+def checkpoint_activations(model: Any) -> None:
+    """Let a model compute activations again in the backward pass, instead of keeping them.
+
+    Raises:
+        UserError: its architecture cannot.
+    """
+    # transformers 5.23 renamed it.
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    try:
+        (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
+    except ValueError as error:
+        raise UserError(f"--gradient-checkpointing: {error}") from None
 
 
 def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> TrainingArguments:
