@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -174,7 +173,7 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
     Raises:
         UserError: see `TrainingConfig.micro_batch`; or a logger is not installed.
     """
-    devices = int(os.environ.get("WORLD_SIZE", "1"))  # set by accelerate launch
+    devices = distributed.launched_size()
     accumulation = config.accumulation(devices)
     micro = config.micro_batch(devices)
     if 2 * micro < min(config.micro_batch_size, config.batch_size // devices):
@@ -183,27 +182,30 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
     loggers = [] if report_to == "none" else report_to.split(",")
     try:
         get_reporting_integration_callbacks(loggers)
-        made = TrainingArguments(
-            str(out),
-            num_train_epochs=config.epochs or 1,
-            max_steps=config.steps or -1,  # which stands above epochs
-            learning_rate=config.learning_rate,
-            per_device_train_batch_size=micro,
-            gradient_accumulation_steps=accumulation,
-            optim=OPTIMIZERS[config.optimizer],
-            weight_decay=config.weight_decay,
-            lr_scheduler_type="linear" if config.schedule == "linear" else "constant_with_warmup",
-            max_grad_norm=config.max_grad_norm,
-            bf16=config.precision == "mixed",
-            use_cpu=device().type == "cpu",  # without it transformers refuses bf16 there
-            save_strategy="steps" if config.checkpoint_epochs else "no",
-            save_total_limit=1,
-            seed=config.seed,
-            data_seed=config.seed,
-            report_to=loggers,
-            disable_tqdm=True,
-            dataloader_pin_memory=torch.cuda.is_available(),
-        )
+        with distributed.alone_unless_launched():
+            made = TrainingArguments(
+                str(out),
+                num_train_epochs=config.epochs or 1,
+                max_steps=config.steps or -1,  # which stands above epochs
+                learning_rate=config.learning_rate,
+                per_device_train_batch_size=micro,
+                gradient_accumulation_steps=accumulation,
+                optim=OPTIMIZERS[config.optimizer],
+                weight_decay=config.weight_decay,
+                lr_scheduler_type="linear"
+                if config.schedule == "linear"
+                else "constant_with_warmup",
+                max_grad_norm=config.max_grad_norm,
+                bf16=config.precision == "mixed",
+                use_cpu=device().type == "cpu",  # without it transformers refuses bf16 there
+                save_strategy="steps" if config.checkpoint_epochs else "no",
+                save_total_limit=1,
+                seed=config.seed,
+                data_seed=config.seed,
+                report_to=loggers,
+                disable_tqdm=True,
+                dataloader_pin_memory=torch.cuda.is_available(),
+            )
     except (ImportError, ValueError, RuntimeError) as error:
         raise UserError(f"transformers refuses these settings: {error}") from None
     # One process drives one GPU: several in one process would mean torch's DataParallel, which
