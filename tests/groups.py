@@ -1,4 +1,4 @@
-"""Groups of tests that need more than the extra `dev`: skipped, or demanded by `SIMNPO_REQUIRE`.
+"""Groups of tests that need what may be missing: skipped, or demanded by `SIMNPO_REQUIRE`.
 
 A test joins with `@pytest.mark.real` or the like. Where what its group needs is missing, the whole
 group skips for one reason, from one place, so pytest's summary has one line for it.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import groups
 import pytest
 
 HERE = Path(__file__).parent
@@ -51,3 +52,9 @@ def test_missing_groups(tmp_path: Path) -> None:
 def test_demanded_groups(tmp_path: Path, required: str, message: str) -> None:
     done = run(tmp_path, required)
     assert done.returncode == 4 and message in done.stderr
+
+
+def test_ci_demands_every_group() -> None:
+    script = (HERE.parent / ".ci" / "run").read_text()
+    demanded = script.partition("SIMNPO_REQUIRE=")[2].split()[0].split(",")
+    assert sorted(demanded) == sorted(groups.GROUPS)

@@ -1,16 +1,20 @@
 """Several processes as one: who speaks and writes, and how work is shared out and put together.
 
 `accelerate launch` and `torchrun` start the processes and tell each its number through the
-environment. With one process everything here does nothing.
+environment; what counts is the process group that they then form. With one process everything here
+does nothing.
 """
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from simnpo.notes import note_once
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,14 +26,52 @@ PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others, for instance while one writes the model."""
 
 
+LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE")
+"""What a launcher tells each process. Clusters and containers set some of them for themselves."""
+_own_rank = 0  # kept after the group has ended
+
+
 def world_size() -> int:
-    """Return the number of processes."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    """Return the number of processes in this one's group."""
+    group = _group()
+    return group.get_world_size() if group else 1
 
 
 def rank() -> int:
     """Return this process's number, from 0."""
-    return int(os.environ.get("RANK", "0"))
+    group = _group()
+    return group.get_rank() if group else _own_rank
+
+
+def launched_size() -> int:
+    """Return how many processes a launcher has started, before they form a group."""
+    values = [os.environ.get(name, "") for name in LAUNCHED]
+    return int(values[-1]) if all(value.isdecimal() for value in values) else 1
+
+
+@contextmanager
+def alone_unless_launched() -> Iterator[None]:
+    """Hide, with a note, what looks like a launcher's variables and is not, for a block.
+
+    Libraries would wait for processes that nobody has started.
+    """
+    strays = {name: os.environ[name] for name in LAUNCHED if name in os.environ}
+    launched = len(strays) == len(LAUNCHED) and all(map(str.isdecimal, strays.values()))
+    misleading = strays.get("WORLD_SIZE", "1") != "1" or "LOCAL_RANK" in strays
+    if launched or not misleading:
+        yield
+        return
+    listed = ", ".join(f"{name}={value}" for name, value in strays.items())
+    note_once(
+        f"Note: {listed} in the environment, but no launcher has set all of "
+        f"{', '.join(LAUNCHED)}, so this process runs alone."
+    )
+    for name in strays:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(strays)
 
 
 def is_main() -> bool:
@@ -40,8 +82,10 @@ def is_main() -> bool:
 @contextmanager
 def together() -> Iterator[None]:
     """Join the other processes for the length of a block; only the main one is heard in it."""
-    if world_size() == 1:
-        yield
+    global _own_rank
+    if launched_size() == 1:
+        with alone_unless_launched():
+            yield
         return
     import torch
     from accelerate import PartialState
@@ -50,6 +94,7 @@ def together() -> Iterator[None]:
         os.environ["ACCELERATE_USE_CPU"] = "true"  # else accelerate sees no processes at all
     # Takes this process's GPU, too.
     PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    _own_rank = rank()
     with ExitStack() as stack:
         if not is_main():
             nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
@@ -57,6 +102,13 @@ def together() -> Iterator[None]:
             stack.enter_context(redirect_stderr(nowhere))
         yield
     torch.distributed.destroy_process_group()
+
+
+def _group() -> Any:
+    """Return `torch.distributed` if this process is in a group, else None; it may not be loaded."""
+    distributed = getattr(sys.modules.get("torch"), "distributed", None)
+    formed = distributed and distributed.is_available() and distributed.is_initialized()
+    return distributed if formed else None
 
 
 def let_others_speak() -> None:

@@ -11,7 +11,8 @@ from real_data import data_folder
 from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.muse import knowmem_prompt, muse
 from simnpo.commands.finetune import Finetune
-from simnpo.commands.options import BenchmarkOptions, OutputOptions, PromptOptions
+from simnpo.commands.options import BenchmarkOptions, OutputOptions
+from simnpo.commands.prompt_options import PromptOptions
 from simnpo.commands.sets import SetOptions
 from simnpo.commands.unlearn import Unlearn
 from simnpo.data.encoding import Encoder

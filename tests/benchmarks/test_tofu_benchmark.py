@@ -5,15 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hub import serve
 from real_data import data_folder
 
 from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.base import Item
-from simnpo.benchmarks.tofu import tofu
+from simnpo.benchmarks.mini_tofu.words import REFUSALS as MINIS
+from simnpo.benchmarks.tofu import HUB, tofu
+from simnpo.benchmarks.tofu_refusals import REFUSALS
 from simnpo.data.checks import shared
 from simnpo.data.examples import Example
+from simnpo.data.normal_text import comparable
 from simnpo.data.own_rows import numbered
 from simnpo.errors import UserError
+from simnpo.metrics.refusals import is_refusal
 
 SETS = ["forget", "retain", "real_authors", "world_facts"]
 
@@ -53,6 +58,39 @@ def test_official_answer_variants() -> None:
             assert all(text.strip() for text in (*item.perturbed, item.question, item.answer))
 
 
+@pytest.mark.parametrize("split", ["forget01", "forget05", "forget10"])
+def test_the_hub_holds_the_same(split: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = data_folder("tofu")
+    asked = serve(monkeypatch, HUB, folder)
+    from_hub, from_folder = tofu(split), tofu(split, str(folder))
+    for name in ("forget", "retain", "evaluation", "split", "max_length", "suite"):
+        assert getattr(from_hub, name) == getattr(from_folder, name), name
+    sets = ["retain_perturbed", "real_authors_perturbed", "world_facts_perturbed"]
+    retain = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}[split]
+    assert sorted(asked) == sorted([split, retain, f"{split}_perturbed", *sets])
+    assert from_hub.refusals == REFUSALS
+
+
+def test_our_refusals_are_a_hundred_and_our_own() -> None:
+    assert len(set(REFUSALS)) == 100
+    assert [one for one in REFUSALS if not is_refusal(one)] == []
+    theirs = (data_folder("tofu") / "idontknow.jsonl").read_text().splitlines()
+    taken = {comparable(one) for one in (*theirs, *MINIS)}
+    assert taken.isdisjoint(map(comparable, REFUSALS))
+
+
+def test_what_the_hub_does_not_give_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(monkeypatch, HUB, folder)
+    assert len(tofu("forget01").forget) == 1
+    (folder / "world_facts_perturbed.json").unlink()
+    with pytest.raises(
+        UserError, match=r"world_facts_perturbed:train .*'world_facts_perturbed' no"
+    ):
+        tofu("forget01")
+    with pytest.raises(UserError, match="Offline, give a folder with TOFU's files: --data-dir"):
+        tofu("forget05")
+
+
 def test_forget05_is_the_default_split() -> None:
     assert len(load_benchmark("tofu", data_dir=str(data_folder("tofu"))).forget) == 200
 
@@ -77,7 +115,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def test_a_small_folder_without_refusals(folder: Path) -> None:
     benchmark = tofu("forget01", str(folder))
-    assert benchmark.refusals == ()
+    assert benchmark.refusals == REFUSALS
     (item,) = benchmark.evaluation["forget"].items
     assert item == Item("Who?", "Bo", "It is Bo", ("Ada", "Cy"))
     (folder / "idontknow.jsonl").write_text("I don't know.\n\nNo idea.\n")

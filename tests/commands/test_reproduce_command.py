@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runs_here import carry_out_here
 from small_mini import reduced_mini
 
 from simnpo.errors import UserError
 from simnpo.reproduce import site as sites
 from simnpo.reproduce.models import TrainedModel
-from simnpo.reproduce.run import DONE, Run, unfinished
+from simnpo.reproduce.run import DONE
 from simnpo.reproduce.scale import mini
 from simnpo.reproduce.site import Site
 from simnpo.reproduce.unlearned import Unlearned
@@ -58,21 +59,6 @@ def test_the_list(simnpo: Any) -> None:
     assert "tableA4  WMDP" in lines
 
 
-def here(told: list[str], wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]:
-    """Do runs as a pool does, without the seconds that its processes take to begin."""
-    failed: dict[Run, str] = {}
-    for run in unfinished(wanted, home):
-        told.append(run.title)
-        lacking = [one for one in run.needs if one in failed]
-        try:
-            if lacking:
-                raise UserError(f"{lacking[0].title} failed: {failed[lacking[0]]}")
-            run.do(home)
-        except UserError as error:
-            failed[run] = str(error)
-    return failed
-
-
 @pytest.fixture
 def done_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Let runs be done in this process, on tiny models; return the titles of those begun."""
@@ -81,7 +67,7 @@ def done_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setattr("simnpo.reproduce.scale.mini", lambda: small)
     monkeypatch.setattr(sites, "_load", lambda site: made.benchmark)
     monkeypatch.setattr(sites, "_load_mini", lambda site: made)
-    monkeypatch.setattr("simnpo.reproduce.pool.carry_out", partial(here, told))
+    monkeypatch.setattr("simnpo.reproduce.pool.carry_out", partial(carry_out_here, told))
     monkeypatch.setattr(
         "simnpo.studies.ARTEFACTS", {name: ARTEFACTS[name] for name in ("fig3d", "table1")}
     )

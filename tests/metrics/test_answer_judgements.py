@@ -2,9 +2,10 @@
 
 import time
 
+import pandas as pd
 import pytest
 
-from simnpo.metrics.answers import is_degenerate, is_empty, verbatim
+from simnpo.metrics.answers import empty_answers, is_degenerate, is_empty, verbatim
 
 PHRASE = "Ada Vell was born in Torrin."
 
@@ -131,3 +132,17 @@ def test_time_is_linear(unit: str) -> None:
     began = time.process_time()
     is_degenerate(text), is_empty(text), verbatim("x " + text, text), verbatim(text, text)
     assert time.process_time() - began < 2
+
+
+def test_empty_answers_are_counted_by_set() -> None:
+    columns = ["set", "reference", "generated"]
+    rows = [("forget", "Ada", ""), ("forget", "Bo", " ... "), ("forget", "Cy", "北京")]
+    rows += [("retain", "👍", "👍"), ("retain", "…", ""), ("facts", "Di", "Di")]
+    (note,) = empty_answers(pd.DataFrame(rows, columns=columns))
+    assert note == (
+        "3 of 6 answers are empty, without a letter or digit: forget 2 of 3, retain 1 of 2."
+    )
+    (note,) = empty_answers(pd.DataFrame(rows[2:5], columns=columns))
+    assert note.startswith("1 of 3 answers is empty")
+    assert empty_answers(pd.DataFrame(rows[-1:], columns=columns)) == []
+    assert empty_answers(pd.DataFrame([], columns=columns)) == []

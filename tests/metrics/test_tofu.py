@@ -142,7 +142,14 @@ def test_a_reference_without_words_leaves_rouge_undefined() -> None:
     texts.loc[3, "reference"] = "…"
     result = tofu_metrics(Tables(tables.scores, texts), None)
     assert result.metrics["retain.rouge_l"] is None
-    assert any("the true answer of item 1 has no ASCII letter" in note for note in result.notes)
+    note = (
+        "retain.rouge_l is missing: it cannot score 1 of 2 rows, whose true answers have no letter "
+        "and no digit (first: item 1)."
+    )
+    assert note in result.notes
+    texts.loc[texts["set"] == "retain", "reference"] = "…"
+    result = tofu_metrics(Tables(tables.scores, texts), None)
+    assert note.replace("1 of 2", "2 of 2").replace("item 1", "item 0") in result.notes
 
 
 def test_a_set_that_was_not_scored_is_missing_and_said_so() -> None:

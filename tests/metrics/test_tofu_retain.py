@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,3 +107,14 @@ def test_a_p_value_too_small_for_a_float_has_a_note() -> None:
     assert result.metrics["forget_quality"] == 0.0
     assert result.metrics["forget_quality_log10_p"] is None
     assert any("too small for a float" in note for note in result.notes)
+
+
+def test_the_retain_model_may_have_answered_in_the_other_unicode_form() -> None:
+    names = ["Élan Müller", "Phở ở Hà Nội", "ガラス"]
+    ours, theirs = forget_tables([1, 2, 3]), forget_tables([1, 2, 3])
+    for tables, form in ((ours, "NFC"), (theirs, "NFD")):
+        tables.generations["reference"] = [unicodedata.normalize(form, one) for one in names]
+    assert tofu_metrics(ours, theirs).metrics["forget_quality"] == 1.0
+    theirs.generations["reference"] = names[::-1]
+    with pytest.raises(UserError, match="another forget set"):
+        tofu_metrics(ours, theirs)

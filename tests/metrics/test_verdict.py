@@ -177,14 +177,14 @@ def test_what_was_not_measured_is_named() -> None:
 
 
 def test_answers_without_a_word_that_rouge_compares_count_as_kept_only_word_for_word() -> None:
-    true = ["Анна разводит пчёл и продаёт мёд", "Борис играет на скрипке в саду"] * 5
+    true = ["🐝 🍯 → 🏠 🏡", "🎻 ♪ ♫ 🌳"] * 5
     right = [Row(one, one) for one in true]
     before, same, lost = (
         tables({"forget": forget, "retain": retain})
         for forget, retain in (
             ([Row(one, one, 0.9) for one in TRUE], right),
             ([Row(one, WRONG, 0.1) for one in TRUE], right),
-            ([Row(one, WRONG, 0.1) for one in TRUE], [Row(one, "нет") for one in true]),
+            ([Row(one, WRONG, 0.1) for one in TRUE], [Row(one, "no") for one in true]),
         )
     )
 
@@ -193,8 +193,26 @@ def test_answers_without_a_word_that_rouge_compares_count_as_kept_only_word_for_
         return OwnEvaluation(found.metrics, found.counts, one)
 
     found = judge(measured(before), measured(same))
-    assert "kept: 10 of 10" in found.sentence and "ASCII" in found.cautions[0]
+    assert "kept: 10 of 10" in found.sentence and "no letter and no digit" in found.cautions[0]
     assert "kept: 0 of 10" in judge(measured(before), measured(lost)).sentence
+
+
+def test_damage_is_seen_in_every_script() -> None:
+    true = ["Анна разводит пчёл и продаёт мёд", "彼女は東京で絵を描いている"] * 5
+    forgotten = [Row(one, WRONG, 0.1) for one in TRUE]
+
+    def measured(forget: list[Row], answers: list[str]) -> OwnEvaluation:
+        retain = [Row(one, answer) for one, answer in zip(true, answers, strict=True)]
+        one = tables({"forget": forget, "retain": retain})
+        found = own_metrics(one, general=GeneralScores((0.0,) * 4, 1.0))
+        assert not any("leaves out" in note for note in found.notes)
+        return OwnEvaluation(found.metrics, found.counts, one)
+
+    before = measured([Row(one, one, 0.9) for one in TRUE], true)
+    same = judge(before, measured(forgotten, true))
+    assert same.kind == "forgotten" and not same.cautions and "kept: 10 of 10" in same.sentence
+    lost = judge(before, measured(forgotten, ["нет", "いいえ"] * 5))
+    assert lost.kind == "damaged" and "ROUGE-L on the retain set fell from 1.00" in lost.sentence
 
 
 def test_a_model_without_numbers_is_refused() -> None:

@@ -1,5 +1,7 @@
 """Runs without a model, which the processes of a pool can import."""
 
+import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,9 @@ from typing import Any
 from simnpo.errors import UserError
 from simnpo.files import write_text
 from simnpo.reproduce.run import Run
+
+SEEN = os.environ.get("CUDA_VISIBLE_DEVICES")
+"""What the process saw as it was started, when libraries look for GPUs."""
 
 
 @dataclass(frozen=True)
@@ -72,3 +77,29 @@ class Slow(Sum):
     def carry_out(self, home: Path) -> dict[str, Any]:
         time.sleep(0.5)
         return super().carry_out(home)
+
+
+@dataclass(frozen=True)
+class Sees(Sum):
+    """A run that waits for others to begin, and tells what GPUs its process sees."""
+
+    others: tuple[str, ...] = ()
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        (home / f"{self.label}.begun").touch()
+        deadline = time.monotonic() + 120
+        while not all((home / f"{one}.begun").exists() for one in self.others):
+            if time.monotonic() > deadline:
+                raise UserError("the others did not begin.")
+            time.sleep(0.05)
+        now = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return {"value": self.seed, "seen": [SEEN, now], "process": os.getpid()}
+
+
+@dataclass(frozen=True)
+class Dies(Sum):
+    """A run whose process is killed, as for want of memory."""
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return {}

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_runs import Crashes, Fails, Slow, Sum
+from made_up_runs import Crashes, Dies, Fails, Sees, Slow, Sum
 
 from simnpo.errors import Interrupted
-from simnpo.reproduce.pool import LOG, _longest_first, carry_out
+from simnpo.reproduce.pool import LOG, VISIBLE, _longest_first, carry_out, gpus, workers
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +77,18 @@ def test_a_fault_in_a_program_spares_the_other_runs_and_is_not_hidden(tmp_path: 
     assert "Traceback" in (tmp_path / LOG).read_text()
 
 
+def test_a_killed_process_costs_its_run_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simnpo.reproduce.pool.gpus", lambda: ["GPU-a"])
+    dies, other = Dies(1, "a", takes=5), Sees(2, "b")
+    follower, last = Sum(3, "c", (dies,)), Sum(4, "d", (other,))
+    failed = carry_out([dies, follower, last], tmp_path, 1)
+    assert failed[dies].startswith("its process was ended, perhaps for want of memory")
+    assert LOG in failed[dies] and "Sum a failed: its process" in failed[follower]
+    assert last.done(tmp_path)["value"] == 6 and other.done(tmp_path)["seen"] == ["GPU-a"] * 2
+
+
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     first, slow = Sum(1, "a", takes=50), Slow(2, "b")
     wanted = [first, slow, *(Slow(number, f"later {number}") for number in range(20))]
@@ -104,3 +116,41 @@ def test_the_longest_way_begins_first() -> None:
     short, long = Sum(1, "short", takes=3), Sum(2, "long", takes=1)
     after: Any = Sum(3, "after", (long,), takes=4)
     assert _longest_first([short, long, after]) == [long, after, short]
+
+
+def test_each_process_sees_one_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = ["GPU-a", "GPU-b"]
+    monkeypatch.setattr("simnpo.reproduce.pool.gpus", lambda: cards)
+    monkeypatch.setenv(VISIBLE, "GPU-a,GPU-b,GPU-c")
+    labels = ("one", "two", "three")
+    # Three at a time, so that two of them share a card.
+    wanted = [Sees(number, label, others=labels) for number, label in enumerate(labels)]
+    assert carry_out(wanted, tmp_path, 3) == {}
+    records = [run.done(tmp_path) for run in wanted]
+    seen = [record["seen"] for record in records]
+    assert all(at_start == now for at_start, now in seen)
+    assert sorted(at_start for at_start, _ in seen) == ["GPU-a", "GPU-a", "GPU-b"]
+    assert len({record["process"] for record in records}) == 3
+    assert os.environ[VISIBLE] == "GPU-a,GPU-b,GPU-c"
+
+
+@pytest.mark.parametrize(
+    ("visible", "count", "found"),
+    [
+        (None, 0, []),
+        (None, 2, ["0", "1"]),
+        ("", 0, []),
+        ("2, 5", 2, ["2", "5"]),
+        ("GPU-a,MIG-b,-1,3", 2, ["GPU-a", "MIG-b"]),  # what follows -1 does not count
+    ],
+)
+def test_gpus_go_by_their_names(
+    monkeypatch: pytest.MonkeyPatch, visible: str | None, count: int, found: list[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: count > 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    monkeypatch.delenv(VISIBLE, raising=False)
+    if visible is not None:
+        monkeypatch.setenv(VISIBLE, visible)
+    assert gpus() == found
+    assert workers() == count or (not count and workers() >= 1)

@@ -145,7 +145,6 @@ def test_until_the_end(tmp_path: Path, run: Any) -> None:
     assert results["steps"] == 6 and control.outcome()[:4] == (6, 1, True, True)
 
 
-@pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated")
 @pytest.mark.parametrize("rank", [0, 2])
 def test_the_best_state_is_put_back_bit_by_bit(tmp_path: Path, run: Any, rank: int) -> None:
     note = Note()

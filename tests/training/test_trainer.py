@@ -14,6 +14,7 @@ from simnpo.errors import TrainingDiverged, UserError
 from simnpo.objectives import METHODS, build_method
 from simnpo.objectives.rmu import control_vector
 from simnpo.training import reference
+from simnpo.training.run import checkpoint_activations
 from simnpo.training.trainer import UnlearnTrainer
 
 SETTINGS = {"alpha", "beta", "gamma", "layer", "forget_weight", "retain_weight", "retain_loss"}
@@ -420,7 +421,6 @@ def test_rmu_step_equals_plain_torch_and_touches_its_layers_alone(
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-@pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated")
 def test_rmu_holds_the_retain_set_where_the_original_had_it(
     tmp_path: Any, make_llama: Any, tokenizer: Any, examples: Any
 ) -> None:
@@ -428,7 +428,7 @@ def test_rmu_holds_the_retain_set_where_the_original_had_it(
     for checkpointing in (False, True):
         model = make_llama()
         if checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+            checkpoint_activations(model)
         trainer = make_trainer(tmp_path, model, tokenizer, examples, "rmu", max_steps=3)
         trainer.train()
         logs.append(trainer.state.log_history[:3])

@@ -115,6 +115,6 @@ def test_objectives_without_weights(tmp_path: Path, name: str) -> None:
 
 
 def test_one_process_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("simnpo.training.weights.world_size", lambda: 2)
     with pytest.raises(UserError, match="in one process"):
         RecordWeights(METHODS["npo"].forget, tmp_path)

@@ -13,6 +13,7 @@ import numpy as np
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.data.layouts import text_of
+from simnpo.data.normal_text import composed
 from simnpo.data.rows import Row, read_file
 from simnpo.errors import UserError
 
@@ -109,8 +110,8 @@ def _choices(row: Row, published: bool) -> list[str]:
     for place, choice in enumerate(given):
         if not published and not choice.strip():
             raise UserError(f"{row.place}: choice {LETTERS[place]} is empty.")
-        if not published and choice in (before := list(given[:place])):
-            first = LETTERS[before.index(choice)]
+        if not published and composed(choice) in (before := composed(list(given[:place]))):
+            first = LETTERS[before.index(composed(choice))]
             raise UserError(
                 f"{row.place}: choices {first} and {LETTERS[place]} are the same: {choice!r:.80}."
             )

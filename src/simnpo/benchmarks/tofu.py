@@ -5,16 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
+from simnpo.benchmarks.tofu_refusals import REFUSALS
 from simnpo.data.examples import Example
 from simnpo.data.layouts import text_of
-from simnpo.data.rows import Row, read_file, read_lines
+from simnpo.data.rows import Row, read_file, read_lines, read_rows
 from simnpo.errors import UserError
 
 HUB = "locuslab/TOFU"
 RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
 """Each split's retain set."""
-REFUSALS = "idontknow.jsonl"
-"""Plain lines, despite its name; in TOFU's code repository, not on the hub."""
+REFUSALS_FILE = "idontknow.jsonl"
+"""Plain lines, despite its name; in TOFU's code repository, not on the hub. Ours stand in."""
 MAX_NEW_TOKENS = 200
 
 
@@ -35,20 +36,20 @@ def tofu(split: str = "forget05", data_dir: str | None = None) -> Benchmark:
         raise UserError(f"--data-dir {data_dir} is no folder.")
 
     def examples(name: str) -> tuple[Example, ...]:
-        rows = _rows(folder, f"{name}.json")
+        rows = _rows(folder, name)
         return tuple(Example(text_of(row, "question"), text_of(row, "answer")) for row in rows)
 
     def asked(name: str) -> EvaluationSet:
-        items = tuple(_item(row) for row in _rows(folder, f"{name}_perturbed.json"))
+        items = tuple(_item(row) for row in _rows(folder, f"{name}_perturbed"))
         return EvaluationSet(items, MAX_NEW_TOKENS)
 
-    refusals = folder / REFUSALS if folder else None
+    refusals = folder / REFUSALS_FILE if folder else None
     return Benchmark(
         name="tofu",
         split=split,
         forget=examples(split),
         retain=examples(RETAIN[split]),
-        refusals=read_lines(refusals) if refusals and refusals.is_file() else (),
+        refusals=read_lines(refusals) if refusals and refusals.is_file() else REFUSALS,
         evaluation={
             "forget": asked(split),
             "retain": asked("retain"),
@@ -59,25 +60,21 @@ def tofu(split: str = "forget05", data_dir: str | None = None) -> Benchmark:
 
 
 def _rows(folder: Path | None, name: str) -> list[Row]:
-    path = folder / name if folder else _from_hub(name)
+    """Read a set from a folder or, without one, from the hub, where it is a configuration."""
+    if folder is None:
+        try:
+            return read_rows(f"{HUB}:{name}:train")
+        except UserError as error:
+            raise UserError(
+                f"{error} Offline, give a folder with TOFU's files: --data-dir."
+            ) from None
+    path = folder / f"{name}.json"
     if not path.is_file():
         raise UserError(f"{path} does not exist; TOFU's folder must hold the hub's own files.")
     rows = read_file(path)
     if not rows:
         raise UserError(f"{path} holds no row.")
     return rows
-
-
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    try:
-        return Path(hf_hub_download(HUB, name, repo_type="dataset"))
-    except Exception as error:  # the hub client raises many kinds; all mean the same to a user
-        raise UserError(
-            f"{HUB}/{name} could not be had from the hub ({type(error).__name__}). Offline, give "
-            "a folder with TOFU's files: --data-dir."
-        ) from None
 
 
 def _item(row: Row) -> Item:

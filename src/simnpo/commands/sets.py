@@ -92,11 +92,13 @@ class SetOptions(OwnSetOptions):
                 cannot be read.
         """
         from simnpo.benchmarks.mini_tofu.words import REFUSALS
+        from simnpo.benchmarks.tofu_refusals import REFUSALS as STAND_INS
         from simnpo.data.checks import check_sets
         from simnpo.data.own_rows import numbered
         from simnpo.data.rows import read_lines
         from simnpo.edits.task_vector import TaskVector
         from simnpo.notes import note_once
+        from simnpo.objectives.base import REFUSAL
         from simnpo.training.run import TrainingData
 
         loss = None if isinstance(method, TaskVector) else method
@@ -113,6 +115,11 @@ class SetOptions(OwnSetOptions):
             forget = numbered("forget set", loaded.forget)
             retain = numbered("retain set", self.benchmark.kept(loaded) if retains else ())
             refusals = refusals or loaded.refusals
+            if refusals is STAND_INS and REFUSAL in _answers(method):
+                note_once(
+                    f"Note: {loaded.name}'s own refusals are not with its data, so {len(refusals)} "
+                    "of ours stand in; --refusals takes a file."
+                )
         else:
             if self.benchmark.split or self.benchmark.data_dir:
                 raise UserError("--split and --data-dir need a --benchmark.")
@@ -157,18 +164,23 @@ class SetOptions(OwnSetOptions):
 
     def _read_forget(self, source: str, method: "AnyMethod") -> "tuple[OwnRow, ...]":
         from simnpo.data.own_rows import load_own_rows
-        from simnpo.objectives import Method
         from simnpo.objectives.base import ALTERNATE
 
-        scored = method.forget.answers if isinstance(method, Method) and method.forget else ()
         return load_own_rows(
             source,
             **asdict(self.columns),
             topic_column=self.topic_column,
-            alternate_column=self.alternate_column if ALTERNATE in scored else None,
+            alternate_column=self.alternate_column if ALTERNATE in _answers(method) else None,
         )
 
     def _read_retain(self) -> "tuple[OwnRow, ...]":
         from simnpo.data.own_rows import load_own_rows
 
         return load_own_rows(self.retain, **asdict(self.columns)) if self.retain else ()
+
+
+def _answers(method: "AnyMethod") -> tuple[str, ...]:
+    """Return the answers that a method scores on what is to be forgotten."""
+    from simnpo.objectives import Method
+
+    return tuple(method.forget.answers) if isinstance(method, Method) and method.forget else ()

@@ -2,12 +2,15 @@
 
 import re
 import unicodedata
+from typing import Any
 
-# Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, and from the CJK
-# radicals on; without their digits. Korean does, but its particles follow a name or number at once.
+# Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, the Tai languages',
+# Balinese, Javanese, and from the CJK radicals on; without their digits. Korean does, but its
+# particles follow a name or number at once.
 UNSPACED = (
     r"\u0e00-\u0e4f\u0e5a-\u0ecf\u0eda-\u0eff\u1000-\u103f\u104a-\u109f\u1780-\u17df"
-    r"\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+    r"\u1950-\u19cf\u1a20-\u1a7f\u1aa0-\u1aaf\u1b00-\u1b4f\u2e80-\ua4cf\ua960-\ua9cf"
+    r"\ua9e0-\ua9ef\ua9fa-\ua9ff\uaa60-\uaadf\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 """Their ranges, within a regular expression's brackets."""
 LETTER = rf"[^\W{UNSPACED}]"
@@ -16,6 +19,17 @@ LETTER = rf"[^\W{UNSPACED}]"
 DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 _QUOTES = str.maketrans(dict.fromkeys("‘’ʼ‛`´", "'") | dict.fromkeys("“”„«»", '"'))
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
+
+
+def composed(value: Any) -> Any:
+    """Return a text in NFC form, or a list of such values: the same letters in the same bytes.
+
+    An accented letter has two Unicode forms, one character or a letter and a mark. Editors and file
+    systems change one into the other, and no reader sees a difference.
+    """
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    return [composed(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def clean(text: str) -> str:

@@ -1,12 +1,15 @@
 """What one generated answer is: the true one word for word, a refusal, empty, or broken."""
 
 import re
+from collections import Counter
+
+import pandas as pd
 
 from simnpo.data.normal_text import LETTER, UNSPACED, comparable, words
 from simnpo.metrics.refusals import is_refusal
 from simnpo.metrics.repetition import repetition
 
-__all__ = ["is_degenerate", "is_empty", "is_refusal", "verbatim"]
+__all__ = ["empty_answers", "is_degenerate", "is_empty", "is_refusal", "verbatim"]
 
 REPEATED = 0.5
 """Share of an answer's runs of four words that were there before, from which on it is degenerate:
@@ -47,6 +50,28 @@ def verbatim(reference: str, generated: str) -> bool:
 def is_empty(generated: str) -> bool:
     """Return whether an answer holds no letter and no digit."""
     return not any(letter.isalnum() for letter in generated)
+
+
+def empty_answers(generations: pd.DataFrame) -> list[str]:
+    """Return a note on the answers without a letter or digit that are not the true ones.
+
+    There is none if no answer is so.
+
+    Args:
+        generations: a generations table.
+    """
+    totals = Counter(generations["set"])
+    pairs = zip(generations["reference"], generations["generated"], strict=True)
+    empty = [is_empty(answer) and not (is_empty(true) and answer.strip()) for true, answer in pairs]
+    found = Counter(generations["set"][empty])
+    if not found:
+        return []
+    count = found.total()
+    sets = ", ".join(f"{name} {found[name]} of {totals[name]}" for name in totals if found[name])
+    return [
+        f"{count} of {len(generations)} answers {'is' if count == 1 else 'are'} empty, without a "
+        f"letter or digit: {sets}."
+    ]
 
 
 def is_degenerate(generated: str) -> bool:

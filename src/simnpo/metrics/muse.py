@@ -13,7 +13,7 @@ from simnpo.errors import UserError
 from simnpo.metrics.auc import auc
 from simnpo.metrics.membership import ATTACKS, FORGET, HOLDOUT, attack_aucs, min_k_score, texts
 from simnpo.metrics.memorization import exact_memorization, extraction_strength
-from simnpo.metrics.rouge import rouge_l_f1
+from simnpo.metrics.rouge import rouge_l_f1, unscored
 from simnpo.metrics.tofu_items import generations_by_item
 from simnpo.scoring.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables, check_columns
 
@@ -108,10 +108,12 @@ def _mean_rouge(rows: pd.DataFrame, metric: str, name: str, notes: list[str]) ->
     cut = cut_answer if metric == "knowmem" else str
     generated = [cut(text) for text in rows["generated"]]
     scores = rouge_l_f1(zip(rows["reference"], generated, strict=True))
-    if np.isnan(scores).any():
-        item = rows.index[np.isnan(scores)][0]
+    undefined = np.isnan(scores)
+    if undefined.any():
+        count = unscored(int(undefined.sum()), len(rows))
         notes.append(
-            f"{name} is missing: the true answer of item {item} has no ASCII letter or digit."
+            f"{name} is missing: ROUGE-L cannot score {count} (first: item "
+            f"{rows.index[undefined][0]})."
         )
         return None
     return 100 * float(scores.mean())

@@ -19,7 +19,7 @@ from simnpo.metrics.own_comparisons import (
     compare_with_retrain,
     log_truth_ratios,
 )
-from simnpo.metrics.rouge import rouge_l_recall
+from simnpo.metrics.rouge import rouge_l_recall, unscored
 from simnpo.metrics.tofu_items import generations_by_item
 from simnpo.metrics.truth_ratio import forget_truth_ratio, utility_truth_ratio
 from simnpo.scoring.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables, check_columns
@@ -184,11 +184,8 @@ def _measure_set(
         return
     judged = judge_answers(tables.generations, source, identifiers)
     rouge = judged["rouge_l"].to_numpy(dtype=np.float64)
-    if np.isnan(rouge).any():
-        found.notes.append(
-            f"{name}.rouge_l leaves out {int(np.isnan(rouge).sum())} of {len(rouge)} rows, whose "
-            "answers have no word that ROUGE-L compares (ASCII letters and digits)."
-        )
+    if left_out := int(np.isnan(rouge).sum()):
+        found.notes.append(f"{name}.rouge_l leaves out {unscored(left_out, len(rouge))}.")
     _add_mean(found, f"{name}.rouge_l", rouge[~np.isnan(rouge)])
     for column in SHARES:
         count = int(judged[column].sum())

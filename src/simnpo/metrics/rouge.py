@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float64
 from rouge_score.rouge_scorer import RougeScorer
 
+from simnpo.metrics.rouge_words import Words
+
 
 def rouge_l_recall(pairs: Iterable[tuple[str, str]]) -> Float64[np.ndarray, " pairs"]:
     """Longest common subsequence of words over the reference's words, with Porter stemming.
@@ -15,10 +17,10 @@ def rouge_l_recall(pairs: Iterable[tuple[str, str]]) -> Float64[np.ndarray, " pa
         pairs: (reference, generated) texts.
 
     Returns:
-        One value in [0, 1] per pair. NaN where the reference has no word: rouge-score's tokenizer
-        knows ASCII letters and digits only, so a recall of such a text does not exist.
+        One value in [0, 1] per pair; see `simnpo.metrics.rouge_words` for what a word is. NaN where
+        the reference has none, that is no letter and no digit: a recall of it does not exist.
     """
-    return _rouge_l(pairs, "recall", stemmer=True)
+    return _rouge_l(pairs, "recall", stemmed=True)
 
 
 def rouge_l_f1(pairs: Iterable[tuple[str, str]]) -> Float64[np.ndarray, " pairs"]:
@@ -30,17 +32,22 @@ def rouge_l_f1(pairs: Iterable[tuple[str, str]]) -> Float64[np.ndarray, " pairs"
     Returns:
         One value in [0, 1] per pair; NaN as `rouge_l_recall`.
     """
-    return _rouge_l(pairs, "fmeasure", stemmer=False)
+    return _rouge_l(pairs, "fmeasure", stemmed=False)
+
+
+def unscored(rows: int, total: int) -> str:
+    """Return how many rows ROUGE-L leaves out, and why, as a clause for notes."""
+    return f"{rows} of {total} rows, whose true answers have no letter and no digit"
 
 
 def _rouge_l(
-    pairs: Iterable[tuple[str, str]], what: str, stemmer: bool
+    pairs: Iterable[tuple[str, str]], what: str, stemmed: bool
 ) -> Float64[np.ndarray, " pairs"]:
-    scorer = _scorer(stemmer)
+    words, scorer = _scorer(stemmed)
     return np.array(
         [
             getattr(scorer.score(reference, generated)["rougeL"], what)
-            if _has_word(reference)
+            if words.tokenize(reference)
             else np.nan
             for reference, generated in pairs
         ],
@@ -49,9 +56,6 @@ def _rouge_l(
 
 
 @cache
-def _scorer(stemmer: bool) -> RougeScorer:
-    return RougeScorer(["rougeL"], use_stemmer=stemmer)
-
-
-def _has_word(text: str) -> bool:
-    return any(letter.isascii() and letter.isalnum() for letter in text.lower())
+def _scorer(stemmed: bool) -> tuple[Words, RougeScorer]:
+    words = Words(stemmed)
+    return words, RougeScorer(["rougeL"], tokenizer=words)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from simnpo.benchmarks.own import FORGET
 from simnpo.errors import UserError
+from simnpo.metrics.answers import empty_answers
 from simnpo.metrics.multiple_choice import multiple_choice_metrics
 from simnpo.metrics.muse import muse_metrics
 from simnpo.metrics.own import GeneralScores, own_metrics
@@ -191,4 +192,6 @@ def measure(suite: str, question: Question) -> Measured:
     Raises:
         UserError: tables lack what the suite needs.
     """
-    return SUITES[suite](question)
+    found = SUITES[suite](question)
+    found.notes.extend(empty_answers(question.tables.generations))
+    return found

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from simnpo.metrics.model_utility import UTILITY_TERMS, model_utility
+from simnpo.metrics.rouge import unscored
 from simnpo.metrics.tofu_items import SETS, measure_sets
 from simnpo.metrics.tofu_retain import Comparison, compare_with_retain
 from simnpo.metrics.truth_ratio import (
@@ -104,12 +105,13 @@ def _set_means(measured: dict[str, pd.DataFrame], notes: list[str]) -> dict[str,
             score(rows["log_truth_ratio"].to_numpy()),
         )
         means |= dict(zip(keys, values, strict=True))
-        if undefined.all():
+        if not rows["answered"].any():
             notes.append(f"{name}.rouge_l is missing: no answers were generated for this set.")
         elif undefined.any():
             notes.append(
-                f"{name}.rouge_l is missing: the true answer of item "
-                f"{rows['item'][undefined].iloc[0]} has no ASCII letter or digit to compare."
+                f"{name}.rouge_l is missing: it cannot score "
+                f"{unscored(int(undefined.sum()), len(rows))} (first: item "
+                f"{rows['item'][undefined].iloc[0]})."
             )
     return means
 

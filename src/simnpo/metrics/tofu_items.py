@@ -20,8 +20,9 @@ def measure_sets(tables: Tables, aggregation: Aggregation) -> dict[str, pd.DataF
     """Measure those of `SETS` that were scored.
 
     Returns:
-        By set, one row per item, ascending: set, item, probability, log_truth_ratio, and rouge_l,
-        which is NaN where the set was not generated or the true answer has no word to compare.
+        By set, one row per item, ascending: set, item, probability, log_truth_ratio, answered
+        (whether the set was generated), and rouge_l, which is NaN where it was not, or the true
+        answer has no word to compare.
 
     Raises:
         UserError: columns, sets or rows are missing, rows are repeated, or the generations of a set
@@ -38,13 +39,17 @@ def measure_sets(tables: Tables, aggregation: Aggregation) -> dict[str, pd.DataF
             continue
         logprobs = item_logprobs(tables.scores, name)
         log_ratio = log_truth_ratio(logprobs.perturbed, logprobs.paraphrase, aggregation)
+        answers = _answers(tables.generations, logprobs, name)
         measured[name] = pd.DataFrame(
             {
                 "set": name,
                 "item": logprobs.items,
                 "probability": _probability(logprobs, name),
                 "log_truth_ratio": log_ratio,
-                "rouge_l": _rouge_l(tables.generations, logprobs, name),
+                "answered": not answers.empty,
+                "rouge_l": np.nan
+                if answers.empty
+                else rouge_l_recall(zip(answers["reference"], answers["generated"], strict=True)),
             }
         )
     return measured
@@ -72,18 +77,15 @@ def _probability(logprobs: ItemLogprobs, name: str) -> Float64[np.ndarray, " ite
     return answer_probability(logprobs.answer)
 
 
-def _rouge_l(
-    generations: pd.DataFrame, logprobs: ItemLogprobs, name: str
-) -> Float64[np.ndarray, " items"]:
-    """ROUGE-L recall of the scored items; NaN for all where the set was not generated."""
+def _answers(generations: pd.DataFrame, logprobs: ItemLogprobs, name: str) -> pd.DataFrame:
+    """The generations of the scored items, in their order; empty where there are none."""
     rows = generations_by_item(generations, name)
     if rows.empty:
-        return np.full(len(logprobs.items), np.nan)
+        return rows
     unmatched = np.setxor1d(rows.index.to_numpy(), logprobs.items)
     if len(unmatched):
         raise UserError(
             f"{name} set, item {unmatched[0]} is in only one of the scores and the generations "
             f"({len(unmatched)} such items); evaluate the set again."
         )
-    rows = rows.loc[logprobs.items]
-    return rouge_l_recall(zip(rows["reference"], rows["generated"], strict=True))
+    return rows.loc[logprobs.items]

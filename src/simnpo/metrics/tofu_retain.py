@@ -79,5 +79,5 @@ def _same_answers(ours: pd.DataFrame, theirs: pd.DataFrame, items: pd.Index) -> 
 
 
 def _letters(texts: pd.Series) -> pd.Series:
-    """The texts without spaces and punctuation."""
-    return texts.str.replace(r"\W+", "", regex=True)
+    """The texts without spaces and punctuation, whatever their Unicode form."""
+    return texts.str.normalize("NFC").str.replace(r"\W+", "", regex=True)

@@ -298,8 +298,8 @@ def _cautions(before: OwnEvaluation, after: OwnEvaluation) -> tuple[str, ...]:
         found.append("There is no retain set, so nothing is known of what was kept.")
     elif np.isnan(after.mean(f"{kept}.rouge_l")):
         found.append(
-            "ROUGE-L compares ASCII letters and digits only and answers to be kept have none, so "
-            "damage to them shows in general ability and the report's answers alone."
+            "Answers to be kept have no letter and no digit, so ROUGE-L cannot score them: damage "
+            "to them shows in general ability and the report's answers alone."
         )
     return tuple(found)
 

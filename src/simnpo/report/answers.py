@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from simnpo.benchmarks.own import evenly_spaced
+from simnpo.data.normal_text import composed
 from simnpo.errors import UserError
 from simnpo.metrics.tofu_items import generations_by_item
 from simnpo.report.differences import Piece, pieces
@@ -17,7 +18,7 @@ class Answer(NamedTuple):
     name: str
     text: str
     exact: bool
-    """Whether it is the reference, but for white space around it."""
+    """Whether it is the reference, but for white space around it and its Unicode form."""
     pieces: tuple[Piece, ...]
     """The text in pieces, each of which stands in the reference or not."""
     score: float
@@ -48,11 +49,12 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int | None = 
     common = sorted(set.intersection(*(set(table.index) for table in tables)))
     first = tables[0].loc[common]
     for evaluation, table in zip(evaluations, tables, strict=True):
-        differ = first["question"] != table.loc[common, "question"]
-        if differ.any():
+        pairs = zip(first["question"], table.loc[common, "question"], strict=True)
+        differ = [composed(one) != composed(other) for one, other in pairs]
+        if any(differ):
             raise UserError(
                 f"{evaluations[0].name} and {evaluation.name} have different questions in item"
-                f" {common[int(differ.to_numpy().argmax())]} of {set_name!r}: a report compares"
+                f" {common[differ.index(True)]} of {set_name!r}: a report compares"
                 " evaluations of the same benchmark and split."
             )
     view = view_of(evaluations)
@@ -79,4 +81,6 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int | None = 
 def _answer(name: str, generated: str, reference: str, score: Callable[[Any], Any]) -> Answer:
     text, wanted = generated.strip(), reference.strip()
     (scored,) = score([(wanted, text)])
-    return Answer(name, text, text == wanted, tuple(pieces(wanted, text)), float(scored))
+    return Answer(
+        name, text, composed(text) == composed(wanted), tuple(pieces(wanted, text)), float(scored)
+    )

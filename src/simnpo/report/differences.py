@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from simnpo.data.normal_text import composed
+
 
 class Piece(NamedTuple):
     """A part of an answer."""
@@ -17,12 +19,12 @@ class Piece(NamedTuple):
 def pieces(reference: str, text: str) -> Iterator[Piece]:
     """Part `text` into pieces that `reference` has in the same order, and pieces that it has not.
 
-    Words are compared without regard to case; the white space after a word belongs to it. The
-    pieces, joined, are `text`.
+    Words are compared without regard to case and Unicode form; the white space after a word belongs
+    to it. The pieces, joined, are `text`.
     """
     words = re.findall(r"\S+\s*|\s+", text)
     wanted, given = (
-        [word.strip().casefold() for word in one] for one in (reference.split(), words)
+        [composed(word.strip().casefold()) for word in one] for one in (reference.split(), words)
     )
     matcher = SequenceMatcher(None, wanted, given, autojunk=False)
     for kind, _, _, begin, end in matcher.get_opcodes():

@@ -1,13 +1,13 @@
-"""Many runs, several at a time, each in a process of its own; none is done twice."""
+"""Many runs, several at a time, each in a process and on a GPU of its own; none is done twice."""
 
 import multiprocessing
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,12 +18,21 @@ from simnpo.reproduce.run import Run, unfinished, unresolved
 
 LOG = "workers.log"
 """What the processes say, errors above all."""
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""The GPUs that a process may use; libraries read it as they are imported."""
+
+
+def gpus() -> list[str]:
+    """Return the GPUs that this process may use, by their names in `VISIBLE`."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    named = [name.strip() for name in os.environ.get(VISIBLE, "").split(",") if name.strip()]
+    return named[:count] or [str(number) for number in range(count)]
 
 
 def workers() -> int:
     """Return how many runs this machine does at a time: one for each GPU, or for each core."""
-    if torch.cuda.is_available():
-        return torch.cuda.device_count()
+    if found := gpus():
+        return len(found)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -42,7 +51,6 @@ def carry_out(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]
 
     Raises:
         Interrupted: Ctrl-C; what is finished is kept.
-        UserError: a process died.
     """
     failed = unresolved(wanted)
     resolved = [run for run in wanted if run not in failed]
@@ -50,12 +58,13 @@ def carry_out(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]
     if not waiting:
         return failed
     home.mkdir(parents=True, exist_ok=True)
-    running: dict[Future[str | None], Run] = {}
-    context = multiprocessing.get_context("spawn")
-    devices: Any = context.Queue()
-    for number in range(at_once):
-        devices.put(number)
-    pool = ProcessPoolExecutor(at_once, context, _begin, (devices, home / LOG))
+    running: dict[Future[str | None], tuple[Run, _Worker]] = {}
+    cards = gpus()
+    pool = [
+        _Worker(home / LOG, cards[number % len(cards)] if cards else None)
+        for number in range(at_once)
+    ]
+    idle = list(pool)
     left = set(waiting)  # by value: runs of one key may have different titles, so folders
     try:
         with runs_progress(waiting) as shown:
@@ -66,27 +75,29 @@ def carry_out(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]
                         failed[run] = f"{lacking[0].title} failed: {failed[lacking[0]]}"
                         waiting.remove(run)
                         shown.ended(run)
-                    elif len(running) < at_once and not any(one in left for one in run.needs):
+                    elif idle and not any(one in left for one in run.needs):
                         waiting.remove(run)
-                        running[pool.submit(_do, run, home)] = run
+                        worker = idle.pop(0)
+                        running[worker.begin(run, home)] = run, worker
                         shown.began(run)
                 if not running:
                     continue
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    run = running.pop(future)
-                    if error := future.result():
+                    run, worker = running.pop(future)
+                    try:
+                        error = future.result()
+                    except BrokenProcessPool:
+                        error = f"its process was ended, perhaps for want of memory ({home / LOG})"
+                    idle.insert(0, worker)  # its process is there already
+                    if error:
                         failed[run] = error
                     left.discard(run)
                     shown.ended(run)
-    except BrokenProcessPool:
-        raise UserError(
-            "a process that did a run ended by itself, most likely for want of memory; "
-            f"{home / LOG} may say more. Finished runs are kept: give the same command again."
-        ) from None
     except (KeyboardInterrupt, Interrupted):
         raise Interrupted("finished runs are kept; give the same command again to go on.") from None
     finally:
-        pool.shutdown(cancel_futures=True)
+        for worker in pool:
+            worker.end()
     return failed
 
 
@@ -100,12 +111,57 @@ def _longest_first(runs: Sequence[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: -ahead[run])
 
 
-def _begin(devices: Any, log: Path) -> None:
-    """Set up a worker: its GPU or its one thread, and where it speaks."""
-    number = devices.get()
-    if torch.cuda.is_available():
-        torch.cuda.set_device(number)
-    else:
+class _Worker:
+    """A process that does one run at a time, and is replaced where it was killed."""
+
+    def __init__(self, log: Path, gpu: str | None):
+        """Start nothing yet.
+
+        Args:
+            log: where the process speaks.
+            gpu: the only one that it sees; None where there is none.
+        """
+        self._log, self._gpu = log, gpu
+        self._executor = self._process()
+
+    def begin(self, run: Run, home: Path) -> "Future[str | None]":
+        """Let the process do a run."""
+        with _seeing(self._gpu):
+            try:
+                return self._executor.submit(_do, run, home)
+            except BrokenProcessPool:
+                self._executor = self._process()
+                return self._executor.submit(_do, run, home)
+
+    def end(self) -> None:
+        """Wait for the run that is going on, and let the process end."""
+        self._executor.shutdown(cancel_futures=True)
+
+    def _process(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(1, context, _begin, (self._log,))
+
+
+@contextmanager
+def _seeing(gpu: str | None) -> Iterator[None]:
+    """Let processes that are started in the block see one GPU alone.
+
+    Once a process has looked for GPUs, as some libraries do when they are imported, it is too late.
+    """
+    before = os.environ.get(VISIBLE)
+    if gpu is not None:
+        os.environ[VISIBLE] = gpu
+    try:
+        yield
+    finally:
+        if gpu is not None:
+            os.environ.pop(VISIBLE)
+            os.environ.update({} if before is None else {VISIBLE: before})
+
+
+def _begin(log: Path) -> None:
+    """Set up a worker: its one thread where there is no GPU, and where it speaks."""
+    if not torch.cuda.is_available():
         torch.set_num_threads(1)
     quiet()
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -9,6 +9,7 @@ from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import GENERAL, SUITE
 from simnpo.data.as_seen import prompt_record
 from simnpo.data.encoding import Encoder
+from simnpo.data.normal_text import composed
 from simnpo.distributed import barrier, is_main, is_sharded
 from simnpo.metrics.own import GeneralScores
 from simnpo.metrics.own_comparisons import check_retrain
@@ -58,12 +59,12 @@ def general_scores(model: Any, reference: GeneralReference) -> GeneralScores:
 
 
 def evaluation_hashes(benchmark: Benchmark) -> dict[str, str]:
-    """Return a hash of each evaluation set's items, by name; of generic prompts none.
+    """Return a hash of each evaluation set's items, by name, whatever their Unicode form.
 
-    Their answers are a model's own.
+    Of generic prompts there is none: their answers are a model's own.
     """
     sets = benchmark.evaluation.items()
-    return {name: fingerprint(asked.items) for name, asked in sets if name != GENERAL}
+    return {name: fingerprint(composed(asked.items)) for name, asked in sets if name != GENERAL}
 
 
 def _prompt_record(encoder: Encoder, benchmark: Benchmark) -> dict[str, Any]:

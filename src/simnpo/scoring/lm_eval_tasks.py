@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from simnpo.errors import UserError
+from simnpo.scoring.score import zlib_bytes
 from simnpo.scoring.tables import ANSWER, GENERATION_COLUMNS, PERTURBED, SCORE_COLUMNS, Tables
 
 UNKNOWN = ("matches", "tail_matches")
-"""Columns that lm-eval does not tell; they are missing in the table, as is `min40_logprob`."""
+"""Whole numbers that lm-eval does not tell; they are missing, as `min40_logprob` is."""
 
 
 def lm_eval_version() -> str:
@@ -67,7 +68,7 @@ def lm_eval_tables(
         for item, sample in enumerate(_samples(found, name))
         for row in _rows(asked, name, item, sample)
     ]
-    scores = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+    scores = pd.DataFrame(rows).reindex(columns=list(SCORE_COLUMNS))
     dtypes = SCORE_COLUMNS | dict.fromkeys(UNKNOWN, "Int64")
     generations = pd.DataFrame(columns=list(GENERATION_COLUMNS)).astype(GENERATION_COLUMNS)
     return Tables(scores.astype(dtypes), generations)
@@ -79,6 +80,11 @@ def _samples(found: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]
         for member in members:
             yield from _samples(found, member)
         return
+    if name not in found["configs"]:
+        listed = ", ".join(found["configs"])
+        raise UserError(
+            f"lm-eval's {name} is a tag, and no task or group: name tasks of it ({listed})."
+        )
     kind = found["configs"][name].get("output_type")
     if kind != "multiple_choice":
         raise UserError(
@@ -87,14 +93,35 @@ def _samples(found: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]
     yield from sorted(found["samples"][name], key=lambda sample: int(sample["doc_id"]))
 
 
-def _rows(asked: Any, name: str, item: int, sample: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    right = sample["target"]
-    if not isinstance(right, int):
+def _rows(asked: Any, name: str, item: int, sample: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the columns that lm-eval tells of each answer to a question."""
+    answers = list(zip(sample["arguments"], sample["filtered_resps"], strict=True))
+    if "acc_mutual_info" in sample["metrics"]:  # each answer once more, without the question
+        answers = answers[: len(answers) // 2]
+    right = _right(name, item, sample["target"], [answer for (_, answer, *_), _ in answers])
+    for place, ((prompt, answer, *_), (logprob, _)) in enumerate(answers):
+        yield {
+            "set": name,
+            "item": item,
+            "variant": ANSWER if place == right else PERTURBED,
+            "index": place,
+            "logprob": logprob,
+            "tokens": len(asked._encode_pair(prompt, answer)[1]),  # as it scored them
+            "zlib_bytes": zlib_bytes(answer),
+        }
+
+
+def _right(name: str, item: int, target: Any, answers: Sequence[str]) -> int:
+    """Return the place of the right answer, which a task names by place or by its text.
+
+    Raises:
+        UserError: there is none, or several are.
+    """
+    if isinstance(target, int) and 0 <= target < len(answers):
+        return target
+    places = [place for place, answer in enumerate(answers) if answer.strip() == target]
+    if len(places) != 1:
         raise UserError(
-            f"lm-eval's task {name}, item {item} has no single right answer: {right!r}."
+            f"lm-eval's task {name}, item {item} has no single right answer: {target!r:.80}."
         )
-    pairs = zip(sample["arguments"], sample["filtered_resps"], strict=True)
-    for place, ((prompt, answer), (logprob, _)) in enumerate(pairs):
-        tokens = len(asked.tok_encode(prompt + answer)) - len(asked.tok_encode(prompt))
-        variant = ANSWER if place == right else PERTURBED
-        yield name, item, variant, place, logprob, tokens, None, None, None
+    return places[0]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from simnpo.benchmarks.base import EvaluationSet
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
+from simnpo.data.normal_text import composed
 from simnpo.distributed import compute_rows
 from simnpo.logprobs import (
     AnswerLogprobs,
@@ -119,8 +120,8 @@ def rows_to_score(evaluation: Mapping[str, EvaluationSet]) -> pd.DataFrame:
 
 
 def zlib_bytes(text: str) -> int:
-    """Return the bytes of a text, compressed."""
-    return len(zlib.compress(text.encode()))
+    """Return the bytes of a text, compressed, whatever its Unicode form."""
+    return len(zlib.compress(composed(text).encode()))
 
 
 def _rows(encoder: Encoder, evaluation: Mapping[str, EvaluationSet], limit: int) -> Iterator[_Row]:

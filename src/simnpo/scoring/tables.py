@@ -27,7 +27,7 @@ SCORE_COLUMNS = {
     "tail_matches": "int64",  # length of the longest tail of the answer made of such tokens
     "min40_logprob": "float64",  # mean log-probability of the 40 % least likely answer tokens
     "min40_plus_plus": "float64",  # the same of tokens by Min-K++; NaN where no text was scored
-    "zlib_bytes": "int64",  # bytes of the answer's text, compressed
+    "zlib_bytes": "int64",  # bytes of the answer's text (NFC), compressed
 }
 ADDED_COLUMNS = ("min40_plus_plus", "zlib_bytes")
 """Score columns that older evaluations lack; they are read as NaN."""

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -94,7 +93,7 @@ def train_model(
     if lora and lora.rank:
         model = add_adapters(model, lora)
     if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        checkpoint_activations(model)
     interrupt, bar = StopOnInterrupt(), ShowProgress(method.title)
     trainer = UnlearnTrainer(
         model,
@@ -159,13 +158,27 @@ def train_model(
     }
 
 
+def checkpoint_activations(model: Any) -> None:
+    """Let a model compute activations again in the backward pass, instead of keeping them.
+
+    Raises:
+        UserError: its architecture cannot.
+    """
+    # transformers 5.23 renamed it.
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    try:
+        (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
+    except ValueError as error:
+        raise UserError(f"--gradient-checkpointing: {error}") from None
+
+
 def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> TrainingArguments:
     """Return transformers' arguments, but for what depends on the length of an epoch.
 
     Raises:
         UserError: see `TrainingConfig.micro_batch`; or a logger is not installed.
     """
-    devices = int(os.environ.get("WORLD_SIZE", "1"))  # set by accelerate launch
+    devices = distributed.launched_size()
     accumulation = config.accumulation(devices)
     micro = config.micro_batch(devices)
     if 2 * micro < min(config.micro_batch_size, config.batch_size // devices):
@@ -173,27 +186,30 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
         write(note, to_stderr=True)
     loggers = check_loggers(report_to)
     try:
-        made = TrainingArguments(
-            str(out),
-            num_train_epochs=config.epochs or 1,
-            max_steps=config.steps or -1,  # which stands above epochs
-            learning_rate=config.learning_rate,
-            per_device_train_batch_size=micro,
-            gradient_accumulation_steps=accumulation,
-            optim=OPTIMIZERS[config.optimizer],
-            weight_decay=config.weight_decay,
-            lr_scheduler_type="linear" if config.schedule == "linear" else "constant_with_warmup",
-            max_grad_norm=config.max_grad_norm,
-            bf16=config.precision == "mixed",
-            use_cpu=device().type == "cpu",  # without it transformers refuses bf16 there
-            save_strategy="steps" if config.checkpoint_epochs else "no",
-            save_total_limit=1,
-            seed=config.seed,
-            data_seed=config.seed,
-            report_to=loggers,
-            disable_tqdm=True,
-            dataloader_pin_memory=torch.cuda.is_available(),
-        )
+        with distributed.alone_unless_launched():
+            made = TrainingArguments(
+                str(out),
+                num_train_epochs=config.epochs or 1,
+                max_steps=config.steps or -1,  # which stands above epochs
+                learning_rate=config.learning_rate,
+                per_device_train_batch_size=micro,
+                gradient_accumulation_steps=accumulation,
+                optim=OPTIMIZERS[config.optimizer],
+                weight_decay=config.weight_decay,
+                lr_scheduler_type="linear"
+                if config.schedule == "linear"
+                else "constant_with_warmup",
+                max_grad_norm=config.max_grad_norm,
+                bf16=config.precision == "mixed",
+                use_cpu=device().type == "cpu",  # without it transformers refuses bf16 there
+                save_strategy="steps" if config.checkpoint_epochs else "no",
+                save_total_limit=1,
+                seed=config.seed,
+                data_seed=config.seed,
+                report_to=loggers,
+                disable_tqdm=True,
+                dataloader_pin_memory=torch.cuda.is_available(),
+            )
     except (ImportError, ValueError, RuntimeError) as error:
         raise UserError(f"transformers refuses these settings: {error}") from None
     # One process drives one GPU: several in one process would mean torch's DataParallel, which

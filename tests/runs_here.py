@@ -1,0 +1,24 @@
+"""A reproduction's runs, done in the test's own process."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from simnpo.errors import UserError
+from simnpo.reproduce.run import Run, unfinished
+
+
+def carry_out_here(
+    told: list[str], wanted: Sequence[Run], home: Path, at_once: int
+) -> dict[Run, str]:
+    """Do runs as a pool does, without the seconds that its processes take to begin."""
+    failed: dict[Run, str] = {}
+    for run in unfinished(wanted, home):
+        told.append(run.title)
+        lacking = [one for one in run.needs if one in failed]
+        try:
+            if lacking:
+                raise UserError(f"{lacking[0].title} failed: {failed[lacking[0]]}")
+            run.do(home)
+        except UserError as error:
+            failed[run] = str(error)
+    return failed
