@@ -94,7 +94,7 @@ def test_official_sample() -> None:
     assert asked.endswith("after the promotion of Willow-Jean Prime?\nAnswer: ")
 
 
-def test_the_official_sample_is_scored_by_a_tiny_model(llama: Any, tokenizer: Any) -> None:
+def test_the_official_sample_is_scored_by_a_tiny_model(make_llama: Any, tokenizer: Any) -> None:
     from dataclasses import replace
 
     found = muse("news", str(data_folder("muse_news_sample")))
@@ -112,7 +112,8 @@ def test_the_official_sample_is_scored_by_a_tiny_model(llama: Any, tokenizer: An
     few["knowmem_forget"] = replace(few["knowmem_forget"], items=few["knowmem_forget"].items[:1])
     few["knowmem_retain"] = replace(few["knowmem_retain"], items=few["knowmem_retain"].items[:1])
     encoder = Encoder(tokenizer, "plain", max_length=256)
-    tables = evaluate_model(llama, encoder, replace(found, evaluation=few))
+    model = make_llama(max_position_embeddings=2048)  # the longest prompt has 903 tokens
+    tables = evaluate_model(model, encoder, replace(found, evaluation=few))
     measured = muse_metrics(tables, None, split="news")
     assert {name for name, value in measured.metrics.items() if value is None} == {"auc.reference"}
     assert np.isfinite(tables.scores["min40_plus_plus"]).all()
