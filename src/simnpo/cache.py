@@ -1,7 +1,14 @@
 """Where models that are made once are kept."""
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from simnpo.errors import UserError
 
 
 def cache_folder() -> Path:
@@ -9,3 +16,30 @@ def cache_folder() -> Path:
     if named := os.environ.get("SIMNPO_CACHE"):
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "simnpo"
+
+
+@contextmanager
+def made_by_one(path: Path) -> Iterator[None]:
+    """Let one process at a time make `path`, in a block that first looks whether it is there.
+
+    Whoever comes second waits, and says so. The system ends the lock of a process that dies.
+
+    Raises:
+        UserError: the file system has no locks.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"Waiting for another process, which is making {path}.", file=sys.stderr)
+        lock.acquire()
+    except NotImplementedError:
+        raise UserError(
+            f"{path.parent} is on a file system without locks: name another folder for made models "
+            "in the environment variable SIMNPO_CACHE."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

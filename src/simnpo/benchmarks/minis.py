@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from simnpo.benchmarks.base import Benchmark
+from simnpo.cache import made_by_one
 from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer
@@ -113,8 +114,15 @@ def _model(mini: Mini, recipe: _Recipe, cache: Path) -> Path:
     folder = cache / mini.benchmark.name / f"{recipe.name}-{recipe.key(mini)}"
     if (folder / MODEL_FOLDER).is_dir():
         return folder / MODEL_FOLDER
-    if recipe.parent:
-        parent = _model(mini, recipe.parent, cache)
+    parent = _model(mini, recipe.parent, cache) if recipe.parent else None
+    with made_by_one(folder):
+        if not (folder / MODEL_FOLDER).is_dir():
+            _train(mini, recipe, parent, folder)
+    return folder / MODEL_FOLDER
+
+
+def _train(mini: Mini, recipe: _Recipe, parent: Path | None, folder: Path) -> None:
+    if parent:
         tokenizer, model = load_tokenizer(str(parent)), load_model(str(parent), "fp32")
     else:
         torch.manual_seed(recipe.seed)
@@ -134,4 +142,3 @@ def _model(mini: Mini, recipe: _Recipe, cache: Path) -> Path:
         replace(recipe.training, seed=recipe.seed),
         folder,
     )
-    return folder / MODEL_FOLDER
