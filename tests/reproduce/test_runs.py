@@ -14,6 +14,7 @@ from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import UserError
 from simnpo.reproduce import site as sites
 from simnpo.reproduce.chains import Chains
+from simnpo.reproduce.given_model import GivenModel
 from simnpo.reproduce.models import Perturbed, TrainedModel
 from simnpo.reproduce.relearned import Relearned
 from simnpo.reproduce.run import Run, unfinished, with_needs
@@ -99,6 +100,35 @@ def test_changed_data_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sites, "_load", fewer)
     assert scale.unlearned(scale.tofu, "npo", 42).key != before
+
+
+def first_asked(benchmark: Benchmark, **changes: Any) -> Benchmark:
+    name, asked = next(iter(benchmark.evaluation.items()))
+    return replace(benchmark, evaluation={**benchmark.evaluation, name: replace(asked, **changes)})
+
+
+@pytest.mark.parametrize("change", ["refusals", "max_new_tokens", "max_length", "cut_reference"])
+def test_keys_cover_all_that_a_benchmark_says(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    scale, load = mini(), sites._load
+
+    def changed(site: Site) -> Benchmark:
+        benchmark = load(site)
+        if change in ("max_new_tokens", "cut_reference"):
+            return first_asked(benchmark, **{change: 7 if change == "max_new_tokens" else True})
+        return replace(benchmark, **{change: 99 if change == "max_length" else ("Never.",)})
+
+    asked = [
+        scale.unlearned(scale.tofu, "idk", 42),
+        scale.original(scale.tofu, 42),
+        GivenModel(0, scale.tofu, "a/model", None),
+    ]
+    before = [one.key for one in asked]
+    monkeypatch.setattr(sites, "_load", changed)
+    after = [replace(one).key for one in asked]
+    assert after[0] != before[0]
+    # What refuses is trained on by unlearning alone.
+    assert (after[1:] == before[1:]) == (change == "refusals")
+    assert len({*after[1:], *before[1:]}) == (2 if change == "refusals" else 4)
 
 
 def test_a_released_model_is_known_by_its_name(tofu_folder: Path) -> None:

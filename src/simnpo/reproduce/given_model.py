@@ -8,8 +8,7 @@ from simnpo.models import resolve
 from simnpo.reproduce.given import GivenScores
 from simnpo.reproduce.models import evaluate, retain_tables
 from simnpo.reproduce.run import Run
-from simnpo.reproduce.site import Site
-from simnpo.scoring.evaluate import evaluation_hashes
+from simnpo.reproduce.site import Site, evaluated
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class GivenModel(Run):
             if path.is_file()
         ]
         asked = [self.site.precision, *self.site.asked()]
-        return [evaluation_hashes(self.site.load()), str(folder), stamps, *asked]
+        return [evaluated(self.site.load()), str(folder), stamps, *asked]
 
     def carry_out(self, home: Path) -> dict[str, Any]:
         """Evaluate it."""

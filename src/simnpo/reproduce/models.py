@@ -21,9 +21,9 @@ from simnpo.presets import finetuning_preset
 from simnpo.reproduce.given import GivenScores
 from simnpo.reproduce.own_site import OwnSite, evaluate_own
 from simnpo.reproduce.run import Run
-from simnpo.reproduce.site import Learnt, Site
+from simnpo.reproduce.site import Learnt, Site, evaluated
 from simnpo.runs import RUN, fingerprint
-from simnpo.scoring.evaluate import evaluate_into, evaluation_hashes
+from simnpo.scoring.evaluate import evaluate_into
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation
 from simnpo.scoring.tables import Tables
 from simnpo.training.run import TrainingData
@@ -65,7 +65,7 @@ class TrainedModel(Run):
     def depends_on(self) -> Any:
         """Return the data, the settings, or the released model's name."""
         site, benchmark = self.site, self.site.load()
-        found: list[Any] = [site.name, self.learnt, evaluation_hashes(benchmark)]
+        found: list[Any] = [site.name, self.learnt, evaluated(benchmark)]
         if released := site.released(self.learnt):
             return [*found, released]
         found += [fingerprint(site.learnt(self.learnt)), vars(finetuning_preset(site.benchmark))]

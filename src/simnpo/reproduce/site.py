@@ -1,7 +1,7 @@
 """A benchmark as a reproduction uses it: which data, which models, at which scale."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.jobs import Job
 from simnpo.presets import Preset, unlearning_preset
+from simnpo.scoring.evaluate import evaluation_hashes
 
 Learnt = Literal["all", "retain", "first half"]
 """What a model was trained on: forget and retain set; the retain set alone; the retain set and the
@@ -128,6 +129,16 @@ class Site:
     def released(self, what: Learnt) -> str | None:
         """Return the model to take as it stands, where there is one."""
         return {"all": self.original, "retain": self.retrain}.get(what)
+
+
+def evaluated(benchmark: Benchmark) -> list[Any]:
+    """Return all that an evaluation depends on, for keys: the items, and how they are asked."""
+    how = {
+        name: {one.name: getattr(asked, one.name) for one in fields(asked) if one.name != "items"}
+        for name, asked in benchmark.evaluation.items()
+    }
+    rest = [benchmark.suite, benchmark.controls, benchmark.max_length]
+    return [evaluation_hashes(benchmark), how, *rest]
 
 
 @lru_cache(maxsize=8)

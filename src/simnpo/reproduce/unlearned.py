@@ -20,9 +20,8 @@ from simnpo.reinforce import unlearn
 from simnpo.reproduce.given import GivenScores
 from simnpo.reproduce.models import TrainedModel, evaluate, model_of, retain_tables
 from simnpo.reproduce.run import Run
-from simnpo.reproduce.site import Site
+from simnpo.reproduce.site import Site, evaluated
 from simnpo.runs import RUN, fingerprint
-from simnpo.scoring.evaluate import evaluation_hashes
 from simnpo.training.control import record_endings
 from simnpo.training.drift import WatchDrift
 from simnpo.training.run import TrainingData
@@ -101,8 +100,8 @@ class Unlearned(Run):
     def depends_on(self) -> Any:
         """Return data and settings."""
         preset, benchmark = self.preset(), self.benchmark()
-        data = [fingerprint(one) for one in (benchmark.forget, benchmark.retain)]
-        asked = evaluation_hashes(benchmark)
+        sets = (benchmark.forget, benchmark.retain, benchmark.refusals)
+        data, asked = [fingerprint(one) for one in sets], evaluated(benchmark)
         settings = [preset.method.record(), asdict(preset.training), asdict(preset.reinforcement)]
         roles = [run.key if run else None for run in (self.origin, self.retrain, self.reference)]
         found = [data, asked, settings, roles, self.records, self.keeps_model]
