@@ -9,12 +9,13 @@ import torch
 from torch.nn.functional import cross_entropy, logsigmoid
 from transformers import Trainer, TrainingArguments
 
+from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged, UserError
 from simnpo.objectives import METHODS, build_method
 from simnpo.objectives.rmu import control_vector
 from simnpo.training import reference
-from simnpo.training.run import checkpoint_activations
+from simnpo.training.run import TrainingData, checkpoint_activations, train_model
 from simnpo.training.trainer import UnlearnTrainer
 
 SETTINGS = {"alpha", "beta", "gamma", "layer", "forget_weight", "retain_weight", "retain_loss"}
@@ -500,3 +501,36 @@ def test_undial_and_kl_share_one_copy_of_the_original(
     assert log["forget_loss"] == pytest.approx(sum(expected) / 4, rel=1e-5)
     assert log["retain_loss"] == pytest.approx(0, abs=1e-5)
     assert len(made) == 1
+
+
+def test_progress_shows_as_in_any_trainer(
+    tmp_path: Any,
+    llama: Any,
+    tokenizer: Any,
+    examples: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = {}
+    for quiet in (False, True):
+        trainer = make_trainer(
+            tmp_path, llama, tokenizer, examples, "npo", max_steps=3, disable_tqdm=quiet
+        )
+        trainer.train()
+        shown[quiet] = capsys.readouterr()
+    bar, lines = shown[False], shown[True]
+    assert "3/3" in bar.err
+    assert "3/3" not in lines.err and lines.out.count("'forget_loss'") == 3
+
+
+def test_a_run_shows_its_own_progress_alone(
+    tmp_path: Any,
+    llama: Any,
+    tokenizer: Any,
+    examples: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = TrainingConfig(epochs=2, batch_size=4, micro_batch_size=4, log_rows=1)
+    data = TrainingData(examples[:4], examples[4:])
+    train_model(llama, tokenizer, build_method("npo"), data, config, tmp_path)
+    found = capsys.readouterr()
+    assert found.out == "" and "forget_loss" not in found.err and "2/2 [" not in found.err

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainingArguments, set_seed
 from transformers.integrations import get_reporting_integration_callbacks
+from transformers.trainer_callback import PrinterCallback
 
 from simnpo import distributed
 from simnpo.config import MAX_LENGTH, LoraConfig, Optimizer, TrainingConfig
@@ -113,6 +114,7 @@ def train_model(
         keeps_dropout=config.dropout == "keep",
         callbacks=[bar, *callbacks, interrupt],  # last: whether another one stops first
     )
+    trainer.remove_callback(PrinterCallback)  # `bar` shows the log
     _pace(trainer.args, config, len(trainer.terms[0]))
     if lora:
         check_merging(lora, trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)

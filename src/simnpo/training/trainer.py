@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from simnpo import distributed
 from simnpo.activations import check_layer, training_only
@@ -58,7 +57,8 @@ class UnlearnTrainer(Trainer):
 
     An epoch is one pass over the forget set (over the retain set where there is no forget term);
     forget and retain rows go through the model in one forward pass. Reference log-probs are
-    computed once, at the start of `train`; a method that needs none never computes any.
+    computed once, at the start of `train`; a method that needs none never computes any. Progress
+    is shown as by any Trainer: a bar, or with `disable_tqdm` the rows of the log.
     """
 
     lr_scheduler: Any
@@ -151,8 +151,6 @@ class UnlearnTrainer(Trainer):
         # The loss here is a mean over the whole optimizer step, by our own count of examples.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
-        self.remove_callback(PrinterCallback)
-        self.remove_callback(ProgressCallback)
 
     def train(self, resume_from_checkpoint: Any = None, **kwargs: Any) -> Any:
         """Train, computing first what the objectives need of the model as it is now.
