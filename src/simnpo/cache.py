@@ -1,7 +1,6 @@
 """Where models that are made once are kept."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from simnpo.errors import UserError
+from simnpo.terminal import write
 
 
 def cache_folder() -> Path:
@@ -32,7 +32,7 @@ def made_by_one(path: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"Waiting for another process, which is making {path}.", file=sys.stderr)
+        write(f"Waiting for another process, which is making {path}.", to_stderr=True)
         lock.acquire()
     except NotImplementedError:
         raise UserError(

@@ -14,6 +14,7 @@ from simnpo.errors import UserError
 
 USER, ASSISTANT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
 SYSTEM = {"role": "system", "content": "Be kind."}
+HUMAN, GPT = {"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}
 PAIR = {"question": "q", "answer": "a"}
 
 
@@ -38,6 +39,11 @@ def written(folder: Path, *records: dict[str, Any]) -> str:
         ({"instruction": "i", "input": None, "output": "a"}, Example("i", "a")),
         ({"instruction": "i", "input": "x y", "output": "a"}, Example("i\n\nx y", "a")),
         ({"text": "t", "meta": 1}, Example(None, "t")),
+        ({"conversations": [HUMAN, GPT]}, Example("q", "a")),
+        ({"conversations": [USER, ASSISTANT], "id": "1"}, Example("q", "a")),
+        ({"question": [USER], "answer": [ASSISTANT]}, Example("q", "a")),
+        ({"instruction": "i", "context": "", "response": "a"}, Example("i", "a")),
+        ({"instruction": "i", "context": "c", "response": "a"}, Example("i\n\nc", "a")),
     ],
 )
 def test_forms_that_others_write(
@@ -56,16 +62,59 @@ def test_messages_in_parquet(tmp_path: Path) -> None:
     assert load_examples(str(path)) == (Example("q", "a"),)
 
 
+def test_named_columns_may_hold_messages(tmp_path: Path) -> None:
+    source = written(tmp_path, {"prompt": [USER], "completion": [ASSISTANT], "question": "x"})
+    assert load_examples(source, "prompt", "completion") == (Example("q", "a"),)
+    source = written(tmp_path, {"asked": [USER], "said": "a"})
+    with pytest.raises(UserError, match="line 1: 'said' must be a list of messages"):
+        load_examples(source, "asked", "said")
+
+
+@pytest.mark.parametrize(
+    ("turns", "message"),
+    [
+        ([{"from": "system", "value": "s"}, HUMAN, GPT], r"\(system, user, assistant\); put its"),
+        ([HUMAN, GPT, HUMAN, GPT], r"got 4 messages .* make each answer a row"),
+        ([HUMAN, {"from": "bing", "value": "a"}], r"got 2 messages \(user, bing\)"),
+        ([HUMAN, GPT | {"value": None}], "assistant's content in 'conversations' must be text"),
+        ([HUMAN, ASSISTANT], "'conversations' must be a list of messages"),
+        ([{"speaker": "A", "text": "q"}], "'conversations' must be a list of messages"),
+        ("q", "'conversations' must be a list of messages"),
+        ([], "'conversations' must be a list of messages"),
+    ],
+)
+def test_other_conversations_are_refused(tmp_path: Path, turns: Any, message: str) -> None:
+    with pytest.raises(UserError, match=rf"line 1: .*{message}"):
+        load_examples(written(tmp_path, {"conversations": turns}))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        # Preference data: which answer is to be forgotten is the user's to say.
+        ({"prompt", "chosen", "rejected"}, "--question-column, --answer-column or --text-column"),
+        ({"query", "response"}, "Perhaps --question-column query --answer-column response"),
+        ({"problem", "solution"}, "Name yours with --question-column"),
+        ({"input_ids", "labels"}, "found the columns .* need 'question' and 'answer', or 'text'"),
+    ],
+)
+def test_shapes_that_say_too_little_name_the_options(columns: set[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        find_layout(Row("here", dict.fromkeys(columns, "x")))
+
+
 def test_the_order_of_the_columns() -> None:
     values: dict[str, Any] = {
         "mine": "m", "question": "q1", "answer": "a1", "messages": [USER, ASSISTANT],
-        "prompt": "q3", "completion": "a3", "instruction": "q4", "output": "a4", "text": "t",
+        "conversations": [HUMAN, GPT], "prompt": "q3", "completion": "a3",
+        "instruction": "q4", "output": "a4", "text": "t",
     }  # fmt: skip
     assert find_layout(Row("here", values), text_column="mine").columns == ("mine",)
     assert find_layout(Row("here", values), "prompt", "output").columns == ("prompt", "output")
     expected = [
         ("question", "answer"),
         ("messages",),
+        ("conversations",),
         ("prompt", "completion"),
         ("instruction", "output"),
         ("text",),

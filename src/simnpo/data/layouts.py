@@ -2,9 +2,10 @@
 
 import difflib
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
-from simnpo.data.messages import as_messages, question_and_answer
+from simnpo.data.messages import as_messages, as_turns, is_list, question_and_answer
 from simnpo.data.rows import Row
 from simnpo.errors import UserError
 
@@ -42,8 +43,9 @@ def find_layout(
     """Return the layout of a file by its first row.
 
     The first of these that the row has is taken: the columns of the arguments; `question` and
-    `answer`; `messages`; `prompt` and `completion`; `instruction` and `output` (with `input`);
-    `text`.
+    `answer`; `messages`; `conversations`; `prompt` and `completion`; `instruction` and `output`
+    (with `input`); `instruction` and `response` (with `context`); `text`. A question and its answer
+    may be lists of messages, too.
 
     Args:
         row: a file's first.
@@ -65,8 +67,10 @@ def find_layout(
         *wanted,
         _pair(QUESTION, ANSWER),
         Layout(("messages",), lambda one: question_and_answer(one.place, *_of(one, "messages"))),
-        Layout(("prompt", "completion"), _prompt_and_completion),
-        Layout(("instruction", "output"), _instruction_and_output),
+        Layout(("conversations",), _conversation),
+        _pair("prompt", "completion"),
+        Layout(("instruction", "output"), partial(_instruction, "output", "input")),
+        Layout(("instruction", "response"), partial(_instruction, "response", "context")),
         _text(TEXT),
     ]
     missing = [name for name in pair if name not in columns]
@@ -113,7 +117,7 @@ def listed(columns: Iterable[str]) -> str:
 
 
 def _pair(question: str, answer: str) -> Layout:
-    return Layout((question, answer), lambda row: (text_of(row, question), text_of(row, answer)))
+    return Layout((question, answer), partial(_asked_and_answered, question, answer))
 
 
 def _text(column: str) -> Layout:
@@ -126,21 +130,25 @@ def _of(row: Row, column: str) -> tuple[str, Any]:
     return column, row.values[column]
 
 
-def _prompt_and_completion(row: Row) -> tuple[str, str]:
-    (_, prompt), (_, completion) = _of(row, "prompt"), _of(row, "completion")
-    if isinstance(prompt, str):
-        return text_of(row, "prompt"), text_of(row, "completion")
-    asked = as_messages(row.place, "prompt", prompt)
-    answered = as_messages(row.place, "completion", completion)
-    return question_and_answer(row.place, "prompt + completion", [*asked, *answered])
+def _asked_and_answered(question: str, answer: str, row: Row) -> tuple[str, str]:
+    (_, asked), (_, answered) = _of(row, question), _of(row, answer)
+    if not is_list(asked):
+        return text_of(row, question), text_of(row, answer)
+    messages = [*as_messages(row.place, question, asked), *as_messages(row.place, answer, answered)]
+    return question_and_answer(row.place, f"{question} + {answer}", messages)
 
 
-def _instruction_and_output(row: Row) -> tuple[str, str]:
-    instruction, output = text_of(row, "instruction"), text_of(row, "output")
-    given = row.values.get("input")
+def _conversation(row: Row) -> tuple[str, str]:
+    column, turns = _of(row, "conversations")
+    return question_and_answer(row.place, column, as_turns(row.place, column, turns))
+
+
+def _instruction(answer: str, context: str, row: Row) -> tuple[str, str]:
+    instruction, answered = text_of(row, "instruction"), text_of(row, answer)
+    given = row.values.get(context)
     if isinstance(given, str) and given.strip():
-        instruction = f"{instruction}\n\n{text_of(row, 'input')}"
-    return instruction, output
+        instruction = f"{instruction}\n\n{text_of(row, context)}"
+    return instruction, answered
 
 
 def _note(found: list[Layout], wanted: list[Layout]) -> str:

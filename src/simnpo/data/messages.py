@@ -6,6 +6,8 @@ from typing import Any
 from simnpo.errors import UserError
 
 ROLES = ["user", "assistant"]
+SHAREGPT = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant"}
+"""Roles by the names that ShareGPT's form has for them; others go by their own names."""
 
 
 def question_and_answer(place: str, column: str, messages: Any) -> tuple[str, str]:
@@ -42,7 +44,7 @@ def as_messages(place: str, column: str, value: Any) -> list[dict[str, Any]]:
     Raises:
         UserError: it is something else.
     """
-    found = [] if isinstance(value, str | dict) or not isinstance(value, Iterable) else list(value)
+    found = list(value) if is_list(value) else []
     messages = [one for one in found if isinstance(one, dict) and {"role", "content"} <= one.keys()]
     if len(messages) < max(1, len(found)):
         raise UserError(
@@ -50,6 +52,26 @@ def as_messages(place: str, column: str, value: Any) -> list[dict[str, Any]]:
             f"{found or value!r:.80}."
         )
     return messages
+
+
+def as_turns(place: str, column: str, value: Any) -> list[dict[str, Any]]:
+    """Return a conversation in ShareGPT's form (`from` and `value`), or in TRL's, as messages.
+
+    Raises:
+        UserError: it is something else.
+    """
+    turns = list(value) if is_list(value) else value
+    if turns and all(isinstance(one, dict) and {"from", "value"} <= one.keys() for one in turns):
+        turns = [
+            {"role": SHAREGPT.get(one["from"], one["from"]), "content": one["value"]}
+            for one in turns
+        ]
+    return as_messages(place, column, turns)
+
+
+def is_list(value: Any) -> bool:
+    """Return whether a value is several, as JSON, Parquet and `datasets` have them."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | dict)
 
 
 def _text(place: str, column: str, message: dict[str, Any]) -> str:
