@@ -8,24 +8,38 @@ import datasets
 import pytest
 
 
-def serve(monkeypatch: pytest.MonkeyPatch, name: str, folder: Path) -> list[str]:
-    """Let `load_dataset(name, config)` return the rows of `folder/config.json`.
+def serve(
+    monkeypatch: pytest.MonkeyPatch, name: str, folder: Path, split: str = "train"
+) -> list[str]:
+    """Let `load_dataset(name, config, split=split)` return the rows of `folder/config.json`.
+
+    Other splits of a configuration are the files of a folder of its name.
 
     Returns:
-        The configurations asked for, filled as they are.
+        The configurations asked for (with other splits `config:split`), filled as they are.
     """
     asked: list[str] = []
+    before = datasets.load_dataset
 
     def load(path: str, config: str | None = None, *, split: str | None = None) -> Any:
-        assert path == name, f"{path} is not on this hub"
-        file = folder / f"{config}.json"
-        if not file.is_file():  # as datasets says it
+        if path != name:
+            return before(path, config, split=split)
+        whole, part = folder / f"{config}.json", folder / str(config) / f"{split}.json"
+        if not (whole.is_file() or part.parent.is_dir()):  # as datasets says it
             raise ValueError(f"BuilderConfig {config!r} not found.")
-        if split != "train":
-            raise ValueError(f"Unknown split {split!r}. Should be one of ['train'].")
-        asked.append(str(config))
-        rows = [json.loads(line) for line in file.read_text().splitlines() if line]
-        return datasets.Dataset.from_list(rows)
+        file = whole if split == usual else part
+        if not file.is_file():
+            raise ValueError(f"Unknown split {split!r}.")
+        asked.append(str(config) if file == whole else f"{config}:{split}")
+        return datasets.Dataset.from_list(_rows(file))
 
+    usual = split
     monkeypatch.setattr(datasets, "load_dataset", load)
     return asked
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    text = file.read_text()
+    records = json.loads(text) if text.startswith("[") else map(json.loads, text.splitlines())
+    # What the official folders hold as a list of texts has one column on the hub.
+    return [{"text": one} if isinstance(one, str) else one for one in records]

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hub import serve
 from real_data import data_folder
 
 from simnpo.benchmarks import load_benchmark
-from simnpo.benchmarks.muse import knowmem_prompt, muse
+from simnpo.benchmarks.muse import HUB, knowmem_prompt, muse
 from simnpo.commands.finetune import Finetune
 from simnpo.commands.options import BenchmarkOptions, OutputOptions
 from simnpo.commands.prompt_options import PromptOptions
@@ -66,6 +67,16 @@ def test_all_parts_are_read(folder: Path) -> None:
         "Question: Who?\nAnswer: Bo\n\nQuestion: Where?\nAnswer: Hask\n\nQuestion: Where?\nAnswer: "
     )
     assert sets["holdout"].items[0][:2] == (None, "The well is dry.")
+
+
+def test_the_hub_holds_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = serve(monkeypatch, HUB["news"], folder)
+    assert muse("news") == muse("news", str(folder))
+    assert {"raw:forget", "raw:retain1", "verbmem:forget", "privleak:holdout"} <= set(asked)
+    assert {"knowmem:retain_qa_icl", "sust:forget_4"} <= set(asked)
+    assert muse("news-scal2") == muse("news-scal2", str(folder))
+    with pytest.raises(UserError, match=r"MUSE-News:scal:forget_3 .*Unknown split 'forget_3'"):
+        muse("news-scal3")
 
 
 def test_a_text_file_is_one_text_and_scalability_has_its_own_forget_set(folder: Path) -> None:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import datasets
 import pandas as pd
 import pytest
 from small_data import write_rows
 
 from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.wmdp import LONGEST, wmdp
+from simnpo.data.rows import read_file
 from simnpo.errors import UserError
 
 ROW = {"question": "Q?", "choices": ["a", "b", "c", "d"], "answer": 2}
@@ -48,6 +50,24 @@ def test_short_texts_are_left_out_and_long_ones_cut(folder: Path) -> None:
     assert [one.topic for one in loaded.forget] == ["bio", "cyber"]
     assert all(one.question is None for one in (*loaded.forget, *loaded.retain))
     assert list(loaded.evaluation) == ["wmdp_bio", "wmdp_cyber", "mmlu"]
+
+
+def test_the_hub_holds_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        ("cais/wmdp", "wmdp-bio", "test"): folder / "wmdp-bio.jsonl",
+        ("cais/wmdp", "wmdp-cyber", "test"): folder / "wmdp-cyber.jsonl",
+        ("cais/mmlu", "all", "test"): folder / "all" / "test-00000-of-00001.parquet",
+        ("cais/wmdp-bio-forget-corpus", None, "train"): folder / "bio-forget-corpus.jsonl",
+        ("cais/wmdp-corpora", "cyber-forget-corpus", "train"): folder / "cyber-forget-corpus.jsonl",
+        ("Salesforce/wikitext", "wikitext-2-raw-v1", "test"): folder / "wikitext.jsonl",
+    }
+
+    def load(path: str, config: str | None = None, *, split: str) -> datasets.Dataset:
+        rows = read_file(files[path, config, split])
+        return datasets.Dataset.from_list([row.values for row in rows])
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    assert wmdp("bio-cyber") == wmdp("bio-cyber", str(folder))
 
 
 def test_an_evaluation_needs_no_corpus_and_training_no_question(folder: Path) -> None:
