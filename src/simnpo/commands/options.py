@@ -108,8 +108,8 @@ class TrainingOptions:
     """Optimizer steps, instead of --epochs [wmdp 125; unlearn on own data 60, or 10 epochs if that
     is more]."""
     learning_rate: Unset[float] = None
-    """Peak learning rate of AdamW [1e-5; unlearn on own data 5e-6 * sqrt(7e9 / parameters), with
-    LoRA ten times that]."""
+    """Peak learning rate of AdamW [1e-5; unlearn on own data 1e-5 * sqrt(7e9 / parameters), with
+    LoRA five times that]."""
     batch_size: Unset[int] = None
     """Examples per optimizer step, of the forget set and as many of the retain set [32; unlearn on
     fewer than 100 rows 10]."""
