@@ -68,8 +68,8 @@ def test_own_data_follows_the_size_of_model_and_set() -> None:
     large, small = (
         own_data_preset("simnpo", 30, size, lora=False) for size in (7 * 10**9, 7 * 10**7)
     )
-    assert large.training.learning_rate == 5e-6
-    assert small.training.learning_rate == 5e-5  # ten times, for a hundredth of the weights
+    assert large.training.learning_rate == 1e-5
+    assert small.training.learning_rate == 1e-4  # ten times, for a hundredth of the weights
     assert own_data_preset("npo", 30, 7 * 10**9, lora=True).training.learning_rate == 5e-5
     assert (large.training.batch_size, large.training.steps) == (10, 60)
     many = own_data_preset("simnpo", 1000, 7 * 10**9, lora=False).training
