@@ -18,6 +18,8 @@ from transformers import (
     GraniteForCausalLM,
     Lfm2Config,
     Lfm2ForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
 )
 
 VOCABULARY = 400
@@ -112,3 +114,9 @@ def cohere() -> Any:
     """Logits multiplied after the head."""
     torch.manual_seed(0)
     return CohereForCausalLM(CohereConfig(**SHAPE, logit_scale=0.0625)).eval()
+
+
+def mixtral() -> Any:
+    """Four experts a layer, of which a token goes through two; stacked in one parameter."""
+    torch.manual_seed(0)
+    return MixtralForCausalLM(MixtralConfig(**SHAPE, num_local_experts=4)).eval()

@@ -15,6 +15,7 @@ from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.model_card import base_of, write_model_card
 from simnpo.models import (
     MODEL_FOLDER,
+    commit_of,
     is_adapter,
     load_model,
     load_tokenizer,
@@ -139,7 +140,8 @@ class Job:
             raise
         if distributed.is_main():
             _, on_hub = base_of(self.model)
-            runs.finish(out, {**results, "base_on_hub": on_hub})
+            commit = {"commit": commit_of(self.model)} if on_hub else {}
+            runs.finish(out, {**results, "base_on_hub": on_hub, **commit})
             write_model_card(out)
             remove_checkpoints(out)
             remove_states(out)
@@ -156,6 +158,9 @@ class Job:
         precision = training_precision(self.training.precision, lora.rank > 0)
         tokenizer = load_tokenizer(self.model, trust)
         model = load_model(self.model, precision, trust, lora.load_in_4bit)
+        # fp32 and bf16 name the weights' type; otherwise they are saved in the one they came in.
+        asked = self.training.precision in ("fp32", "bf16")
+        saved_dtype = None if asked else getattr(model, "stored_dtype", None)
         reinforced = load_model(self.reinforced, precision, trust) if self.reinforced else None
         reference = None
         if self.reference:
@@ -177,6 +182,7 @@ class Job:
                 resume=resume,
                 report_to=report_to,
                 callbacks=callbacks(model, tokenizer) if callbacks else (),
+                saved_dtype=saved_dtype,
             )
 
         return work

@@ -30,6 +30,29 @@ MethodName = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(NAMES)} (whic
 """A method's name."""
 
 
+REVISION = "Branch, tag or commit of a --model on the hub, as in name@revision [main]."
+Revision = Annotated[str | None, tyro.conf.arg(help=REVISION, help_behavior_hint="")]
+"""Which state of a hub repository is meant."""
+
+
+def pin_model(command: Any) -> None:
+    """Write the revision that a command was given into its model's name, as `name@revision`.
+
+    So whatever is told of the model, a record too, says which state of it was meant.
+
+    Raises:
+        UserError: there is no model, or see `simnpo.models.at_revision`.
+    """
+    revision = getattr(command, "revision", None)
+    if revision is None:
+        return
+    if command.model is None:
+        raise UserError(f"--revision {revision} does nothing without --model.")
+    from simnpo.models import at_revision
+
+    object.__setattr__(command, "model", at_revision(command.model, revision))
+
+
 @dataclass(frozen=True)
 class OutputOptions:
     """Where results go."""

@@ -4,7 +4,13 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simnpo.commands.options import LoraOptions, MethodName, TrainingOptions, Unset
+from simnpo.commands.options import (
+    LoraOptions,
+    MethodName,
+    Revision,
+    TrainingOptions,
+    Unset,
+)
 from simnpo.commands.own_sets import OwnSetOptions
 from simnpo.config import MAX_LENGTH, TrainingConfig
 from simnpo.errors import UserError
@@ -38,6 +44,7 @@ class Plan:
 
     model: str
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
+    revision: Revision = None
     method: MethodName = "simnpo"
     retain_loss: Unset[str] = None
     """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, else
@@ -78,6 +85,10 @@ class Plan:
         self._print_verdict(plan)
         if plan.training.optimizer == "paged-adamw-8bit":
             print("Note: paged optimizer states lie in host memory and are not counted.")
+        if plan.lora.rank and plan.shape.left_out:
+            print(
+                f"Note: LoRA leaves out, beside embeddings, head and norms: {plan.shape.left_out}."
+            )
         if plan.training.offload_reference and plan.gpu:
             print("Note: the frozen copy's layers lie in host memory; one of them is counted.")
         self._print_time(plan, rows)

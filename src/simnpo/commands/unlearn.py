@@ -11,6 +11,7 @@ from simnpo.commands.options import (
     MethodName,
     OutputOptions,
     PromptOptions,
+    Revision,
     TrainingOptions,
     Unset,
     given,
@@ -44,6 +45,7 @@ class Unlearn:
     model: str
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
+    revision: Revision = None
     method: MethodName = "simnpo"
     reference: Unset[str] = None
     """Model whose log-probs npo, idk_dpo and altpo compare with [--model, as it is before]."""

@@ -41,7 +41,7 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
     Raises:
         UserError: a row cannot be encoded, see `check_lengths`.
     """
-    from simnpo.training.run import trained_parameters
+    from simnpo.training.adapters import trained_parameters
 
     shortened = [  # first: it names the row that cannot be encoded
         f"Warning: {warning}\n"

@@ -131,6 +131,8 @@ class UnlearnTrainer(Trainer):
         # trace it, nor send the model's constant buffers around at each of its parts.
         args.ddp_find_unused_parameters = False
         args.ddp_broadcast_buffers = False
+        settings: Any = model.config
+        use_cache = vars(settings).get("use_cache")
         super().__init__(
             model=model,
             args=args,
@@ -139,6 +141,10 @@ class UnlearnTrainer(Trainer):
             processing_class=tokenizer,
             callbacks=[StepGuard(self._pairs), *(callbacks or [])],
         )
+        # The Trainer writes into what is saved; our passes say themselves whether they use a cache.
+        del settings.use_cache
+        if use_cache is not None:
+            settings.use_cache = use_cache
         if self._forwards.trained_layers and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
             raise UserError(
                 "RMU trains three layers with their weights whole, and FSDP and DeepSpeed part "
