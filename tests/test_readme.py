@@ -9,7 +9,7 @@ import pytest
 from simnpo.cli import parse
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("results", "methods", "design", "performance", "serving", "own-data", "choosing")
+NAMES = ("results", "methods", "design", "performance", "serving", "own-data", "choosing", "models")
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 
 

@@ -53,8 +53,8 @@ def stacked_experts(model: nn.Module) -> Iterator[Experts]:
             continue
         for name, weight in module.named_parameters(recurse=False):
             if weight.ndim == 3 and weight.shape[0] > 1 and weight.is_floating_point():
-                transposed = _is_transposed(model, module, name, weight)
-                yield Experts(f"{place}.{name}" if place else name, weight, transposed)
+                full = f"{place}.{name}"
+                yield Experts(full, weight, _is_transposed(model, module, full, weight))
 
 
 def _is_of_torch(module: nn.Module) -> bool:
@@ -73,7 +73,7 @@ def _is_transposed(model: Any, module: Any, name: str, weight: Tensor) -> bool:
     width = getattr(config and config.get_text_config(), "hidden_size", None)
     first = weight.shape[1] == width and weight.shape[2] != width
     second = weight.shape[2] == width and weight.shape[1] != width
-    return second if "down" in name or name.endswith(("w2", "output_linear")) else first
+    return second if "down" in name or "output" in name else first
 
 
 def left_out(model: Any) -> dict[str, int]:

@@ -54,6 +54,8 @@ class Job:
     """The model that a method's reference log-probs come from, in the place of `model`."""
     further: Mapping[str, Any] = field(default_factory=dict)
     """What `run.json` records beside these settings."""
+    keeps_type: bool = True
+    """Whether the model is saved in the type that it came in, where no type is asked for."""
     also_writes: tuple[str, ...] = ()
     """What else is written into the run's folder, by whoever measures the run."""
 
@@ -159,8 +161,8 @@ class Job:
         tokenizer = load_tokenizer(self.model, trust)
         model = load_model(self.model, precision, trust, lora.load_in_4bit)
         # fp32 and bf16 name the weights' type; otherwise they are saved in the one they came in.
-        asked = self.training.precision in ("fp32", "bf16")
-        saved_dtype = None if asked else getattr(model, "stored_dtype", None)
+        keep = self.keeps_type and self.training.precision not in ("fp32", "bf16")
+        saved_dtype = getattr(model, "stored_dtype", None) if keep else None
         reinforced = load_model(self.reinforced, precision, trust) if self.reinforced else None
         reference = None
         if self.reference:

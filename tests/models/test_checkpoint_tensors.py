@@ -206,7 +206,7 @@ def test_a_tied_head_may_be_stored_once_or_twice(
 
 
 def test_experts_of_before_they_were_stacked(tmp_path: Path) -> None:
-    """Mixtral's published checkpoints: experts are stacked to be loaded, and unstacked to be saved."""
+    """Mixtral's published checkpoints: stacked as they are loaded, unstacked as they are saved."""
     model = tiny_models.mixtral()
     model.save_pretrained(tmp_path)
     names = load_file(tmp_path / "model.safetensors")

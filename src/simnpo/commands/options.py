@@ -181,7 +181,8 @@ class TrainingOptions:
     """Gradients are scaled down to this norm; 0 leaves them [1]."""
     precision: Unset[Precision] = None
     """fp32, mixed (fp32 weights, bf16 compute), bf16 (weights too), or auto: on a GPU mixed (bf16
-    with LoRA), else fp32 [auto; on your own data mixed for large models on CPUs with fast bf16]."""
+    with LoRA), else fp32; with fp32 and bf16 the model is saved so, else in the type that it came in
+    [auto; on your own data mixed for large models on CPUs with fast bf16]."""
     optimizer: Unset[Optimizer] = None
     """adamw, adamw-8bit (its states in 8 bits), or paged-adamw-8bit (and moved to host memory where
     the GPU's is short); the 8-bit ones need bitsandbytes and a GPU [adamw]."""
