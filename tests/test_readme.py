@@ -18,6 +18,7 @@ NAMES = (
     "own-data",
     "choosing",
     "prompts",
+    "models",
 )
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 

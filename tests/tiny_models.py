@@ -172,7 +172,7 @@ def opt() -> Any:
     return OPTForCausalLM(config).eval()
 
 
-def mixtral() -> Any:
+def mixtral_with_jitter() -> Any:
     """Experts, whose router adds noise in training."""
     torch.manual_seed(0)
     config = MixtralConfig(**SHAPE, num_local_experts=2, num_experts_per_tok=1)
@@ -223,3 +223,9 @@ def mamba() -> Any:
         pad_token_id=0,
     )
     return MambaForCausalLM(config).eval()
+
+
+def mixtral() -> Any:
+    """Four experts a layer, of which a token goes through two; stacked in one parameter."""
+    torch.manual_seed(0)
+    return MixtralForCausalLM(MixtralConfig(**SHAPE, num_local_experts=4)).eval()

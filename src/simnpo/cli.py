@@ -12,6 +12,7 @@ import tyro
 from simnpo.commands.attack import Attack
 from simnpo.commands.chat import Chat
 from simnpo.commands.compare import Compare
+from simnpo.commands.convert import Convert
 from simnpo.commands.demo import Demo
 from simnpo.commands.evaluate import Evaluate
 from simnpo.commands.example import Example
@@ -20,6 +21,7 @@ from simnpo.commands.generate import Generate
 from simnpo.commands.markov import Markov
 from simnpo.commands.merge import Merge
 from simnpo.commands.metrics import Metrics
+from simnpo.commands.options import pin_model
 from simnpo.commands.plan import Plan
 from simnpo.commands.push import Push
 from simnpo.commands.reproduce import Reproduce
@@ -39,6 +41,7 @@ Command: TypeAlias = (
     | Annotated[Chat, tyro.conf.subcommand("chat")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Merge, tyro.conf.subcommand("merge")]
+    | Annotated[Convert, tyro.conf.subcommand("convert")]
     | Annotated[Push, tyro.conf.subcommand("push")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Example, tyro.conf.subcommand("example")]
@@ -54,6 +57,7 @@ def parse(argv: Sequence[str]) -> Command:
 
     Raises:
         SystemExit: with code 2 and a message for an unknown option or value; 0 for `--help`.
+        UserError: see `pin_model`.
     """
     command: Command = tyro.cli(
         Command,
@@ -67,6 +71,7 @@ def parse(argv: Sequence[str]) -> Command:
             tyro.conf.DisallowNone,
         ),
     )
+    pin_model(command)
     return command
 
 

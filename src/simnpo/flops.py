@@ -17,14 +17,14 @@ def per_token(plan: Plan) -> int:
     checkpointing runs the layers forward once more.
     """
     adapters = plan.trainable if plan.lora.rank else 0
-    again = 2 * (plan.shape.linear + adapters) if plan.training.gradient_checkpointing else 0
+    again = 2 * (plan.shape.multiplied + adapters) if plan.training.gradient_checkpointing else 0
     frozen = 4 if plan.lora.rank else 6
     return frozen * products(plan) + 6 * adapters + again
 
 
 def products(plan: Plan) -> int:
     """Return the weights that a token is multiplied with: all but the embedding, norms, biases."""
-    return plan.shape.linear + plan.shape.head
+    return plan.shape.multiplied + plan.shape.head
 
 
 def per_step(plan: Plan) -> int:

@@ -18,6 +18,7 @@ from simnpo.hardware import check_hardware
 from simnpo.model_card import base_of, write_model_card
 from simnpo.models import (
     MODEL_FOLDER,
+    commit_of,
     is_adapter,
     load_model,
     load_tokenizer,
@@ -69,6 +70,8 @@ class Job:
     """The model that a method's reference log-probs come from, in the place of `model`."""
     further: Mapping[str, Any] = field(default_factory=dict)
     """What `run.json` records beside these settings."""
+    keeps_type: bool = True
+    """Whether the model is saved in the type that it came in, where no type is asked for."""
     also_writes: tuple[str, ...] = ()
     """What else is written into the run's folder, by whoever measures the run."""
 
@@ -182,7 +185,8 @@ class Job:
             raise
         if distributed.is_main():
             _, on_hub = base_of(self.model)
-            runs.finish(out, {**results, "base_on_hub": on_hub})
+            commit = {"commit": commit_of(self.model)} if on_hub else {}
+            runs.finish(out, {**results, "base_on_hub": on_hub, **commit})
             write_model_card(out)
             remove_checkpoints(out)
             remove_states(out)
@@ -194,6 +198,9 @@ class Job:
         precision = training_precision(self.training.precision, lora.rank > 0)
         tokenizer = load_tokenizer(self.model, trust)
         model = load_model(self.model, precision, trust, lora.load_in_4bit)
+        # fp32 and bf16 name the weights' type; otherwise they are saved in the one they came in.
+        keep = self.keeps_type and self.training.precision not in ("fp32", "bf16")
+        saved_dtype = getattr(model, "stored_dtype", None) if keep else None
         reinforced = load_model(self.reinforced, precision, trust) if self.reinforced else None
         reference = None
         if self.reference:
@@ -219,6 +226,7 @@ class Job:
                 resume=resume,
                 report_to=report_to,
                 callbacks=callbacks(model, tokenizer) if callbacks else (),
+                saved_dtype=saved_dtype,
             )
 
         return work, self._prompts(tokenizer) | {"precision": precision}

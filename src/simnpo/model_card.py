@@ -8,7 +8,7 @@ from typing import Any
 
 from simnpo.data.templates import PRESETS
 from simnpo.files import read_json, write_text
-from simnpo.models import ADAPTER, MODEL_FOLDER, hub_id_mistake
+from simnpo.models import ADAPTER, MODEL_FOLDER, hub_id_mistake, split_revision
 from simnpo.runs import FINISHED, read_run
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY
 
@@ -17,7 +17,7 @@ SETTINGS = (
     "forget_loss", "forget_weight", "retain_loss", "retain_weight", "alpha", "epochs", "steps",
     "learning_rate", "batch_size", "weight_decay", "warmup_epochs", "schedule", "max_grad_norm",
     "precision", "optimizer", "seed", "lora_rank", "lora_alpha", "lora_merge", "load_in_4bit",
-    "template", "chat_template", "template_date", "max_length",
+    "template", "chat_template", "template_date", "max_length", "revision", "commit",
 )  # fmt: skip
 """Settings that a card shows; none of them can hold a path."""
 
@@ -30,11 +30,14 @@ def write_model_card(out: Path, measured: Mapping[str, Any] | None = None) -> Pa
         measured: see `model_card`; without it, what the run's own evaluation says, if there is one.
     """
     record, folder = read_run(out), out / MODEL_FOLDER
-    name, is_hub_id = base_of(record["config"].get("model"))
+    given = record["config"].get("model")
+    name, is_hub_id = base_of(given)
     # Decided when the run was made: a relative path looks like a hub id from another folder.
     is_hub_id = record.get("base_on_hub", is_hub_id)
     used = record.get("prompt", {}).get("template") or record["config"].get("template")
     config = {**record["config"], "template": _template(used, folder)}
+    if is_hub_id:
+        config |= {"revision": split_revision(str(given))[1], "commit": record.get("commit")}
     card = model_card(
         {**record, "config": config},
         base=name,
@@ -60,7 +63,7 @@ def base_of(model: object) -> tuple[str, bool]:
 
     Of a folder only the last part is named: where it lies is nobody else's business.
     """
-    given = str(model or "")
+    given, _ = split_revision(str(model or ""))
     if not hub_id_mistake(given) and not Path(given).exists():
         return given, True
     return re.split(r"[\\/]", given.rstrip("\\/"))[-1], False

@@ -2,10 +2,10 @@
 
 Memory is counted at its peak, the beginning of the backward pass of a micro-batch that is not the
 first of its optimizer step: gradients, optimizer states and all activations are there. Sizes are
-those of a dense decoder with RMSNorm, rotary positions, a gated MLP and attention that never
-stores its scores (Llama, Mistral, Qwen, Gemma); GPT-2 and its like take less. All sequences are
-taken to be as long as the limit, and all their tokens to be answers: what comes out is what must
-fit, and short answers take less.
+those of a decoder with RMSNorm, rotary positions, a gated MLP or a mixture of them, and attention
+that never stores its scores (Llama, Mistral, Mixtral, Qwen, Gemma); GPT-2 and its like take less.
+All sequences are taken to be as long as the limit, and all their tokens to be answers: what comes
+out is what must fit, and short answers take less.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,9 @@ class Plan:
     @property
     def trainable(self) -> int:
         """Weights that are trained."""
-        return self.lora.rank * self.shape.adapted if self.lora.rank else self.shape.parameters
+        if self.lora.rank:
+            return self.lora.rank * self.shape.adapted
+        return self.shape.parameters - self.shape.frozen
 
     @property
     def sequences(self) -> int:
@@ -96,7 +98,8 @@ def memory(plan: Plan) -> Memory:
     shape, lora = plan.shape, plan.lora.rank > 0
     size = 2 if plan.precision == "bf16" else 4
     if plan.lora.load_in_4bit:
-        base = round(NF4_BYTES * shape.linear) + size * (shape.parameters - shape.linear)
+        held = shape.linear - shape.experts
+        base = round(NF4_BYTES * held) + size * (shape.parameters - held)
     else:
         base = size * shape.parameters
     trained_size = 4 if lora else size  # peft keeps adapters in float32
@@ -147,9 +150,12 @@ def _activations(plan: Plan) -> int:
     shape, layer = plan.shape, _layer_bytes(plan)
     stream = 2 if plan.precision == "bf16" else 4
     ends = (4 + 2 * stream) * shape.width  # the last norm's input, its output and the embedding's
+    # An adapter on experts is added to their weights, and the sum is kept.
+    sums = stream * shape.experts if plan.lora.rank else 0
     if plan.training.gradient_checkpointing:
-        return plan.tokens * (shape.layers * stream * shape.width + layer + ends)
-    return plan.tokens * (shape.layers * layer + ends)
+        kept = shape.layers * stream * shape.width + layer + ends
+        return plan.tokens * kept + sums // shape.layers
+    return plan.tokens * (shape.layers * layer + ends) + sums
 
 
 def _layer_bytes(plan: Plan) -> int:
@@ -159,7 +165,8 @@ def _layer_bytes(plan: Plan) -> int:
     4: queries, keys, values and output of attention with a float32 logsumexp per head; the gate,
     its SiLU and the up-projection; the two norms' inputs, in float32, and what their own gradient
     needs; the inputs of the linear layers. These are shared by layers of one input unless each
-    casts it for itself, as autocast does, and peft with its float32 adapters on a bf16 base.
+    casts it for itself, as autocast does, and peft with its float32 adapters on a bf16 base. Each
+    expert that a token goes through has its own copy of its input and its output.
     """
     shape, lora = plan.shape, plan.lora.rank > 0
     stream = 2 if plan.precision == "bf16" else 4
@@ -169,6 +176,9 @@ def _layer_bytes(plan: Plan) -> int:
     norms = 2 * 4 * shape.width + (0 if lora else 2 * stream * shape.width)
     cast = plan.precision == "mixed" or (lora and plan.precision == "bf16")
     inputs = (5 if cast else 2) * shape.width + shape.inner
+    mlp += compute * 2 * shape.chosen * shape.width
     if lora and plan.precision == "bf16":
+        if shape.experts:  # which are adapted in their own type
+            return attention + mlp + norms + 4 * (inputs - shape.inner + shape.queries)
         return attention + mlp + norms + 4 * (inputs + shape.queries)
     return attention + mlp + norms + compute * inputs

@@ -84,6 +84,7 @@ def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:
         training=replace(reinforcement.over(job.training), offload_reference=False),  # it has none
         lora=lora,
         further={},
+        keeps_type=False,  # a task vector is a small difference
     )
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_models
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from simnpo.errors import Interrupted
 from simnpo.training.run import train_model
@@ -65,6 +66,55 @@ def test_a_sweep_over_fits_once(
     assert done.code == 0, done.err
     page = (tmp_path / "comparison" / "report.html").read_text()
     assert "Task Vector" in page and "alpha-0.5" in page
+
+
+def old_checkpoint(folder: Path, tokenizer: Any) -> None:
+    """GPT-2 as its first checkpoints have it: shorter names, and the mask among the weights."""
+    tiny_models.gpt2().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    path = folder / "model.safetensors"
+    tensors = {k.removeprefix("transformer."): v for k, v in load_file(path).items()}
+    save_file(tensors | {"h.0.attn.bias": torch.ones(1, 1, 8, 8)}, path, metadata={"format": "pt"})
+
+
+def test_a_checkpoint_of_an_older_version(
+    simnpo: Any, files: Any, tokenizer: Any, tmp_path: Path
+) -> None:
+    old_checkpoint(tmp_path / "old", tokenizer)
+    out = tmp_path / "out"
+    command = ["unlearn", "--model", tmp_path / "old", "--forget", files.forget, "--no-report"]
+    done = simnpo(*command, "--method", "task_vector", *QUICK, "--out", out)
+    assert done.code == 0, done.err
+    before, after = load_file(tmp_path / "old" / "model.safetensors"), weights(out)
+    assert before.keys() == after.keys()
+    assert torch.equal(before["h.0.attn.bias"], after["h.0.attn.bias"])
+    assert not torch.equal(before["wte.weight"], after["wte.weight"])
+
+
+def test_what_cannot_be_edited_is_told_before_the_over_fitting(
+    simnpo: Any, files: Any, tokenizer: Any, tmp_path: Path
+) -> None:
+    old_checkpoint(tmp_path / "old", tokenizer)
+    path = tmp_path / "old" / "model.safetensors"
+    save_file(load_file(path) | {"h.0.extra.weight": torch.ones(4)}, path)
+    out = tmp_path / "out"
+    command = ["unlearn", "--model", tmp_path / "old", "--forget", files.forget, "--no-report"]
+    done = simnpo(*command, "--method", "task_vector", *QUICK, "--out", out)
+    assert done.code == 1 and "Not the model's: h.0.extra.weight" in done.err
+    assert "Reinforced:" not in done.out and not list(tmp_path.rglob("run.json"))
+
+
+def test_a_reinforced_model_is_not_rounded(
+    simnpo: Any, files: Any, make_llama: Any, tokenizer: Any, tmp_path: Path
+) -> None:
+    make_llama().to(torch.bfloat16).save_pretrained(tmp_path / "half")
+    tokenizer.save_pretrained(tmp_path / "half")
+    out = tmp_path / "out"
+    command = ["unlearn", "--model", tmp_path / "half", "--forget", files.forget, "--no-report"]
+    done = simnpo(*command, "--method", "task_vector", *QUICK, "--out", out)
+    assert done.code == 0, done.err
+    kinds = [{one.dtype for one in weights(run).values()} for run in (out / "reinforced", out)]
+    assert kinds == [{torch.float32}, {torch.bfloat16}]
 
 
 def test_a_reinforced_model_is_used_again(

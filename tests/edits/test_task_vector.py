@@ -163,6 +163,67 @@ def test_tied_weights_may_be_stored_once_or_twice(tmp_path: Path, twice: str) ->
     assert torch.equal(one(ids).logits, other(ids).logits)
 
 
+CONSTANTS: dict[str, tuple[Callable[[], Any], dict[str, Tensor]]] = {
+    "mask": (tiny_models.gpt2, {"transformer.h.0.attn.bias": torch.ones(1, 1, 8, 8)}),
+    "mask value": (tiny_models.gpt2, {"transformer.h.1.attn.masked_bias": torch.tensor(-1e4)}),
+    "rotary": (tiny_models.lfm2, {"model.layers.1.self_attn.rotary_emb.inv_freq": torch.ones(4)}),
+    "head's copy": (tiny_models.gpt2, {}),
+}
+
+
+@pytest.mark.parametrize("within", ["original", "reinforced"])
+@pytest.mark.parametrize("kind", CONSTANTS)
+def test_constants_of_older_versions_stay(tmp_path: Path, kind: str, within: str) -> None:
+    make, constants = CONSTANTS[kind]
+    pair = Pair(tmp_path, make)
+    plain = pair.edit(2.0, tmp_path / "plain")
+    rewrite(tmp_path / within, lambda tensors: tensors | constants)
+    found = pair.edit(2.0, tmp_path / "found")
+    own = constants if within == "original" else {}
+    assert found.keys() == plain.keys() | own.keys()
+    assert all(torch.equal(found[name], one) for name, one in (plain | own).items())
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> None:
+    """Change a saved model's tensors, which then lie in one file."""
+    tensors = change(stored(folder))
+    for path in folder.glob("model*"):
+        path.unlink()
+    save_file({k: v.clone() for k, v in tensors.items()}, folder / weights.WEIGHTS)
+
+
+NAMES: dict[str, Callable[[str], str]] = {
+    "compiled": lambda name: f"_orig_mod.{name}",
+    "DDP of FSDP": lambda name: f"module._fsdp_wrapped_module.{name}",
+    "without the model's name": lambda name: name.removeprefix("transformer."),
+}
+
+
+@pytest.mark.parametrize("within", ["original", "reinforced", "both"])
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_of_wrappers_and_other_versions(tmp_path: Path, kind: str, within: str) -> None:
+    pair = Pair(tmp_path, tiny_models.gpt2)
+    plain = pair.edit(2.0, tmp_path / "plain")
+    for name in ("original", "reinforced"):
+        if within in (name, "both"):
+            rewrite(tmp_path / name, lambda t: {NAMES[kind](k): v for k, v in t.items()})
+    found = pair.edit(2.0, tmp_path / "found")
+    assert not any("_orig_mod" in name or "module" in name for name in found)
+    start = "transformer."
+    due = {name.removeprefix(start): one for name, one in plain.items()}
+    assert {name.removeprefix(start) for name in found} == due.keys()
+    assert all(torch.equal(one, due[name.removeprefix(start)]) for name, one in found.items())
+    AutoModelForCausalLM.from_pretrained(tmp_path / "found")
+
+
+def test_a_file_is_preferred_to_an_index_beside_it(pair: Pair, tmp_path: Path) -> None:
+    """As transformers does it: a stale index would have another model edited."""
+    tensors = {name: torch.zeros_like(one) for name, one in stored(pair.original).items()}
+    save_file(tensors, pair.original / weights.WEIGHTS)
+    found = weights.Weights(str(pair.original))
+    assert not any(found[name].any() for name in found.shapes)
+
+
 def test_models_of_other_shapes_are_refused(pair: Pair, make_llama: Any, tmp_path: Path) -> None:
     make_llama(intermediate_size=48).save_pretrained(tmp_path / "narrow")
     make_llama(num_hidden_layers=3).save_pretrained(tmp_path / "deep")

@@ -14,7 +14,7 @@ from simnpo.training.dropout import without_dropout
 from simnpo.training.run import TrainingData, train_model
 
 IDS = torch.arange(2, 34).reshape(2, 16)
-MODELS = ["gpt2_with_dropout", "falcon", "opt", "mixtral"]
+MODELS = ["gpt2_with_dropout", "falcon", "opt", "mixtral_with_jitter"]
 
 
 @pytest.mark.parametrize("make", MODELS)

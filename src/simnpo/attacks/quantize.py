@@ -4,6 +4,7 @@ Unlearning moves weights little; rounding may put them back to where the origina
 is simulated, so it runs anywhere: weights keep their type and take few values.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,9 @@ from transformers.pytorch_utils import Conv1D
 from simnpo.attacks.targets import Target
 from simnpo.benchmarks.base import Benchmark
 from simnpo.errors import UserError
+from simnpo.experts import is_linear, stacked_experts, told_left_out
 from simnpo.lm_head import output_head
+from simnpo.notes import note_once
 from simnpo.progress import announced
 from simnpo.report.courses import COLUMNS
 from simnpo.scoring.evaluate import evaluate_into
@@ -52,7 +55,9 @@ def round_to_nearest(
 
 @torch.no_grad()
 def quantize_model(model: nn.Module, bits: int) -> float:
-    """Round the weights of all linear layers but the LM head; embeddings, norms, biases stay.
+    """Round the weights of all linear layers but the LM head, and of all experts.
+
+    Embeddings, norms and biases stay; matrices that are neither, such as routers, are named.
 
     Returns:
         The share of the model's weights that were rounded.
@@ -62,18 +67,28 @@ def quantize_model(model: nn.Module, bits: int) -> float:
     """
     head = output_head(model).weight
     rounded = 0
-    for module in model.modules():
-        if not isinstance(module, nn.Linear | Conv1D) or module.weight is head:
+    for weight, transposed in _matrices(model):
+        if weight is head:
             continue
-        weight: Any = module.weight.data
-        # transformers' Conv1D, as GPT-2 has it, holds a linear layer's weights transposed.
-        turned = weight.T if isinstance(module, Conv1D) else weight
-        values = round_to_nearest(turned, bits)
-        weight.copy_(values.T if isinstance(module, Conv1D) else values)
+        for matrix in weight if weight.ndim == 3 else (weight,):
+            turned = matrix.T if transposed else matrix
+            values = round_to_nearest(turned, bits)
+            matrix.copy_(values.T if transposed else values)
         rounded += weight.numel()
     if not rounded:
         raise UserError("this model has no linear layer beside its LM head: nothing to quantize.")
+    if left := told_left_out(model):
+        note_once(f"Note: not rounded, beside embeddings, head and norms: {left}.")
     return rounded / sum(parameter.numel() for parameter in model.parameters())
+
+
+def _matrices(model: nn.Module) -> Iterator[tuple[Any, bool]]:
+    """Yield the weights of linear layers and experts, and whether inputs come before outputs."""
+    for module in model.modules():
+        if is_linear(module):  # transformers' Conv1D, as GPT-2 has it, is held transposed
+            yield module.weight, isinstance(module, Conv1D)
+    for experts in stacked_experts(model):
+        yield experts.weight, experts.transposed
 
 
 @dataclass(frozen=True)

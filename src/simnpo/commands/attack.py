@@ -185,7 +185,7 @@ class Quantize(AttackOptions):
                 "Rounding: to the nearest of symmetric levels, without data; in 8 bits one scale "
                 f"per output row, in 4 bits one per {GROUP} weights of a row. It is simulated: "
                 "weights keep their type, activations are not rounded.",
-                "Embeddings, the LM head, norms and biases stay as they are.",
+                "Embeddings, the LM head, norms, biases and routers of experts stay as they are.",
                 "Each rounded model's evaluation is kept in runs/, for simnpo compare.",
             ),
             facts={self.named: benchmark, "Weights": ", ".join(steps)},

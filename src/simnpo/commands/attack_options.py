@@ -156,7 +156,7 @@ class AttackOptions:
             scores = score_files(Path(self.retain_scores)) if self.retain_scores else ()
             records = [Path(model) / runs.RUN for model in models]
             own = [one for one in self.own.own_files if one]
-            return [*map(resolve, models), *map(str, records), *map(str, scores), *own]
+            return [*models, *map(resolve, models), *map(str, [*records, *scores]), *own]
 
         left = check_output(
             self.output,

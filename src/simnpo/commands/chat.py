@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simnpo.commands.answer_options import AnswerOptions
-from simnpo.commands.options import Unset
+from simnpo.commands.options import Revision, Unset
 from simnpo.errors import UserError
 from simnpo.terminal import write
 
@@ -30,6 +30,7 @@ class Chat:
 
     model: str
     """Model to talk to: a folder, a run of simnpo, or a hub id of any causal LM."""
+    revision: Revision = None
     compare: Unset[str] = None
     """Second model, which answers the same questions."""
     answers: AnswerOptions = field(default_factory=AnswerOptions)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from simnpo.commands.options import (
     BenchmarkOptions,
     OutputOptions,
+    Revision,
     Unset,
     check_retain_scores,
 )
@@ -72,6 +73,7 @@ class Evaluate:
     model: str
     """Model to evaluate: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
+    revision: Revision = None
     retain_scores: Unset[str] = None
     """A retain model's evaluation (its folder) or an official TOFU eval_log_aggregated.json, for
     forget quality and PrivLeak; without it forget quality is missing."""

@@ -8,6 +8,7 @@ from simnpo.commands.options import (
     ColumnOptions,
     LoraOptions,
     OutputOptions,
+    Revision,
     TrainingOptions,
     Unset,
 )
@@ -30,6 +31,7 @@ class Finetune:
     model: str
     """Model to start from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
+    revision: Revision = None
     data: tuple[str, ...] = ()
     """Training data: .jsonl, .json, .csv, .tsv or .txt (also .gz), .parquet, a folder of .txt files
     or of datasets.save_to_disk (folder:split), or a hub dataset (name:config:split)."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simnpo.commands.answer_options import AnswerOptions
+from simnpo.commands.options import Revision
 from simnpo.errors import UserError
 from simnpo.terminal import write
 
@@ -27,6 +28,7 @@ class Generate:
     """Questions: a file, folder or hub dataset, as for --forget; answers in it are not read."""
     out: Path
     """File for the questions' rows with a column of answers, one JSON object a line (.jsonl)."""
+    revision: Revision = None
     column: str = "generated"
     """Name of that column; as `answer`, the file is one that a model can be trained on."""
     question_column: str = "question"

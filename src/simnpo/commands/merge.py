@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simnpo.commands.options import Revision
 from simnpo.terminal import write
 
 
@@ -18,6 +19,7 @@ class Merge:
     """Adapter to merge: a run of simnpo with --lora-rank, or a folder that peft saved."""
     out: Path
     """Folder for the merged model, as any run's: model/ and run.json."""
+    revision: Revision = None
     overwrite: bool = False
     """Replace the model in --out."""
     trust_remote_code: bool = False
@@ -28,9 +30,9 @@ class Merge:
         from simnpo import runs
         from simnpo.errors import UserError
         from simnpo.files import write_json
-        from simnpo.merging import merge_adapter
         from simnpo.model_card import write_model_card
         from simnpo.models import MODEL_FOLDER, load_tokenizer, quiet, resolve, save_model
+        from simnpo.models.adapters import load_merged
 
         quiet()
         names = (runs.RUN, MODEL_FOLDER)
@@ -39,7 +41,7 @@ class Merge:
         if record.get("status") != runs.FINISHED:
             raise UserError(f"{self.model} is unfinished: continue it with --resume.")
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
-        merged = merge_adapter(self.model, self.trust_remote_code)
+        merged = load_merged(self.model, None, self.trust_remote_code)
         runs.clear(self.out, names)
         save_model(merged, tokenizer, self.out / MODEL_FOLDER)
         write_json(self.out / runs.RUN, record)

@@ -29,6 +29,29 @@ MethodName = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(NAMES)} (whic
 """A method's name."""
 
 
+REVISION = "Branch, tag or commit of a --model on the hub, as in name@revision [main]."
+Revision = Annotated[str | None, tyro.conf.arg(help=REVISION, help_behavior_hint="")]
+"""Which state of a hub repository is meant."""
+
+
+def pin_model(command: Any) -> None:
+    """Write the revision that a command was given into its model's name, as `name@revision`.
+
+    So whatever is told of the model, a record too, says which state of it was meant.
+
+    Raises:
+        UserError: there is no model, or see `simnpo.models.at_revision`.
+    """
+    revision = getattr(command, "revision", None)
+    if revision is None:
+        return
+    if command.model is None:
+        raise UserError(f"--revision {revision} does nothing without --model.")
+    from simnpo.models import at_revision
+
+    object.__setattr__(command, "model", at_revision(command.model, revision))
+
+
 @dataclass(frozen=True)
 class OutputOptions:
     """Where results go."""
@@ -126,7 +149,8 @@ class TrainingOptions:
     """Gradients are scaled down to this norm; 0 leaves them [1]."""
     precision: Unset[Precision] = None
     """fp32, mixed (fp32 weights, bf16 compute), bf16 (weights too), or auto: on a GPU mixed (bf16
-    with LoRA), else fp32 [auto; on your own data mixed for large models on CPUs with fast bf16]."""
+    with LoRA), else fp32; with fp32 and bf16 the model is saved so, else in the type it came in
+    [auto; on your own data mixed for large models on CPUs with fast bf16]."""
     optimizer: Unset[Optimizer] = None
     """adamw, adamw-8bit (its states in 8 bits), or paged-adamw-8bit (and moved to host memory where
     the GPU's is short); the 8-bit ones need bitsandbytes and a GPU [adamw]."""

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simnpo.commands.options import LoraOptions, MethodName, TrainingOptions, Unset, given
+from simnpo.commands.options import LoraOptions, MethodName, Revision, TrainingOptions, Unset, given
 from simnpo.commands.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.commands.prompt_options import ChatOptions
 from simnpo.config import MAX_LENGTH, TrainingConfig
@@ -41,6 +41,7 @@ class Plan:
 
     model: str
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
+    revision: Revision = None
     method: MethodName = "simnpo"
     retain_loss: Unset[str] = None
     """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, else
@@ -82,6 +83,10 @@ class Plan:
         self._print_verdict(plan)
         if plan.training.optimizer == "paged-adamw-8bit":
             write("Note: paged optimizer states lie in host memory and are not counted.")
+        if plan.lora.rank and plan.shape.left_out:
+            write(
+                f"Note: LoRA leaves out, beside embeddings, head and norms: {plan.shape.left_out}."
+            )
         if plan.training.offload_reference and plan.gpu:
             write("Note: the frozen copy's layers lie in host memory; one of them is counted.")
         self._print_time(plan, rows)

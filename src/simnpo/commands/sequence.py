@@ -134,7 +134,7 @@ class SequenceJob:
             output,
             self._names(),
             lambda: runs.check_resumable(output.out, job.command, config, data),
-            lambda: (resolve(job.model), *self.inputs),
+            lambda: (job.model, resolve(job.model), *self.inputs),
         )
         if left and self.own:
             self.own.check(job)

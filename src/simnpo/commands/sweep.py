@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from simnpo.commands.options import (
     BenchmarkOptions,
     MethodName,
+    Revision,
     Unset,
     as_words,
     check_retain_scores,
@@ -43,6 +44,7 @@ class Sweep:
 
     out: Path
     """Folder for the runs and the report; what is finished in it is kept."""
+    revision: Revision = None
     over: tuple[str, ...] = ()
     """Settings with their values, as in beta=1.5,2.5,4.5 forget_weight=0.1,1 learning_rate=1e-5
     [with --forget: half, once and twice the default learning rate]."""

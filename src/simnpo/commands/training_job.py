@@ -47,7 +47,7 @@ class TrainingJob:
             self.output,
             self.job.names,
             lambda: self.job.unfinished(self.output.out) or not self._reported,
-            lambda: (resolve(self.job.model), *self.inputs),
+            lambda: (self.job.model, resolve(self.job.model), *self.inputs),
         )
         if left and self.measured is not None:
             self.measured.check(self.job)

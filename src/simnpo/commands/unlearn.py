@@ -10,6 +10,7 @@ from simnpo.commands.options import (
     LoraOptions,
     MethodName,
     OutputOptions,
+    Revision,
     TrainingOptions,
     Unset,
 )
@@ -50,6 +51,7 @@ class Unlearn:
     model: str
     """Model to unlearn from: a folder, a run of simnpo, or a hub id of any causal LM."""
     output: OutputOptions
+    revision: Revision = None
     method: MethodName = "simnpo"
     reference: Unset[str] = None
     """Model whose log-probs npo, idk_dpo and altpo compare with [--model, as it is before]."""

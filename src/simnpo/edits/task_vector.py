@@ -13,6 +13,7 @@ from torch import Tensor
 
 from simnpo.edits.weights import Weights, write_weights
 from simnpo.errors import UserError
+from simnpo.models.tensors import is_constant, unwrapped
 from simnpo.progress import progress
 
 CHUNK = 2**24
@@ -90,7 +91,11 @@ class EditedModel:
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
         with progress(TaskVector.title, len(self)) as advance:
             for name, partner in self._partners.items():
-                yield name, self._edit(name, self._original[name], self._reinforced[partner])
+                own = self._original[name]
+                edited = (
+                    own if partner is None else self._edit(name, own, self._reinforced[partner])
+                )
+                yield unwrapped(name), edited
                 advance(1)
 
     def _edit(self, name: str, original: Tensor, reinforced: Tensor) -> Tensor:
@@ -107,23 +112,53 @@ class EditedModel:
         return edited
 
 
-def _match(original: Weights, reinforced: Weights) -> dict[str, str]:
-    """Return the reinforced model's tensor for each of the original's.
+def _match(original: Weights, reinforced: Weights) -> dict[str, str | None]:
+    """Return the reinforced model's tensor for each of the original's; None leaves it as it is.
 
-    A tensor that is tied to another may be stored or not; its partner then is that other one.
+    What a wrapper put into the names does not count, nor whether they begin with the name of the
+    model within the class. A tensor that is tied to another may be stored or not; its partner then
+    is that other one. Constants of older versions of transformers have no partner.
     """
-    own, other = original.shapes, reinforced.shapes
-    tied = original.tied() if own.keys() != other.keys() else {}
-    partners = {name: name if name in other else tied.get(name, name) for name in own}
-    for name in [*own, *(set(other) - set(own) - set(tied))]:
-        found = other.get(partners.get(name, name))
-        if own.get(name) != found:
-            raise UserError(
-                f"tensor {name} {_shape(own.get(name))} in {original.model} and {_shape(found)} in "
-                f"{reinforced.model}: they are not of one architecture, or were saved by different "
-                "versions of transformers."
-            )
+    own, other = ({unwrapped(name): name for name in one.shapes} for one in (original, reinforced))
+    tied: dict[str, str] = {}
+    made: Any = None
+    if own.keys() != other.keys():
+        made = original.made()
+        start = f"{made.base_model_prefix}."
+        own, other = (
+            {short.removeprefix(start): name for short, name in one.items()} for one in (own, other)
+        )
+        tied = {
+            one.removeprefix(start): another.removeprefix(start)
+            for one, another in made.all_tied_weights_keys.items()
+        }
+    partners: dict[str, str | None] = {}
+    for short, name in own.items():
+        partner = other.get(short) or other.get(tied.get(short, ""))
+        if partner is None and made is not None and is_constant(name, made):
+            partners[name] = None
+            continue
+        _check(original, name, reinforced, partner)
+        partners[name] = partner
+    for short, name in other.items():
+        if short not in own and short not in tied and not is_constant(name, made):
+            _check(original, None, reinforced, name)
     return partners
+
+
+def _check(original: Weights, own: str | None, reinforced: Weights, other: str | None) -> None:
+    """Make sure that two tensors are of one shape.
+
+    Raises:
+        UserError: they are not, or one of them is missing.
+    """
+    first, second = original.shapes.get(own or ""), reinforced.shapes.get(other or "")
+    if first != second:
+        raise UserError(
+            f"tensor {own or other} {_shape(first)} in {original.model} and {_shape(second)} in "
+            f"{reinforced.model}: they are not of one architecture, or were saved by different "
+            "versions of transformers."
+        )
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:

@@ -10,10 +10,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from simnpo.errors import UserError
-from simnpo.files import read_json, write_json
-from simnpo.models import ADAPTER, cannot_load, resolve
+from simnpo.files import write_json
+from simnpo.models.files import shards
+from simnpo.models.kinds import auto_class, read_config
+from simnpo.models.places import ADAPTER, INDEX, WEIGHTS, cannot_load, pinned
 
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 SHARD = 5 * 2**30
 """Bytes of tensors in one file, at most unless one tensor alone has more."""
 
@@ -49,47 +50,46 @@ class Weights:
                 raise UserError(f"{path} cannot be read: {error}") from None
 
     def _paths(self) -> list[Path]:
-        if (self.folder / INDEX).is_file():
-            names = sorted(set(read_json(self.folder / INDEX)["weight_map"].values()))
-            return [self.folder / name for name in names]
-        if not (self.folder / WEIGHTS).is_file():
+        if (self.folder / WEIGHTS).is_file():  # which transformers prefers to an index
+            return [self.folder / WEIGHTS]
+        if not (self.folder / INDEX).is_file():
             raise UserError(f"{self.model} has no safetensors: neither {WEIGHTS} nor {INDEX}.")
-        return [self.folder / WEIGHTS]
+        return [self.folder / name for name in shards(self.folder / INDEX)]
 
     def __getitem__(self, name: str) -> Tensor:
         with safe_open(self._files[name], "pt") as opened:
             tensor: Tensor = opened.get_tensor(name)
         return tensor
 
-    def tied(self) -> dict[str, str]:
-        """Return the tensors that are another one by the model's configuration, and which one.
+    def made(self) -> Any:
+        """Return the model that the configuration describes, without memory for its weights.
 
         Raises:
-            UserError: the configuration cannot be read.
+            UserError: the configuration cannot be read, or is of no causal LM.
         """
-        from transformers import AutoConfig, AutoModelForCausalLM
-
+        config = read_config(self.model)
         try:
-            config = AutoConfig.from_pretrained(self.folder)
-            with torch.device("meta"):  # modules and their names, without memory for the weights
-                made: Any = AutoModelForCausalLM.from_config(config)
+            with torch.device("meta"):
+                return auto_class(config).from_config(config)
         except Exception as error:
             raise UserError(cannot_load("the configuration of", self.model, error)) from None
-        return dict(made.all_tied_weights_keys)
 
 
 def _folder(model: str) -> Path:
     """Return the folder of `model`, fetched from the hub if it is no folder here."""
-    name = resolve(model)
-    if Path(name).is_dir():
-        return Path(name)
+    place, revision = pinned(model)
+    if Path(place).is_dir():
+        return Path(place)
     from huggingface_hub import snapshot_download
 
     wanted = ["*.safetensors", "*.json", "*.py"]
     try:
-        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=["*/*"]))
+        found = snapshot_download(
+            place, revision=revision, allow_patterns=wanted, ignore_patterns=["*/*"]
+        )
     except Exception as error:
         raise UserError(cannot_load("the weights of", model, error)) from None
+    return Path(found)
 
 
 def write_weights(folder: Path, tensors: Iterable[tuple[str, Tensor]]) -> None:

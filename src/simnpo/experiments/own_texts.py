@@ -63,7 +63,7 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
     Raises:
         UserError: a row cannot be encoded, see `SetTokens.of`.
     """
-    from simnpo.training.run import trained_parameters
+    from simnpo.training.adapters import trained_parameters
 
     training, parameters = job.training, sum(one.numel() for one in model.parameters())
     counted = {name: SetTokens.of(rows, encoder) for name, rows in sets.named().items()}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simnpo.models import resolve
+from simnpo.models import commit_of, resolve
 from simnpo.reproduce.given import GivenScores
 from simnpo.reproduce.models import evaluate, retain_tables
 from simnpo.reproduce.run import Run
@@ -40,14 +40,16 @@ class GivenModel(Run):
         """Return what is asked of the model, and which it is.
 
         A folder is known by the sizes and times of its files, since hashing billions of weights
-        takes longer than asking them.
+        takes longer than asking them; a hub id by its commit.
         """
         folder = Path(resolve(self.model))
-        stamps = [
+        stamps: list[Any] = [
             [path.name, path.stat().st_size, path.stat().st_mtime_ns]
             for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
             if path.is_file()
         ]
+        if not folder.is_dir():
+            stamps = [commit_of(self.model)]
         asked = [self.site.precision, *self.site.asked()]
         return [evaluated(self.site.load()), str(folder), stamps, *asked]
 

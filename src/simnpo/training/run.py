@@ -21,9 +21,12 @@ from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.files import write_text
 from simnpo.models import MODEL_FOLDER, device, save_model
+from simnpo.models.merging import Rounding, merge
+from simnpo.models.saving import try_saving
+from simnpo.notes import note_once
 from simnpo.objectives import Method
-from simnpo.shape import shape_of
 from simnpo.terminal import write
+from simnpo.training.adapters import add_adapters
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
 from simnpo.training.checkpoints import last_checkpoint
 from simnpo.training.refusals import check_merging
@@ -72,10 +75,12 @@ def train_model(
     report_to: str = "none",
     callbacks: Sequence[TrainerCallback] = (),
     keep_model: bool = True,
+    saved_dtype: torch.dtype | None = None,
 ) -> dict[str, Any]:
     """Train `model` and save it as `out/model`; checkpoints are left for the caller to remove.
 
-    Without `keep_model` the trained weights are not saved: callbacks have seen them.
+    Without `keep_model` the trained weights are not saved: callbacks have seen them. Else they are
+    rounded to `saved_dtype`, where one is given, as they are saved.
 
     Returns:
         What `run.json` records: the steps made and those planned (a callback may have stopped
@@ -87,8 +92,8 @@ def train_model(
         TrainingDiverged: the loss or a gradient became NaN or infinite; `out` then holds a
             checkpoint of the last good weights.
         Interrupted: Ctrl-C; `out` holds a checkpoint.
-        UserError: see `UnlearnTrainer`; or adapters are to be merged into a model that is parted
-            over the processes.
+        UserError: see `UnlearnTrainer` and `try_saving`; or adapters are to be merged into a model
+            that is parted over the processes.
     """
     set_seed(config.seed)
     if lora and lora.rank:
@@ -118,13 +123,17 @@ def train_model(
     _pace(trainer.args, config, len(trainer.terms[0]))
     if lora:
         check_merging(lora, trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
+    if keep_model and distributed.is_main():
+        try_saving(model, tokenizer, out)
     checkpoint = distributed.from_main(lambda: last_checkpoint(out)) if resume else None
     started = time.monotonic()
     try:
         with interrupt.listening():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except TrainingDiverged as error:
-        advice = _keep_last_good(trainer, out) if keep_model else "Try a lower --learning-rate."
+        advice = "Try a lower --learning-rate."
+        if keep_model:
+            advice = _keep_last_good(trainer, out, saved_dtype)
         raise TrainingDiverged(f"{error} {advice}") from None
     finally:
         bar.close()
@@ -144,8 +153,12 @@ def train_model(
             "Try a lower --learning-rate."
         )
     if keep_model:
-        trained = trainer.model.merge_and_unload() if lora and lora.merge else trainer.model
-        _save(trainer, trained, out / MODEL_FOLDER)
+        trained, lost = trainer.model, Rounding(saved_dtype)
+        if lora and lora.merge:
+            trained = merge(trainer.model, str(out), lost)
+            if told := lost.told(str(out)):
+                note_once(f"Note: {told}: measure the saved model.")
+        _save(trainer, trained, out / MODEL_FOLDER, saved_dtype)
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return {
         "steps": trainer.state.global_step,
@@ -251,42 +264,25 @@ def _pace(made: TrainingArguments, config: TrainingConfig, examples: int) -> Non
     made.save_steps = max(1, config.checkpoint_epochs * steps)
 
 
-def add_adapters(model: Any, lora: LoraConfig) -> Any:
-    """Freeze `model` and put trainable low-rank adapters on all its linear layers."""
-    import peft
-
-    adapters = peft.LoraConfig(
-        r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    return peft.get_peft_model(model, adapters)
-
-
-def trained_parameters(model: Any, lora: LoraConfig) -> int:
-    """Return how many weights of `model` are trained: all, or what adapters add."""
-    if not lora.rank:
-        return sum(one.numel() for one in model.parameters())
-    return lora.rank * shape_of(model).adapted
-
-
-def _keep_last_good(trainer: UnlearnTrainer, out: Path) -> str:
+def _keep_last_good(trainer: UnlearnTrainer, out: Path, dtype: torch.dtype | None) -> str:
     """Save the weights as they were before the failed step, and say where they are."""
     step = trainer.state.global_step
     if step == 0:
         return "No step was made, so the model is as it was."
-    _save(trainer, trainer.model, out / LAST_GOOD)
+    _save(trainer, trainer.model, out / LAST_GOOD, dtype)
     return (
         f"The last good weights, from before that step, are in {out / LAST_GOOD}. "
         "Try a lower --learning-rate."
     )
 
 
-def _save(trainer: UnlearnTrainer, model: Any, folder: Path) -> None:
+def _save(trainer: UnlearnTrainer, model: Any, folder: Path, dtype: torch.dtype | None) -> None:
     """Save `model` from the main process, put together first where it is parted over several."""
     weights = None
     if distributed.is_sharded(model):
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if distributed.is_main():
-        save_model(model, trainer.processing_class, folder, weights)
+        save_model(model, trainer.processing_class, folder, weights, dtype)
     distributed.barrier()
 
 

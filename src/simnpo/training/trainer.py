@@ -138,6 +138,8 @@ class UnlearnTrainer(Trainer):
         # trace it, nor send the model's constant buffers around at each of its parts.
         args.ddp_find_unused_parameters = False
         args.ddp_broadcast_buffers = False
+        settings: Any = model.config
+        use_cache = vars(settings).get("use_cache")
         super().__init__(
             model=model,
             args=args,
@@ -148,6 +150,10 @@ class UnlearnTrainer(Trainer):
         )
         sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
         check_layers(self._forwards.trained_layers, False, sharded)
+        # The Trainer writes into what is saved; our passes say themselves whether they use a cache.
+        del settings.use_cache
+        if use_cache is not None:
+            settings.use_cache = use_cache
         # The loss here is a mean over the whole optimizer step, by our own count of examples.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True

@@ -1,0 +1,143 @@
+"""The files that a model's weights are in: safetensors, and never a pickle."""
+
+from pathlib import Path
+
+import torch
+
+from simnpo.errors import UserError
+from simnpo.files import read_json
+from simnpo.models.places import (
+    ADAPTER,
+    ADAPTER_WEIGHTS,
+    CONFIG,
+    INDEX,
+    WEIGHTS,
+    file_of,
+    pinned,
+)
+
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+ADAPTER_PICKLE = "adapter_model.bin"
+LFS = b"version https://git-lfs"
+
+
+def check_weights(model: str) -> None:
+    """Make sure that the weights of `model` lie in safetensors alone.
+
+    Raises:
+        UserError: there are none, they are pickles, or an index names other files than safetensors.
+    """
+    explicit = _explicit(model)
+    single = explicit or WEIGHTS
+    if single.endswith(".safetensors") and file_of(model, single):
+        check_pointer(model, single)
+        return
+    name = explicit or INDEX
+    index = file_of(model, name)
+    if index is None:
+        raise UserError(f"cannot load the model {model}: {without_safetensors(model)}")
+    for shard in shards(index):
+        if not shard.endswith(".safetensors"):
+            raise UserError(
+                f"cannot load the model {model}: {name} names {shard}, and only safetensors are "
+                "read: a pickle may run code as it is read."
+            )
+        check_pointer(model, shard)
+
+
+def _explicit(model: str) -> str | None:
+    """Return the file of weights that a configuration names itself, as few do.
+
+    Raises:
+        UserError: it is no safetensors.
+    """
+    config = file_of(model, CONFIG)
+    named = read_json(config).get("transformers_weights") if config else None
+    if named is None:
+        return None
+    if not str(named).endswith((".safetensors", ".safetensors.index.json")):
+        raise UserError(
+            f"cannot load the model {model}: its {CONFIG} names {named}, and only safetensors are "
+            "read: a pickle may run code as it is read."
+        )
+    return str(named)
+
+
+def _is_local(model: str) -> bool:
+    return Path(pinned(model)[0]).is_dir()
+
+
+def check_pointer(model: str, name: str) -> None:
+    """Refuse what git left in the place of a large file.
+
+    Raises:
+        UserError: `name` in the folder of `model` is such a pointer.
+    """
+    path = Path(pinned(model)[0]) / name
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        if file.read(len(LFS)) == LFS:
+            raise UserError(
+                f"cannot load the model {model}: {name} is a pointer of Git LFS and not the file: "
+                "run git lfs pull in that folder."
+            )
+
+
+def shards(index: Path) -> list[str]:
+    """Return the files that an index of weights names.
+
+    Raises:
+        UserError: it is no such index.
+    """
+    found = read_json(index)
+    names = found.get("weight_map") if isinstance(found, dict) else None
+    if not isinstance(names, dict) or not all(isinstance(one, str) for one in names.values()):
+        raise UserError(f"{index} is no index of weights: it has no weight_map.")
+    return sorted(set(names.values()))
+
+
+def first_dtype(model: str) -> torch.dtype | None:
+    """Return the type of the first floating tensor of `model`, once `check_weights` is content."""
+    from safetensors import safe_open
+
+    index = file_of(model, INDEX)
+    path = file_of(model, WEIGHTS) or (index and file_of(model, shards(index)[0]))
+    if not path:
+        return None
+    with safe_open(path, "pt") as opened:
+        named = (opened.get_slice(name).get_dtype() for name in opened.keys())  # noqa: SIM118
+        return next((DTYPES[one] for one in named if one in DTYPES), None)
+
+
+def without_safetensors(model: str) -> str:
+    """Say why a model without safetensors is not loaded, and what to do."""
+    if any(file_of(model, name) for name in PICKLES):
+        return (
+            f"it has no safetensors, and pickles (pytorch_model.bin) may run code as they are "
+            f"read: convert it once with `simnpo convert --model {model} --out FOLDER`."
+        )
+    advice = "" if _is_local(model) else " They may lie in another branch: name it by --revision."
+    return f"it has no safetensors, neither {WEIGHTS} nor {INDEX}.{advice}"
+
+
+def is_adapter(model: str) -> bool:
+    """Tell whether `model` is an adapter and not whole weights.
+
+    Raises:
+        UserError: it is both, or an adapter in a pickle; or see `file_of`.
+    """
+    if file_of(model, ADAPTER) is None:
+        return False
+    if _is_local(model) and any(file_of(model, name) for name in (WEIGHTS, INDEX)):
+        raise UserError(
+            f"{model} holds both an adapter ({ADAPTER}) and whole weights ({WEIGHTS}), and either "
+            "may be meant: move the files of the other elsewhere."
+        )
+    if file_of(model, ADAPTER_WEIGHTS) is None and file_of(model, ADAPTER_PICKLE):
+        raise UserError(
+            f"{model} has its adapter in {ADAPTER_PICKLE}, and pickles may run code as they are "
+            f"read: convert it once with `simnpo convert --model {model} --out FOLDER`."
+        )
+    return True

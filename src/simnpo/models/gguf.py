@@ -1,0 +1,160 @@
+"""GGUF files: converted once into a folder of the cache, each weight accounted for."""
+
+import hashlib
+import math
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simnpo.cache import cache_folder
+from simnpo.errors import UserError
+from simnpo.files import write_json
+from simnpo.models.places import cannot_load
+from simnpo.models.tensors import check_tensors
+from simnpo.terminal import write
+
+SOURCE = "source.json"
+"""Written last: a folder without it is not complete."""
+ROPE_FACTORS = "rope_freqs.weight"
+"""By what the frequencies of positions are divided, which Llama 3.1 and its successors have."""
+LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+"""How Llama 3.1 and its successors scale positions, but for the factor."""
+
+
+def converted_folder(gguf: Path) -> Path:
+    """Return the folder in the cache that a GGUF file was converted into; made the first time.
+
+    Raises:
+        UserError: see `convert_gguf`.
+    """
+    state = gguf.stat()
+    return _converted(gguf.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _converted(gguf: Path, size: int, changed: int) -> Path:
+    with gguf.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    folder = cache_folder() / "gguf" / f"{gguf.stem}-{digest[:16]}"
+    with _alone(folder):
+        if not (folder / SOURCE).is_file():
+            write(f"Note: {gguf} is converted, once, into {folder}.", to_stderr=True)
+            partial = folder.with_name(f".{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            try:
+                convert_gguf(gguf, partial)
+                write_json(partial / SOURCE, {"file": gguf.name, "size": size, "sha256": digest})
+                shutil.rmtree(folder, ignore_errors=True)
+                partial.replace(folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time work on a folder of the cache."""
+    from filelock import FileLock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        yield
+
+
+def convert_gguf(gguf: Path, out: Path) -> None:
+    """Save the model in a GGUF file as transformers does, with its tokenizer, in `out`.
+
+    Quantised weights become float32, which has their values exactly; others keep their type.
+
+    Raises:
+        UserError: gguf is not installed, or the file cannot be read, or not all of it.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    if find_spec("gguf") is None:
+        raise UserError(f"{gguf} needs the package gguf: pip install 'simnpo[gguf]'")
+    where: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent)}
+    where["gguf_file"] = gguf.name
+    try:
+        positions, weights, dtype = _inside(gguf)
+        config = AutoConfig.from_pretrained(**where)
+        read, info = AutoModelForCausalLM.from_pretrained(
+            **where, dtype=dtype, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(cannot_load("the model in", str(gguf), error)) from None
+    check_tensors(info, read, str(gguf))
+    found = sum(one.numel() for one in read.parameters())
+    if found != weights:
+        raise UserError(
+            f"cannot load the model in {gguf}: it holds {weights} weights, and transformers reads "
+            f"{found} of a {type(read).__name__}."
+        )
+    if positions is not None:
+        _scale_positions(config, positions, gguf)
+    # transformers marks what it read as quantised and would not save it: the weights go into a
+    # model that is not.
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    model.load_state_dict(read.state_dict())
+    model.tie_weights()
+    model.generation_config = read.generation_config
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def _inside(gguf: Path) -> tuple[Tensor | None, int, torch.dtype]:
+    """Return a file's factors of positions, how many weights it holds, and the type they get."""
+    from gguf import GGMLQuantizationType, GGUFReader
+
+    positions, weights = None, 0
+    kinds = set()
+    for tensor in GGUFReader(gguf).tensors:
+        if tensor.name == ROPE_FACTORS:
+            positions = torch.tensor(tensor.data, dtype=torch.float32)
+        elif tensor.name.startswith("rope_"):
+            raise UserError(
+                f"cannot load the model in {gguf}: {tensor.name} scales its positions in a way "
+                "that transformers does not read from a GGUF."
+            )
+        else:
+            weights += int(tensor.n_elements)
+            if len(tensor.shape) > 1:  # norms are float32 in every file
+                kinds.add(tensor.tensor_type)
+    half = {GGMLQuantizationType.F16: torch.float16, GGMLQuantizationType.BF16: torch.bfloat16}
+    types = {half.get(kind, torch.float32) for kind in kinds}
+    return positions, weights, types.pop() if len(types) == 1 else torch.float32
+
+
+def _scale_positions(config: Any, factors: Tensor, gguf: Path) -> None:
+    """Write into a configuration that positions are scaled as Llama 3.1 does.
+
+    Raises:
+        UserError: the file's factors are not those that come of it.
+    """
+    settings = {**config.rope_parameters, **LLAMA3, "rope_type": "llama3"}
+    settings["factor"] = round(float(factors.max()), 4)
+    size = 2 * len(factors)
+    base = config.rope_parameters["rope_theta"]
+    waves = 2 * math.pi * base ** (torch.arange(0, size, 2, dtype=torch.float64) / size)
+    low, high = LLAMA3["low_freq_factor"], LLAMA3["high_freq_factor"]
+    share = (LLAMA3["original_max_position_embeddings"] / waves - low) / (high - low)
+    share = share.clamp(0, 1)  # 0 where a wave is longer than the context, 1 where it is short
+    due = 1 / ((1 - share) / settings["factor"] + share)
+    if not torch.allclose(due.float(), factors, rtol=1e-3):
+        raise UserError(
+            f"cannot load the model in {gguf}: {ROPE_FACTORS} scales its positions in a way that "
+            "transformers does not know."
+        )
+    config.rope_parameters = settings

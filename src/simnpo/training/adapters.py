@@ -1,0 +1,71 @@
+"""LoRA: adapters on all linear layers of a model, and on its experts."""
+
+from typing import Any
+
+from torch import nn
+
+from simnpo.config import LoraConfig
+from simnpo.experts import linear_layers, stacked_experts, told_left_out
+from simnpo.models.tensors import listed
+from simnpo.models.whole import other_parts
+from simnpo.notes import note_once
+from simnpo.shape import shape_of
+
+RENAMED = ("gate", "w1", "w2", "w3", "gate_proj", "up_proj", "down_proj")
+"""Names by which peft takes a linear layer of a mixture of experts for the experts themselves, as
+they were called before they were stacked; it then leaves out the layer of that name."""
+
+
+def add_adapters(model: Any, lora: LoraConfig) -> Any:
+    """Freeze `model` and put trainable low-rank adapters on all its linear layers and experts.
+
+    What is neither, such as the routers of a mixture of experts, is named. Of a model that also
+    sees or hears, the text part is adapted.
+    """
+    import peft
+
+    experts = [one.name for one in stacked_experts(model)]
+    layers = linear_layers(model)
+    where: dict[str, Any] = {"target_modules": "all-linear"}
+    if experts or other_parts(model):
+        renamed = [name for name in layers if experts and name.split(".")[-1] in RENAMED]
+        where = {
+            "target_modules": [name for name in layers if name not in renamed],
+            "target_parameters": [*experts, *(f"{name}.weight" for name in renamed)] or None,
+        }
+    settings = peft.LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        task_type="CAUSAL_LM",
+        revision=getattr(model, "revision", None),
+        # GPT-2's layers are held transposed, which peft would find out with a warning.
+        fan_in_fan_out=all(not isinstance(one, nn.Linear) for one in layers.values()),
+        **where,
+    )
+    left = told_left_out(model)
+    expected = {*layers, *(name.rpartition(".")[0] for name in experts)}
+    adapted = peft.get_peft_model(model, settings)
+    if missed := expected - _adapted(adapted):
+        left = ", ".join(one for one in (listed(sorted(missed)), left) if one)
+    if left:
+        note_once(f"Note: not adapted, beside embeddings, head and norms: {left}.")
+    return adapted
+
+
+def _adapted(model: Any) -> set[str]:
+    """Return the names of what has adapters in a model of peft, as they are without."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    base = model.get_base_model()
+    return {
+        name.replace(".base_layer", "")
+        for name, module in base.named_modules()
+        if isinstance(module, BaseTunerLayer)
+    }
+
+
+def trained_parameters(model: Any, lora: LoraConfig) -> int:
+    """Return how many weights of `model` are trained: its text part's, or what adapters add."""
+    if not lora.rank:
+        return sum(one.numel() for one in model.parameters() if one.requires_grad)
+    return lora.rank * shape_of(model).adapted
