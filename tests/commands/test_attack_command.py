@@ -95,7 +95,7 @@ def test_mistakes(simnpo: Any, tofu: list[Any], model_folder: Path, tmp_path: Pa
     refused(["relearn", *base, *tofu, "--retrain", model_folder], "given twice")
     refused(["quantize", *base, *tofu, "--retain-scores", tmp_path / "none"], "does not exist")
     missing = ["--model", tmp_path / "none", "--out", tmp_path / "out"]
-    refused(["quantize", *missing, *tofu], "none", "looked up on the hub")
+    refused(["quantize", *missing, *tofu], "none", "no such folder")
     assert simnpo("attack", "relearn", *base, *tofu, "--select", "longest").code == 2
     assert simnpo("attack", "quantize", *base, *tofu, "--bits", 5).code == 2
     assert simnpo("attack").code == 2

@@ -8,8 +8,9 @@ import pytest
 import torch
 import transformers.utils
 
-from simnpo import hardware, jobs, models
+from simnpo import hardware, jobs
 from simnpo.errors import UserError
+from simnpo.models import loading
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def four_bits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
         return whole(name, *others, **options)
 
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", load)
-    monkeypatch.setattr(models, "_four_bits", lambda precision: f"4 bits, {precision}")
+    monkeypatch.setattr(loading, "_four_bits", lambda precision: f"4 bits, {precision}")
     monkeypatch.setattr(hardware, "_need_bitsandbytes", lambda option: None)
     return loaded
 

@@ -135,7 +135,7 @@ class Original(NamedTuple):
         summary = self.evaluation.summary
         now, then = evaluation_hashes(benchmark), summary["data"]
         same = all(now.get(name) == then.get(name) for name in (FORGET, RETAIN, KEPT))
-        same = same and summary["max_length"] == benchmark.max_length
+        same = same and summary.get("max_length") in (None, benchmark.max_length)
         return self if same else self._replace(evaluation=None)
 
 

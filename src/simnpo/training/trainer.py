@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import GenerationConfig, Trainer, TrainerCallback, TrainingArguments
 
 from simnpo import distributed
 from simnpo.activations import check_layer, training_only
@@ -201,6 +201,23 @@ class UnlearnTrainer(Trainer):
             order = ShuffledSampler(self._pairs, seed)
         processes = distributed.world_size()
         return order if processes == 1 else EvenSampler(order, size * processes)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """Save a checkpoint, see transformers.
+
+        The model's settings for generation stay out of it: with the tokenizer's special tokens in
+        them transformers counts them as changed, and refuses values that it had loaded.
+        """
+        model: Any = self.accelerator.unwrap_model(self.model)
+        own = vars(model).get("generation_config")
+        if own is None:
+            super()._save(output_dir, state_dict)
+            return
+        model.generation_config = GenerationConfig()
+        try:
+            super()._save(output_dir, state_dict)
+        finally:
+            model.generation_config = own
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Make the schedule of the learning rate; see transformers."""
