@@ -101,6 +101,7 @@ def test_evaluations_are_compared_whatever_the_form(twins: list[Any]) -> None:
                 "benchmark": "own data",
                 "split": "forget",
                 "data": evaluation_hashes(benchmark),
+                "max_length": benchmark.max_length,
                 **measure("own", Question(tables, None))._asdict(),
             },
             tables,
