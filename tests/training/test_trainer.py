@@ -67,6 +67,25 @@ def plain_logp(model: Any, encoded: Any) -> torch.Tensor:
     return -cross_entropy(logits[encoded.start - 1 :], ids[0, encoded.start :], reduction="sum")
 
 
+@pytest.mark.parametrize("clip", [1.0, 0.0])
+def test_training_depends_on_the_ratio_of_the_weights(
+    tmp_path: Any, llama: Any, tokenizer: Any, examples: Any, clip: float
+) -> None:
+    """So that NPO on own data, at 1 and 10, trains as was measured at 0.1 and 1."""
+    courses = []
+    for scale in (1, 10):
+        trainer = make_trainer(
+            tmp_path / str(scale), copy.deepcopy(llama), tokenizer, examples, "npo", max_steps=4,
+            learning_rate=1e-3, forget_weight=0.1 * scale, retain_weight=1.0 * scale,
+            max_grad_norm=clip * scale,
+        )  # fmt: skip
+        trainer.train()
+        steps = trainer.state.log_history[:4]
+        assert min(row["grad_norm"] for row in steps) > scale  # clipped, where anything is
+        courses.append([[row["forget_loss"], row["retain_loss"]] for row in steps])
+    torch.testing.assert_close(*map(torch.tensor, courses), atol=1e-4, rtol=0)
+
+
 def first_loss(trainer: UnlearnTrainer) -> dict[str, float]:
     trainer.train()
     return trainer.state.log_history[0]
