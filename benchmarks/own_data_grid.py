@@ -24,7 +24,7 @@ GRID, COURSES = RESULTS / "grid.csv", RESULTS / "courses.csv"
 METHODS = ("simnpo", "npo", "grad_diff", "idk")
 TEACH = "--learning-rate 2e-4 --batch-size 16 --checkpoint-epochs 0"
 RUN = ("data", "method", "forget_weight", "learning_rate", "seed")
-"""What tells one run from another."""
+"""What tells one run from another; the forget weight is the one to a retain weight of 1."""
 COLUMNS = (
     *RUN, "steps", "kept_step", "verdict",
     "rows", "verbatim", "leaked", "probability", "retain_rouge_l", "held_out_rouge_l",
@@ -68,7 +68,7 @@ class Wanted(NamedTuple):
 TOFU = Data("tofu", 30, 12)
 PARTS = {
     "grid": Wanted(RECORDS[30], METHODS, (0.5, 1, 2), (42,)),
-    "npo-weight": Wanted(RECORDS[30], ("npo",), (0.5, 1, 2), (42,), "forget_weight=0.3,1"),
+    "npo-weight": Wanted(RECORDS[30], ("npo",), (0.5, 1, 2), (42,), "forget_weight=3,10"),
     "seeds": Wanted(RECORDS[30], ("simnpo", "npo", "idk"), (1,), (42, 43, 44)),
     "tofu": Wanted(TOFU, METHODS, (1,), (42,)),
     "200": Wanted(RECORDS[200], METHODS, (0.5, 1, 2), (42,)),
@@ -143,7 +143,7 @@ def sweep(wanted: Wanted, method: str, folder: Path) -> None:
     parameters = read_shape(str(folder / taught)).parameters
     preset = own_data_preset(method, data.rows, parameters, lora=False)
     usual, title = preset.training.learning_rate, preset.method.title
-    weight = f"{preset.method.record()['forget_weight']:g}"
+    weight = f"{forget_weight(preset.method.record()):g}"
     known = {
         (row["data"], row["method"], row["seed"], row["learning_rate"])
         for row in read(GRID)
@@ -184,7 +184,7 @@ def row_of(data: str, done: Path) -> dict[str, str]:
     return as_text({
         "data": data,
         "method": json.loads(done.read_text(encoding="utf-8"))["title"].split(",")[0],
-        "forget_weight": config["forget_weight"],
+        "forget_weight": forget_weight(config),
         "learning_rate": f"{config['learning_rate']:g}",
         "seed": config["seed"],
         "steps": run["steps"],
@@ -198,6 +198,11 @@ def row_of(data: str, done: Path) -> dict[str, str]:
         "held_out_rouge_l": metrics["kept.rouge_l"],
         "general_ability": metrics["general.ability"],
     })  # fmt: skip
+
+
+def forget_weight(config: dict[str, Any]) -> float:
+    """Return the forget weight to a retain weight of 1: training depends on their ratio."""
+    return float(config["forget_weight"] / (config["retain_weight"] or 1))
 
 
 def as_text(values: dict[str, Any]) -> dict[str, str]:

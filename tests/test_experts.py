@@ -10,16 +10,23 @@ import torch
 import transformers
 from test_planning import _kept as kept
 from tiny_models import SHAPE
+from torch import nn
 
 from simnpo import flops
 from simnpo.attacks.quantize import quantize_model, round_to_nearest
 from simnpo.config import LoraConfig, TrainingConfig
-from simnpo.experts import left_out, linear_layers, stacked_experts, told_left_out
+from simnpo.experts import (
+    count_weights,
+    left_out,
+    linear_layers,
+    stacked_experts,
+    told_left_out,
+)
 from simnpo.notes import note_once
 from simnpo.objectives import build_method
 from simnpo.planning import NF4_BYTES, Plan, memory
 from simnpo.shape import shape_of
-from simnpo.training.adapters import add_adapters
+from simnpo.training.adapters import add_adapters, trained_parameters
 
 WIDE = SHAPE | {"head_dim": 8}
 DEEPSEEK = {
@@ -165,6 +172,25 @@ def test_sizes_of_a_mixture() -> None:
     assert "mlp.gate.weight" in shape.left_out
     dense = shape_of(MIXTURES["Qwen2Moe"]())
     assert dense.inner == 2 * 48 + 40  # two experts, and the one that all tokens go through
+
+
+def pack(model: Any) -> None:
+    """Hold linear layers as bitsandbytes does in 4 bits: two weights a byte, in one column."""
+    layers: list[Any] = list(linear_layers(model).values())
+    for module in layers:
+        size = module.weight.numel() // 2
+        packed = torch.zeros(size, 1, dtype=torch.uint8)
+        module.weight = nn.Parameter(packed, requires_grad=False)
+
+
+@pytest.mark.parametrize("make", [tiny_models.mixtral, tiny_models.llama])
+def test_a_model_in_4_bits_has_as_many_weights(make: Any) -> None:
+    model = make()
+    before, left = shape_of(model), told_left_out(model)
+    pack(model)
+    assert shape_of(model) == before and told_left_out(model) == left
+    assert count_weights(model) == before.parameters
+    assert trained_parameters(model, LoraConfig(rank=2)) == 2 * before.adapted
 
 
 def test_plans_of_a_mixture() -> None:

@@ -12,7 +12,7 @@ from simnpo.commands.options import LoraOptions
 from simnpo.config import LoraConfig, Optimizer, TrainingConfig
 from simnpo.errors import UserError
 from simnpo.hardware import check_hardware, device_memory, matmul_rate
-from simnpo.training.run import arguments
+from simnpo.training.arguments import arguments
 
 CASES = [
     (TrainingConfig(optimizer="adamw-8bit"), LoraConfig(), "--optimizer adamw-8bit"),

@@ -13,7 +13,7 @@ from simnpo.fitting import fits, ways_to_fit
 from simnpo.objectives import build_method
 from simnpo.planning import Memory, Plan, memory
 from simnpo.shape import Shape, shape_of
-from simnpo.training.run import add_adapters
+from simnpo.training.adapters import add_adapters
 
 SHAPE = Shape(
     parameters=1000,
@@ -81,7 +81,10 @@ def test_bytes_of_lora() -> None:
     assert parts(plan(lora=lora, precision="bf16"), *fixed) == (2480, 480, 960, 0)
     assert parts(plan("rkld", lora=lora, precision="bf16"), *fixed) == (2480, 480, 960, 2000)
     four = LoraConfig(rank=2, load_in_4bit=True)
-    assert parts(plan(lora=four, precision="bf16"), *fixed) == (361 + 600 + 480, 480, 960, 0)
+    held = 361 + 600 + 480
+    assert parts(plan(lora=four, precision="bf16"), *fixed) == (held, 480, 960, 0)
+    # The reinforced model is a base of 4 bits with its adapter, too.
+    assert parts(plan("rkld", lora=four, precision="bf16"), *fixed) == (held, 480, 960, held)
 
 
 def test_bytes_of_activations_and_logits() -> None:

@@ -13,7 +13,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.models import load_model
 from simnpo.objectives import build_method
 from simnpo.precision import is_mixed, precision_of, run_mixed, weights_cast_once
-from simnpo.scoring.generate import greedy
+from simnpo.scoring.decoding import greedy
 from simnpo.training.reference import reference_logps
 from simnpo.training.run import TrainingData, train_model
 

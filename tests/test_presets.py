@@ -78,10 +78,21 @@ def test_own_data_follows_the_size_of_model_and_set() -> None:
     assert large.training.warmup_ratio == 0.1  # so that the first step has a rate
 
 
+def test_npo_on_own_data_starts_at_its_own_loss_and_keeps_more() -> None:
+    """NPO's loss sums over tokens: ten retain losses, and the clip for gradients of that size."""
+    npo = own_data_preset("npo", 30, 7 * 10**9, lora=False)
+    assert isinstance(npo.method, Method)
+    assert (npo.method.forget_weight, npo.method.retain_weight) == (1, 10)
+    assert npo.training.max_grad_norm == 10
+    simnpo = own_data_preset("simnpo", 30, 7 * 10**9, lora=False)
+    assert simnpo.training.max_grad_norm == 1
+
+
 def test_relearning_on_own_data_has_a_constant_rate() -> None:
     training = own_relearning_preset(135_000_000)
     assert (training.epochs, training.steps, training.batch_size) == (3, None, 4)
     assert training.schedule == "constant" and training.warmup_ratio is None
+    assert training.max_grad_norm == 1  # not NPO's
     assert (
         training.learning_rate
         == own_data_preset("npo", 1, 135_000_000, False).training.learning_rate

@@ -13,9 +13,10 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.models import load_model, load_tokenizer
 from simnpo.objectives import build_method
-from simnpo.scoring.generate import greedy
+from simnpo.scoring.decoding import greedy
 from simnpo.scoring.score import score
-from simnpo.training.run import TrainingData, arguments
+from simnpo.training.arguments import arguments
+from simnpo.training.run import TrainingData
 from simnpo.training.trainer import UnlearnTrainer
 
 pytestmark = pytest.mark.real

@@ -130,7 +130,7 @@ def test_over_fitting_first_equals_one_process(
         assert pair.out.count(f"Model: {pair.two / name / 'model'}") == 1
 
 
-def test_a_mistake_is_told_once(model_folder: Path, tmp_path: Path) -> None:
+def test_one_process_reports_a_mistake(model_folder: Path, tmp_path: Path) -> None:
     wrong = ["--data", tmp_path / "none.jsonl", "--out", tmp_path / "run"]
     done = launch("-m", "simnpo", "finetune", "--model", model_folder, *wrong)
     assert done.returncode != 0

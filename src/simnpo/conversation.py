@@ -7,7 +7,8 @@ from typing import Any
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.models import longest_sequence
-from simnpo.scoring.generate import ends_of_answers, sampled
+from simnpo.scoring.decoding import sampled
+from simnpo.scoring.generate import ends_of_answers
 
 
 @dataclass

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 T = TypeVar("T")
-GRACE = 5.0
-"""Seconds in which a launcher ends the other processes once one has failed."""
+GRACE = 30.0
+"""Seconds in which a launcher ends the other processes once one has failed, on a busy machine too.
+"""
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others, for instance while one writes the model."""
 
@@ -112,7 +113,7 @@ def _group() -> Any:
 
 
 def let_others_speak() -> None:
-    """Wait before telling of a failure that another process may be telling of already.
+    """Wait before reporting a failure that another process may be reporting already.
 
     A launcher ends all processes as soon as one has failed: whoever is still there afterwards is
     the only one to know.

@@ -5,6 +5,7 @@ dimensions, which is no linear layer of torch: whoever works on linear layers al
 most of the model.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -33,6 +34,24 @@ def is_linear(module: nn.Module) -> bool:
     from transformers.pytorch_utils import Conv1D
 
     return isinstance(module, nn.Linear | Conv1D) and "Router" not in type(module).__name__
+
+
+def matrix_shape(module: Any) -> tuple[int, int]:
+    """Return the shape of a linear layer's matrix; 4 bits lie packed in a column of bytes."""
+    if isinstance(module, nn.Linear):
+        return module.out_features, module.in_features
+    rows, columns = module.weight.shape
+    return int(rows), int(columns)
+
+
+def count_weights(model: Any) -> int:
+    """Return the number of a model's weights, those in 4 bits too."""
+    packed = {
+        id(module.weight): math.prod(matrix_shape(module)) - module.weight.numel()
+        for module in model.modules()
+        if is_linear(module)
+    }
+    return sum(one.numel() + packed.get(id(one), 0) for one in model.parameters())
 
 
 def linear_layers(model: Any) -> dict[str, nn.Module]:
@@ -99,7 +118,7 @@ def left_out(model: Any) -> dict[str, int]:
 def told_left_out(model: Any) -> str:
     """Say what of a mixture of experts, or of 1 % or more of a model, `left_out` names; or ""."""
     found = left_out(model)
-    share = sum(found.values()) / max(1, sum(one.numel() for one in model.parameters()))
+    share = sum(found.values()) / max(1, count_weights(model))
     if not found or (share < 0.01 and not any(True for _ in stacked_experts(model))):
         return ""
     return f"{listed(found)} ({share:.2g} of all weights)"

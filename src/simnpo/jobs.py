@@ -27,6 +27,7 @@ from simnpo.models import (
 )
 from simnpo.objectives import Method
 from simnpo.scoring.history import HISTORY
+from simnpo.training.arguments import check_loggers
 from simnpo.training.checkpoints import remove_checkpoints
 from simnpo.training.control import CONTROL, STATES, remove_states
 from simnpo.training.drift import DRIFT
@@ -40,7 +41,6 @@ from simnpo.training.refusals import check_layers, check_merging
 from simnpo.training.run import (
     FILES,
     TrainingData,
-    check_loggers,
     peak_memory_mib,
     train_model,
 )
@@ -201,7 +201,12 @@ class Job:
         # fp32 and bf16 name the weights' type; otherwise they are saved in the one they came in.
         keep = self.keeps_type and self.training.precision not in ("fp32", "bf16")
         saved_dtype = getattr(model, "stored_dtype", None) if keep else None
-        reinforced = load_model(self.reinforced, precision, trust) if self.reinforced else None
+        reinforced = None
+        if self.reinforced:  # on 4 bits where it was trained on them, its adapter unmerged
+            four_bits = lora.load_in_4bit
+            reinforced = load_model(
+                self.reinforced, precision, trust, four_bits, merge=not four_bits
+            )
         reference = None
         if self.reference:
             check_same_tokens(tokenizer, load_tokenizer(self.reference, trust), self.reference)

@@ -105,18 +105,20 @@ def memory(plan: Plan) -> Memory:
     trained_size = 4 if lora else size  # peft keeps adapters in float32
     gradients = trained_size * plan.trainable
     copy = _copy(plan, size) if plan.method.compares and not lora else 0
-    reinforced = size * shape.parameters if plan.method.needs_reinforced else 0
     head_gradient = 0 if lora else 4 * shape.head
     chunk = min(CHUNK, plan.tokens * shape.vocabulary)
     mixed = plan.precision == "mixed"
+    weights = base + (trained_size * plan.trainable if lora else 0)
+    # Merged into the base it was over-fitted on, which 4 bits do not allow.
+    reinforced = weights if plan.lora.load_in_4bit else base
     return Memory(
-        weights=base + (trained_size * plan.trainable if lora else 0),
+        weights=weights,
         copies=2 * (shape.linear + shape.head) if mixed else 0,
         gradients=gradients * (2 if plan.devices > 1 else 1),
         optimizer=_optimizer_states(plan, trained_size),
         activations=_activations(plan),
         logits=4 * CHUNK_ARRAYS * chunk + head_gradient,
-        reference=copy + reinforced,
+        reference=copy + (reinforced if plan.method.needs_reinforced else 0),
     )
 
 

@@ -146,8 +146,8 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
 
 _OWN_DATA: Mapping[str, Mapping[str, float]] = {
     "simnpo": {"beta": 2.5},
-    # NPO's loss sums over an answer's tokens: at a weight of 1 it drowns the retain loss, a mean.
-    "npo": {"forget_weight": 0.1},
+    # NPO's loss sums over an answer's tokens: at equal weights it drowns the retain loss, a mean.
+    "npo": {"retain_weight": 10},
 }
 FULL_RATE, LORA_RATE = 1e-5, 5e-5
 """Learning rates of full weights and of LoRA for a model of 7 billion parameters. On a model of 135
@@ -185,10 +185,13 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     epoch = math.ceil(rows / batch)
     steps = max(60, 10 * epoch)
     rate = (LORA_RATE if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
+    settings = _OWN_DATA.get(method, {})
     training = TrainingConfig(
         epochs=None,
         steps=steps,
         learning_rate=float(f"{rate:.2g}"),
+        # Adam looks at the ratio of the two weights alone, but clipping at their size.
+        max_grad_norm=TrainingConfig.max_grad_norm * settings.get("retain_weight", 1),
         batch_size=batch,
         micro_batch_size=batch,
         precision=own_data_precision(parameters),
@@ -196,7 +199,7 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         log_rows=LOG_ROWS,
         checkpoint_epochs=math.ceil(CHECKPOINT_STEPS / epoch),
     )
-    return Preset(build(method, **_OWN_DATA.get(method, {})), training)
+    return Preset(build(method, **settings), training)
 
 
 def _muse_method(split: str | None, method: str) -> "AnyMethod":
@@ -217,7 +220,7 @@ def relearning_preset(benchmark: str | None, split: str | None) -> TrainingConfi
 
 def own_relearning_preset(parameters: int) -> TrainingConfig:
     """Return how a relearning attack on own data trains: see `relearning_preset`."""
-    return _relearning(own_data_preset("npo", 1, parameters, lora=False).training)
+    return _relearning(own_data_preset("retrain", 1, parameters, lora=False).training)
 
 
 def _relearning(unlearning: TrainingConfig) -> TrainingConfig:

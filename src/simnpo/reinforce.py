@@ -6,10 +6,10 @@ folder of the run that needs it, or of a sweep whose runs share it.
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simnpo import runs
-from simnpo.config import Reinforcement
+from simnpo.config import LoraConfig, Reinforcement
 from simnpo.edits.task_vector import TaskVector
 from simnpo.edits.weights import Weights
 from simnpo.errors import UserError
@@ -17,6 +17,9 @@ from simnpo.jobs import Callbacks, Job
 from simnpo.models import resolve
 from simnpo.objectives import Method
 from simnpo.objectives.nll import NLL
+
+if TYPE_CHECKING:
+    from simnpo.methods import AnyMethod
 
 FOLDER = "reinforced"
 COMMAND = "reinforce"
@@ -51,11 +54,7 @@ def stages(jobs: list[Stage], reinforcement: Reinforcement, home: Path) -> list[
     job = jobs[0].job
     if not job.method.needs_reinforced:
         return jobs
-    if isinstance(job.method, TaskVector) and job.lora.load_in_4bit:
-        raise UserError(
-            f"{job.method.title} edits whole weights, and --load-in-4bit would round them: leave "
-            "it out."
-        )
+    check_four_bits(job.method, job.lora)
     if job.reinforced is not None:
         _check(job, job.reinforced)
         known = {"reinforced": job.reinforced}
@@ -69,6 +68,19 @@ def stages(jobs: list[Stage], reinforcement: Reinforcement, home: Path) -> list[
         for one in jobs
     ]
     return [Stage(reinforcing(job, reinforcement), folder), *compared]
+
+
+def check_four_bits(method: "AnyMethod", lora: LoraConfig) -> None:
+    """Refuse to edit weights that are held in 4 bits.
+
+    Raises:
+        UserError: see above.
+    """
+    if isinstance(method, TaskVector) and lora.load_in_4bit:
+        raise UserError(
+            f"{method.title} edits whole weights, and --load-in-4bit would round them: leave "
+            "it out."
+        )
 
 
 def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:

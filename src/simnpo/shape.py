@@ -7,7 +7,14 @@ import torch
 from torch import nn
 
 from simnpo.errors import UserError
-from simnpo.experts import Experts, linear_layers, stacked_experts, told_left_out
+from simnpo.experts import (
+    Experts,
+    count_weights,
+    linear_layers,
+    matrix_shape,
+    stacked_experts,
+    told_left_out,
+)
 from simnpo.models import cannot_load
 from simnpo.models.adapters import beneath
 from simnpo.models.kinds import auto_class, read_config
@@ -86,7 +93,7 @@ def shape_of(model: Any) -> Shape:
             "that names its attention heads."
         )
     linear, experts = linear_layers(model), list(stacked_experts(model))
-    matrices: list[Any] = [module.weight.shape for module in linear.values()]
+    matrices: list[Any] = [matrix_shape(module) for module in linear.values()]
     matrices += [one.weight.shape[1:] for one in experts for _ in range(one.weight.shape[0])]
     stacked, used = sum(one.weight.numel() for one in experts), _used(config, experts)
     width, heads = int(config.hidden_size), int(config.num_attention_heads)
@@ -96,7 +103,7 @@ def shape_of(model: Any) -> Shape:
     if experts:
         inner = round(used * stacked / layers / 3 / width) + _shared(linear)
     return Shape(
-        parameters=sum(one.numel() for one in model.parameters()),
+        parameters=count_weights(model),
         embedding=embedding.weight.numel(),
         head=head.weight.numel(),
         linear=sum(one[0] * one[1] for one in matrices),

@@ -13,7 +13,8 @@ from simnpo.conversation import Conversation, TextStream
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.models import load_model, load_tokenizer
-from simnpo.scoring.generate import ends_of_answers, greedy
+from simnpo.scoring.decoding import greedy
+from simnpo.scoring.generate import ends_of_answers
 from simnpo.terminal import harmless
 
 CHAT = (

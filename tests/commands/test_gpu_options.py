@@ -71,6 +71,21 @@ def four_bits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     return loaded
 
 
+def test_a_reinforced_model_is_held_in_4_bits_too(
+    simnpo: Any, files: Any, model_folder: Path, tmp_path: Path, four_bits: list[tuple[str, bool]]
+) -> None:
+    """It was over-fitted on them: merged into whole weights it would be another model."""
+    done = simnpo(
+        *("unlearn", "--model", model_folder, "--method", "rkld", "--no-report", "--steps", 2),
+        *("--forget", files.forget, "--retain", files.retain, "--reinforce-epochs", 1),
+        *("--lora-rank", 2, "--load-in-4bit", "--precision", "fp32", "--out", tmp_path),
+    )
+    assert done.code == 0, done.err
+    # Over-fitting, then the model and the reinforced one's base.
+    assert four_bits == [(str(model_folder), True)] * 3
+    assert (tmp_path / "reinforced" / "model" / "adapter_model.safetensors").is_file()
+
+
 @pytest.mark.parametrize("how", ["--forget", "--requests"])
 @pytest.mark.parametrize("precision", ["fp32", "mixed"])
 def test_an_adapter_on_four_bits_is_measured_as_the_original_was(

@@ -120,6 +120,18 @@ def test_a_plan_counts_the_rows(
         assert words in simnpo(*plan[:3], *options).err
 
 
+def test_a_plan_counts_what_is_measured(simnpo: Any, own: list[Any], model_folder: Path) -> None:
+    """Task Vector edits weights: there is a before and an after, and nothing in between."""
+    plan = ["plan", "--model", model_folder, *own, "--tflops", 0.1]
+    trained, edited = simnpo(*plan), simnpo(*plan, "--method", "task_vector")
+    assert trained.code == edited.code == 0, trained.err + edited.err
+    for words in ("times during training", "may reach its target"):
+        assert words in trained.out and words not in edited.out
+    assert "before and as long after; with these" in edited.out
+    refused = simnpo(*plan, "--method", "task_vector", "--lora-rank", 2, "--load-in-4bit")
+    assert refused.code == 1 and "would round them" in refused.err
+
+
 def test_a_plan_trains_what_the_run_trains(
     simnpo: Any, files: Any, model_folder: Path, tmp_path: Path, one_prompt: None
 ) -> None:

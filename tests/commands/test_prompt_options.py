@@ -15,7 +15,8 @@ from simnpo.data.prompt_settings import PromptSettings
 from simnpo.models import load_model, load_tokenizer
 from simnpo.notes import note_once
 from simnpo.runs import read_run
-from simnpo.scoring.generate import ends_of_answers, greedy
+from simnpo.scoring.decoding import greedy
+from simnpo.scoring.generate import ends_of_answers
 
 STYLED = "[{{ style }}] {{ strftime_now('%d.%m.%Y') }} " + PLAIN_TURNS
 SETTINGS = PromptSettings("auto", "styled", {"style": "<s>"}, "Be brief.", "2031-01-02")

@@ -19,7 +19,7 @@ from simnpo.edits import weights
 from simnpo.edits.task_vector import EditedModel, TaskVector, task_vector
 from simnpo.errors import UserError
 from simnpo.models import save_model
-from simnpo.training.run import add_adapters
+from simnpo.training.adapters import add_adapters
 
 
 class Pair:

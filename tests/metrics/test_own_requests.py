@@ -3,8 +3,9 @@
 from own_tables import Row, tables
 
 from simnpo.metrics.own import own_metrics
+from simnpo.metrics.own_evaluation import OwnEvaluation
 from simnpo.metrics.own_requests import about_first, with_requests
-from simnpo.metrics.verdict import OwnEvaluation, judge
+from simnpo.metrics.verdict import judge
 from simnpo.scoring.tables import Tables
 
 TRUE = ["Ada lives in Torrin", "Bo lives in Hask", "Cy lives in Lune"]

@@ -8,8 +8,10 @@ from own_tables import Row, tables
 
 from simnpo.errors import UserError
 from simnpo.metrics import verdict_rules
+from simnpo.metrics.kept import kept_share
 from simnpo.metrics.own import GeneralScores, own_metrics
-from simnpo.metrics.verdict import OwnEvaluation, Verdict, judge, kept_share
+from simnpo.metrics.own_evaluation import OwnEvaluation
+from simnpo.metrics.verdict import Verdict, judge
 from simnpo.scoring.tables import Tables
 
 NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hal", "Ida", "Jo")

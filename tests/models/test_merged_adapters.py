@@ -253,12 +253,45 @@ def test_small_changes_are_not_rounded_away(
     said = adapt(tmp_path / "base", tmp_path / "adapter", config, 2e-4)
     merged = load_model(str(tmp_path / "adapter"), "bf16")
     assert {one.dtype for one in merged.parameters()} == {torch.float32}
+    assert merged.stored_dtype == torch.float32  # so that training saves it so
     torch.testing.assert_close(logits(merged), said, rtol=1e-4, atol=1e-4)
     noted = capsys.readouterr().err
     assert "of what the adapter" in noted and "it is merged in float32, and runs in it" in noted
     kept = load_merged(str(tmp_path / "adapter"))  # as `simnpo merge` does
     assert {one.dtype for one in kept.parameters()} == {torch.bfloat16}
     assert "measure the merged model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_base_that_cannot_be_loaded_is_named(
+    merged: bool, make_llama: Any, tmp_path: Path
+) -> None:
+    make_llama().save_pretrained(tmp_path / "base")
+    config = peft.LoraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    adapt(tmp_path / "base", tmp_path / "adapter", config)
+    (tmp_path / "base" / "model.safetensors").unlink()
+    with pytest.raises(UserError) as caught:
+        load_model(str(tmp_path / "adapter"), merge=merged)
+    assert str(caught.value).startswith(
+        f"cannot load the adapter and its base {tmp_path / 'adapter'}: "
+    )
+    assert str(tmp_path / "base") in str(caught.value)
+
+
+def test_an_adapter_on_an_adapter_stays_no_adapter(
+    make_llama: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is known before the base is read."""
+    make_llama().save_pretrained(tmp_path / "base")
+    config = peft.LoraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    adapt(tmp_path / "base", tmp_path / "one", config)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    path = tmp_path / "two" / "adapter_config.json"
+    settings = json.loads(path.read_text()) | {"base_model_name_or_path": str(tmp_path / "one")}
+    path.write_text(json.dumps(settings))
+    monkeypatch.setattr("simnpo.models.adapters.load_whole", None)
+    with pytest.raises(UserError, match="cannot stay unmerged"):
+        load_model(str(tmp_path / "two"), merge=False)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "mixtral"])

@@ -20,9 +20,9 @@ from simnpo.errors import UserError
 from simnpo.lm_head import Reading
 from simnpo.precision import run_mixed
 from simnpo.scoring import general
+from simnpo.scoring.decoding import greedy
 from simnpo.scoring.general import divergence, general_ability, outcomes, reference_answers
 from simnpo.scoring.general_reference import GeneralReference
-from simnpo.scoring.generate import greedy
 
 ASKED = ("Why?", "What is 2 plus 2, and what is 3 plus 3?", "Name a colour.")
 

@@ -15,7 +15,8 @@ from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.notes import note_once
 from simnpo.scoring.cache import RoomyLayer
-from simnpo.scoring.generate import generate, greedy
+from simnpo.scoring.decoding import greedy
+from simnpo.scoring.generate import generate
 from simnpo.scoring.tables import GENERATION_COLUMNS
 
 NEW = 12

@@ -20,8 +20,9 @@ from simnpo.data.examples import Example
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.models import load_model
 from simnpo.objectives import METHODS, build_method
+from simnpo.training.arguments import arguments
 from simnpo.training.checkpoints import last_checkpoint
-from simnpo.training.run import TrainingData, arguments, train_model
+from simnpo.training.run import TrainingData, train_model
 
 CONFIG = TrainingConfig(
     epochs=3, learning_rate=1e-2, batch_size=2, micro_batch_size=1, precision="fp32"

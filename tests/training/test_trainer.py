@@ -7,7 +7,7 @@ import pytest
 import tiny_models
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid
-from transformers import Trainer, TrainingArguments
+from transformers import GenerationConfig, Trainer, TrainingArguments
 
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
@@ -65,6 +65,43 @@ def plain_logp(model: Any, encoded: Any) -> torch.Tensor:
     ids = torch.tensor([encoded.ids])
     logits = model(input_ids=ids).logits[0, :-1].float()
     return -cross_entropy(logits[encoded.start - 1 :], ids[0, encoded.start :], reduction="sum")
+
+
+def test_settings_for_generation_are_saved_but_in_checkpoints(
+    tmp_path: Any, llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    """Such as transformers refuses once the Trainer has put the tokenizer's tokens into them."""
+    own = {"temperature": 0.6, "top_p": 0.9, "eos_token_id": 7}
+    llama.generation_config = GenerationConfig.from_dict(own)
+    trainer = make_trainer(
+        tmp_path, llama, tokenizer, examples, "npo", save_strategy="steps", save_steps=1
+    )
+    trainer.train()
+    trainer.save_model(str(tmp_path / "saved"))
+    saved, kept = (
+        GenerationConfig.from_pretrained(folder).to_diff_dict()
+        for folder in (tmp_path / "saved", tmp_path / "run" / "checkpoint-1")
+    )
+    assert own.items() <= saved.items() and not own.keys() & kept.keys()
+
+
+@pytest.mark.parametrize("clip", [1.0, 0.0])
+def test_training_depends_on_the_ratio_of_the_weights(
+    tmp_path: Any, llama: Any, tokenizer: Any, examples: Any, clip: float
+) -> None:
+    """So that NPO on own data, at 1 and 10, trains as was measured at 0.1 and 1."""
+    courses = []
+    for scale in (1, 10):
+        trainer = make_trainer(
+            tmp_path / str(scale), copy.deepcopy(llama), tokenizer, examples, "npo", max_steps=4,
+            learning_rate=1e-3, forget_weight=0.1 * scale, retain_weight=1.0 * scale,
+            max_grad_norm=clip * scale,
+        )  # fmt: skip
+        trainer.train()
+        steps = trainer.state.log_history[:4]
+        assert min(row["grad_norm"] for row in steps) > scale  # clipped, where anything is
+        courses.append([[row["forget_loss"], row["retain_loss"]] for row in steps])
+    torch.testing.assert_close(*map(torch.tensor, courses), atol=1e-4, rtol=0)
 
 
 def first_loss(trainer: UnlearnTrainer) -> dict[str, float]:
@@ -300,7 +337,7 @@ def test_lora_kl_reference_is_the_model_without_adapters(
     tmp_path: Any, llama: Any, tokenizer: Any, examples: Any
 ) -> None:
     from simnpo.config import LoraConfig
-    from simnpo.training.run import add_adapters
+    from simnpo.training.adapters import add_adapters
 
     base = copy.deepcopy(llama.state_dict())
     adapted = add_adapters(llama, LoraConfig(rank=4))
@@ -458,7 +495,7 @@ def test_rmu_refuses_what_it_cannot_train(
     tmp_path: Any, llama: Any, tokenizer: Any, examples: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from simnpo.config import LoraConfig
-    from simnpo.training.run import add_adapters
+    from simnpo.training.adapters import add_adapters
 
     with pytest.raises(UserError, match="--layer 5: LlamaForCausalLM has 2 decoder layers, 0 to 1"):
         make_trainer(tmp_path, llama, tokenizer, examples, "rmu", layer=5)

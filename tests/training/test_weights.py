@@ -108,6 +108,16 @@ def test_a_resumed_training_has_the_same_rows(
     pd.testing.assert_frame_equal(whole, cut)
 
 
+def test_the_forget_term_is_what_is_recorded(
+    tmp_path: Path, make_llama: Any, tokenizer: Any, examples: Any
+) -> None:
+    """Whatever object the recorder was made with: a copy, or one with other settings."""
+    other = RecordWeights(build_method("npo", beta=3.0).forget, tmp_path / "other")
+    own = train(tmp_path, make_llama(), tokenizer, examples, callbacks=[other])
+    assert len(own)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "other" / WEIGHTS), own)
+
+
 @pytest.mark.parametrize("name", ["ga", "retrain", "rkld", "idk_dpo"])
 def test_objectives_without_weights(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="only the gradients of NPO and SimNPO"):

@@ -35,7 +35,7 @@ class MethodOptions:
     forget_weight: Unset[float] = None
     """Weight of the forget loss [simnpo on benchmarks 0.1375, else 1]."""
     retain_weight: Unset[float] = None
-    """Weight of the retain loss [1; rmu 1200 for its own]."""
+    """Weight of the retain loss [1; npo on own data 10; rmu 1200 for its own]."""
     retain_loss: Unset[str] = None
     """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, rmu the
     distance from the original's activations, else nll]."""

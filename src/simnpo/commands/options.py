@@ -146,7 +146,7 @@ class TrainingOptions:
     schedule: Unset[Schedule] = None
     """What follows the warm-up: a linear decay to 0, or a constant rate [linear]."""
     max_grad_norm: Unset[float] = None
-    """Gradients are scaled down to this norm; 0 leaves them [1]."""
+    """Gradients are scaled down to this norm; 0 leaves them [1; npo on own data 10]."""
     precision: Unset[Precision] = None
     """fp32, mixed (fp32 weights, bf16 compute), bf16 (weights too), or auto: on a GPU mixed (bf16
     with LoRA), else fp32; with fp32 and bf16 the model is saved so, else in the type it came in

@@ -14,19 +14,10 @@ from simnpo.terminal import write
 if TYPE_CHECKING:
     from simnpo.experiments.own_rows import OwnRows
     from simnpo.methods import AnyMethod
+    from simnpo.objectives import Method
     from simnpo.planning import Plan as Planned
 
 EXAMPLES = 200
-PARTS = {
-    "weights": "weights",
-    "copies": "bf16 copies of weights",
-    "gradients": "gradients",
-    "optimizer": "optimizer states",
-    "activations": "activations",
-    "logits": "logits, a chunk at a time",
-    "reference": "frozen models to compare with",
-}
-"""The parts of `simnpo.planning.Memory` as a reader sees them."""
 
 
 @dataclass(frozen=True)
@@ -70,26 +61,15 @@ class Plan:
     chat: ChatOptions = field(default_factory=ChatOptions)
 
     def run(self) -> None:
-        """Print the estimate of memory, the verdict, and the estimate of time."""
+        """Print the estimate of memory, whether it fits, and the estimate of time."""
+        from simnpo.commands.plan_text import print_plan
         from simnpo.models import quiet
 
         quiet()
         self._check()
         rows = self._rows() if self.own.forget else None
         plan = self._plan(rows)
-        if rows is not None:
-            write(rows.describe(plan.training))
-        self._print_memory(plan)
-        self._print_verdict(plan)
-        if plan.training.optimizer == "paged-adamw-8bit":
-            write("Note: paged optimizer states lie in host memory and are not counted.")
-        if plan.lora.rank and plan.shape.left_out:
-            write(
-                f"Note: LoRA leaves out, beside embeddings, head and norms: {plan.shape.left_out}."
-            )
-        if plan.training.offload_reference and plan.gpu:
-            write("Note: the frozen copy's layers lie in host memory; one of them is counted.")
-        self._print_time(plan, rows)
+        print_plan(plan, rows, self.model, self.memory, self.tflops)
         if self.method == "task_vector":
             write("Note: this is its over-fitting on the forget set, all the training it has.")
         elif plan.method.needs_reinforced:
@@ -122,6 +102,7 @@ class Plan:
             encoder,
             trains,
             self.max_items or MOST_ROWS if measured else None,
+            during=self._trained() is not None,
         )
 
     def _trains(self) -> tuple[str, ...]:
@@ -131,15 +112,21 @@ class Plan:
             UserError: one of them is not given.
         """
         from simnpo.benchmarks.own import FORGET, RETAIN
-        from simnpo.objectives import Method
-        from simnpo.presets import unlearning_preset
 
-        method = self._method(unlearning_preset(None, None, self.method).method)
-        if not isinstance(method, Method):  # it over-fits a model on the forget set
+        method = self._trained()
+        if method is None:  # it over-fits a model on the forget set
             return (FORGET,)
         self.own.check_kept(method)
         terms = {FORGET: method.forget, RETAIN: method.retain}
         return tuple(name for name, term in terms.items() if term is not None)
+
+    def _trained(self) -> "Method | None":
+        """Return the method, where it trains what it ends with; None where it edits weights."""
+        from simnpo.objectives import Method
+        from simnpo.presets import unlearning_preset
+
+        method = self._method(unlearning_preset(None, None, self.method).method)
+        return method if isinstance(method, Method) else None
 
     def _method(self, method: "AnyMethod") -> "AnyMethod":
         """Return a preset's method with what was given in its place."""
@@ -178,7 +165,7 @@ class Plan:
         from simnpo.objectives.base import ActivationObjective
         from simnpo.planning import Plan as Planned
         from simnpo.presets import own_data_preset, unlearning_preset
-        from simnpo.reinforce import METHOD
+        from simnpo.reinforce import METHOD, check_four_bits
         from simnpo.shape import read_shape
 
         shape = read_shape(self.model, self.trust_remote_code)
@@ -193,6 +180,7 @@ class Plan:
                 "of which the estimates know nothing. With the same options it takes less than "
                 "grad_diff, which can be planned."
             )
+        check_four_bits(method, self.lora.config())
         if not isinstance(method, Method):  # over-fitting is all the training it has
             method, training = METHOD, preset.reinforcement.over(training)
         training = self.training.over(training)
@@ -209,97 +197,3 @@ class Plan:
             gpu=torch.cuda.is_available() or self.memory is not None,
             devices=self.devices,
         )
-
-    def _print_memory(self, plan: "Planned") -> None:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
-        from simnpo.planning import memory
-
-        estimate = memory(plan)
-        write(
-            f"{self.model}: {_count(plan.shape.parameters)} weights, {_count(plan.trainable)} "
-            f"trained, precision {plan.precision}, {plan.tokens} tokens in a forward pass."
-        )
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
-        table.add_column("Memory of each device" if plan.devices > 1 else "Memory")
-        table.add_column("", justify="right")
-        for name, title in PARTS.items():
-            if size := getattr(estimate, name):
-                table.add_row(title, _size(size))
-        table.add_section()
-        table.add_row("total", _size(estimate.total))
-        Console().print(table)
-
-    def _print_verdict(self, plan: "Planned") -> None:
-        from simnpo.fitting import USABLE, fits, ways_to_fit
-        from simnpo.hardware import device_memory
-
-        room = self.memory * 2**30 if self.memory is not None else device_memory()
-        usable = f"{_size(room)}, of which a run can plan with {USABLE:.0%}"
-        if fits(plan, room):
-            write(f"It fits into {usable}.")
-            return
-        write(f"It does not fit into {usable}.")
-        ways = ways_to_fit(plan, room)
-        for way in ways:
-            write(f"  It would fit with {way}")
-        if not ways:
-            write("  No option makes it fit; a shorter --max-length or a smaller model may.")
-
-    def _print_time(self, plan: "Planned", rows: "OwnRows | None") -> None:
-        from dataclasses import replace
-
-        import torch
-
-        from simnpo import flops
-        from simnpo.hardware import matmul_rate
-        from simnpo.report.numbers import seconds
-
-        if rows is not None:  # the longest row decides the memory, and the mean the time
-            plan = replace(plan, length=rows.mean)
-        step, run = flops.per_step(plan), flops.per_run(plan)
-        write(f"Operations: {step:.2e} in an optimizer step, {run:.2e} in the run.")
-        if self.tflops is not None:
-            rate, source = self.tflops * 1e12, "as given"
-        elif plan.gpu and not torch.cuda.is_available():
-            write(
-                "Time: there is no such GPU here to measure; give what it sustains in training as "
-                "--tflops, commonly a third to a half of its peak."
-            )
-            return
-        else:
-            rate = matmul_rate(torch.float32 if plan.precision == "fp32" else torch.bfloat16)
-            source = "matrix products measured here, which training seldom reaches"
-        each = " on each device" if plan.devices > 1 else ""
-        cost = rows.cost(plan.training) if rows is not None else None
-        training = "of training" if cost else "in all"
-        write(
-            f"Time: {seconds(step / rate / plan.devices)} a step, "
-            f"{seconds(run / rate / plan.devices)} {training}, at {rate / 1e12:.3g} TFLOP/s{each} "
-            f"({source})."
-        )
-        if cost is None:
-            return
-        forward = 2 * flops.products(plan) / rate / plan.devices
-        total = run / rate / plan.devices + forward * cost.total
-        write(
-            f"Measurements: {seconds(forward * cost.around)} before and as long after, "
-            f"{seconds(forward * cost.once)} each of {cost.times} times during training; with "
-            f"these {seconds(total)} in all. Generating answers seldom comes near that rate, so "
-            "they take longer. A run may reach its target and stop before its last step."
-        )
-
-
-def _size(count: float) -> str:
-    if count < 2**30:
-        return f"{count / 2**20:.1f} MiB"
-    return f"{count / 2**30:.1f} GiB"
-
-
-def _count(number: int) -> str:
-    for unit, name in ((1e9, "billion"), (1e6, "million")):
-        if number >= unit:
-            return f"{number / unit:.2f} {name}"
-    return str(number)

@@ -46,10 +46,16 @@ class OwnRows:
     around: int = 0
     """See `Cost`; 0 where nothing is measured."""
     once: int = 0
+    """The same; 0 where nothing is measured during training."""
 
     @classmethod
     def count(
-        cls, sets: OwnSets, encoder: Encoder, trains: tuple[str, ...], max_items: int | None
+        cls,
+        sets: OwnSets,
+        encoder: Encoder,
+        trains: tuple[str, ...],
+        max_items: int | None,
+        during: bool = True,
     ) -> "OwnRows":
         """Count the sets, and what is measured of them.
 
@@ -58,6 +64,7 @@ class OwnRows:
             encoder: the model's tokenizer, bound to a template.
             trains: see `OwnRows`.
             max_items: rows of each set that are measured; None measures nothing.
+            during: whether the model is measured while it is trained, too.
 
         Raises:
             UserError: see `SetTokens.of` and `own_benchmark`.
@@ -67,8 +74,8 @@ class OwnRows:
             return cls(counted, trains)
         general = sum(len(encoder.prompt(one)) + MAX_NEW_TOKENS for one in PROMPTS)
         measured = _measured_tokens(own_benchmark(sets, encoder, max_items), encoder)
-        scored = Measuring(sets, encoder, None, False).tokens
-        return cls(counted, trains, measured + 2 * general, scored + general)
+        once = Measuring(sets, encoder, None, False).tokens + general if during else 0
+        return cls(counted, trains, measured + 2 * general, once)
 
     @property
     def trained(self) -> list[SetTokens]:
@@ -101,7 +108,7 @@ class OwnRows:
             return None
         step = training.batch_size * sum(one.mean for one in self.trained)
         steps = training.steps_on(self.examples)
-        times = len(measuring_steps(steps, step, self.once))
+        times = len(measuring_steps(steps, step, self.once)) if self.once else 0
         return Cost(self.around, self.once, times)
 
     def describe(self, training: TrainingConfig) -> str:

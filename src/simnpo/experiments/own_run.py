@@ -20,9 +20,10 @@ from simnpo.experiments.original import BEFORE, Original, measure_original, meas
 from simnpo.experiments.own_texts import outcome_text, plan_text
 from simnpo.files import read_json
 from simnpo.jobs import Job
+from simnpo.metrics.holdout import holdout_level
 from simnpo.metrics.own_comparisons import check_retrain
 from simnpo.metrics.suites import own_evaluation
-from simnpo.metrics.verdict import Verdict, holdout_level
+from simnpo.metrics.verdict import Verdict
 from simnpo.metrics.verdict_rules import KEEP
 from simnpo.model_card import write_model_card
 from simnpo.models import load_model, load_tokenizer

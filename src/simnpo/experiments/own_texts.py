@@ -13,6 +13,7 @@ from simnpo.data.checks import check_lengths
 from simnpo.data.conflicts import find_conflicts
 from simnpo.data.encoding import Encoder
 from simnpo.data.lengths import SetTokens
+from simnpo.experts import count_weights
 from simnpo.jobs import Job
 from simnpo.metrics.advice import advice
 from simnpo.metrics.tofu_items import generations_by_item
@@ -65,7 +66,7 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
     """
     from simnpo.training.adapters import trained_parameters
 
-    training, parameters = job.training, sum(one.numel() for one in model.parameters())
+    training = job.training
     counted = {name: SetTokens.of(rows, encoder) for name, rows in sets.named().items()}
     sizes = [
         SetSize(
@@ -78,7 +79,7 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
     ]
     plan = Plan(
         model=job.model,
-        parameters=parameters,
+        parameters=count_weights(model),
         trained_parameters=trained_parameters(model, job.lora),
         method=job.method.title,
         sets=sizes,

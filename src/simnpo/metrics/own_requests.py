@@ -9,7 +9,7 @@ import pandas as pd
 
 from simnpo.benchmarks.own import CONTINUED, FORGET
 from simnpo.metrics.own import Identifiers, own_metrics
-from simnpo.metrics.verdict import OwnEvaluation
+from simnpo.metrics.own_evaluation import OwnEvaluation
 from simnpo.scoring.tables import Tables
 
 FORGET_SETS = (FORGET, FORGET + CONTINUED)

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 from simnpo.benchmarks.own import FORGET
 from simnpo.errors import UserError
 from simnpo.metrics.answers import empty_answers
+from simnpo.metrics.kept import KEPT_SHARE, kept_share
 from simnpo.metrics.multiple_choice import multiple_choice_metrics
 from simnpo.metrics.muse import muse_metrics
 from simnpo.metrics.own import GeneralScores, own_metrics
+from simnpo.metrics.own_evaluation import OwnEvaluation
 from simnpo.metrics.own_requests import about_first
 from simnpo.metrics.tofu import tofu_metrics
 from simnpo.metrics.truth_ratio import Aggregation
-from simnpo.metrics.verdict import KEPT_SHARE, OwnEvaluation, judge, kept_share
+from simnpo.metrics.verdict import judge
 from simnpo.metrics.verdict_rules import KEEP
 from simnpo.scoring.evaluation import Evaluation
 from simnpo.scoring.tables import Tables

@@ -79,10 +79,7 @@ def load_merged(
     settings = {one: _settings(one) for one in adapters}  # before anything large is read
 
     def load_base(kind: torch.dtype | None) -> Any:
-        try:
-            return load_whole(base, kind, trust_remote_code)
-        except UserError as error:
-            raise UserError(cannot_load("the adapter and its base", model, error)) from None
+        return _load_base(model, base, kind, trust_remote_code)
 
     # Rounded to a narrower type before the sum, a base would be rounded twice.
     merged = load_base(dtype if dtype in (None, torch.float32) else None)
@@ -94,7 +91,9 @@ def load_merged(
     if told := lost.told(model):
         if dtype is not None:
             note_once(f"Note: {told}; it is merged in float32, and runs in it.")
-            return load_merged(model, torch.float32, trust_remote_code)
+            merged = load_merged(model, torch.float32, trust_remote_code)
+            merged.stored_dtype = torch.float32  # what is trained from it would be rounded as much
+            return merged
         note_once(f"Note: {told}: measure the merged model.")
     if dtype not in (None, merged.dtype):
         _cast(merged, load_base(dtype))  # some tensors stay in float32 in every type
@@ -117,11 +116,25 @@ def load_beside(
         UserError: see `load_merged`.
     """
     adapters, base = beneath(model)
-    settings = {one: _settings(one) for one in adapters}
-    loaded = load_whole(base, dtype, trust_remote_code, four_bits)
     if len(adapters) != 1:
         raise UserError(f"{model} is no adapter on a complete model, so it cannot stay unmerged.")
-    return _adapted(adapters[0], loaded, settings[adapters[0]]).eval()
+    settings = _settings(model)
+    loaded = _load_base(model, base, dtype, trust_remote_code, four_bits)
+    return _adapted(model, loaded, settings).eval()
+
+
+def _load_base(
+    model: str,
+    base: str,
+    dtype: torch.dtype | None,
+    trust_remote_code: bool,
+    four_bits: Any = None,
+) -> Any:
+    """Load the base of the adapter `model`; an error names both."""
+    try:
+        return load_whole(base, dtype, trust_remote_code, four_bits)
+    except UserError as error:
+        raise UserError(cannot_load("the adapter and its base", model, error)) from None
 
 
 def _settings(model: str) -> Any:

@@ -1,7 +1,6 @@
 """One training run in its folder: checkpoints, Ctrl-C, divergence, and the model at the end."""
 
 import json
-import math
 import sys
 import time
 from collections.abc import Sequence
@@ -10,23 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback, TrainingArguments, set_seed
-from transformers.integrations import get_reporting_integration_callbacks
+from transformers import TrainerCallback, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from simnpo import distributed
-from simnpo.config import MAX_LENGTH, LoraConfig, Optimizer, TrainingConfig
+from simnpo.config import MAX_LENGTH, LoraConfig, TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.files import write_text
-from simnpo.models import MODEL_FOLDER, device, save_model
+from simnpo.models import MODEL_FOLDER, save_model
 from simnpo.models.merging import Rounding, merge
 from simnpo.models.saving import try_saving
 from simnpo.notes import note_once
 from simnpo.objectives import Method
-from simnpo.terminal import write
 from simnpo.training.adapters import add_adapters
+from simnpo.training.arguments import arguments, set_pace
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
 from simnpo.training.checkpoints import last_checkpoint
 from simnpo.training.refusals import check_merging
@@ -36,12 +34,6 @@ from simnpo.training.trainer import UnlearnTrainer
 LOG, LAST_GOOD = "log.jsonl", "last_good_model"
 FILES = (MODEL_FOLDER, LAST_GOOD, "checkpoint-*", LOG, ".*.partial")
 """What a training run writes, beside `run.json`."""
-OPTIMIZERS: dict[Optimizer, str] = {
-    "adamw": "adamw_torch_fused",  # torch has it for every device of `simnpo.models.device`
-    "adamw-8bit": "adamw_bnb_8bit",
-    "paged-adamw-8bit": "paged_adamw_8bit",
-}
-"""Our names of optimizers, and transformers'."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +112,7 @@ def train_model(
         callbacks=[bar, *callbacks, interrupt],  # last: whether another one stops first
     )
     trainer.remove_callback(PrinterCallback)  # `bar` shows the log
-    _pace(trainer.args, config, len(trainer.terms[0]))
+    set_pace(trainer.args, config, len(trainer.terms[0]))
     if lora:
         check_merging(lora, trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
     if keep_model and distributed.is_main():
@@ -185,83 +177,6 @@ def checkpoint_activations(model: Any) -> None:
         (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
     except ValueError as error:
         raise UserError(f"--gradient-checkpointing: {error}") from None
-
-
-def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> TrainingArguments:
-    """Return transformers' arguments, but for what depends on the length of an epoch.
-
-    Raises:
-        UserError: see `TrainingConfig.micro_batch`; or a logger is not installed.
-    """
-    devices = distributed.launched_size()
-    accumulation = config.accumulation(devices)
-    micro = config.micro_batch(devices)
-    if 2 * micro < min(config.micro_batch_size, config.batch_size // devices):
-        note = f"Note: {micro} rows a forward pass, as no more make {config.batch_size} evenly."
-        write(note, to_stderr=True)
-    loggers = check_loggers(report_to)
-    try:
-        with distributed.alone_unless_launched():
-            made = TrainingArguments(
-                str(out),
-                num_train_epochs=config.epochs or 1,
-                max_steps=config.steps or -1,  # which stands above epochs
-                learning_rate=config.learning_rate,
-                per_device_train_batch_size=micro,
-                gradient_accumulation_steps=accumulation,
-                optim=OPTIMIZERS[config.optimizer],
-                weight_decay=config.weight_decay,
-                lr_scheduler_type="linear"
-                if config.schedule == "linear"
-                else "constant_with_warmup",
-                max_grad_norm=config.max_grad_norm,
-                bf16=config.precision == "mixed",
-                use_cpu=device().type == "cpu",  # without it transformers refuses bf16 there
-                save_strategy="steps" if config.checkpoint_epochs else "no",
-                save_total_limit=1,
-                seed=config.seed,
-                data_seed=config.seed,
-                report_to=loggers,
-                disable_tqdm=True,
-                dataloader_pin_memory=torch.cuda.is_available(),
-            )
-    except (ImportError, ValueError, RuntimeError) as error:
-        raise UserError(f"transformers refuses these settings: {error}") from None
-    # One process drives one GPU: several in one process would mean torch's DataParallel, which
-    # copies the model at every step.
-    made._n_gpu = min(made.n_gpu, 1)
-    return made
-
-
-def check_loggers(report_to: str) -> list[str]:
-    """Return the names of transformers' logging integrations.
-
-    Raises:
-        UserError: one is unknown, or not installed.
-    """
-    loggers = [] if report_to == "none" else report_to.split(",")
-    try:
-        get_reporting_integration_callbacks(loggers)
-    except (ImportError, ValueError, RuntimeError) as error:
-        raise UserError(f"transformers refuses these settings: {error}") from None
-    return loggers
-
-
-def _pace(made: TrainingArguments, config: TrainingConfig, examples: int) -> None:
-    """Set what is counted in epochs: the warm-up, the log, the checkpoints.
-
-    A run of so many steps may end within its first epoch: a tenth of them stands for one then.
-    """
-    passes = math.ceil(examples / (made.per_device_train_batch_size * made.world_size))
-    steps = math.ceil(passes / made.gradient_accumulation_steps)
-    if config.steps is not None:
-        steps = min(steps, max(1, config.steps // 10))
-    made.warmup_steps = round(config.warmup_epochs * steps)
-    made.logging_steps = steps
-    if config.log_rows is not None:
-        total = config.steps or math.ceil((config.epochs or 0) * steps)
-        made.logging_steps = math.ceil(total / config.log_rows)
-    made.save_steps = max(1, config.checkpoint_epochs * steps)
 
 
 def _keep_last_good(trainer: UnlearnTrainer, out: Path, dtype: torch.dtype | None) -> str:

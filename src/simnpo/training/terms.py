@@ -17,6 +17,9 @@ from simnpo.errors import UserError
 from simnpo.objectives import Method
 from simnpo.objectives.base import ALTERNATE, REFUSAL, Objective
 
+FORGET, RETAIN = "forget", "retain"
+"""Names of the terms."""
+
 
 @dataclass(frozen=True)
 class Term:
@@ -100,9 +103,9 @@ def _summands(
 ) -> Iterator[tuple[str, Objective, float, Sequence[Example]]]:
     """Yield the summands of the loss: name, objective, weight and examples."""
     if method.forget is not None:
-        yield "forget", method.forget, method.forget_weight, forget
+        yield FORGET, method.forget, method.forget_weight, forget
     if method.retain is not None:
-        yield "retain", method.retain, method.retain_weight, retain
+        yield RETAIN, method.retain, method.retain_weight, retain
 
 
 def cut_answers(terms: Sequence[Term]) -> int:

@@ -202,7 +202,7 @@ class UnlearnTrainer(Trainer):
         processes = distributed.world_size()
         return order if processes == 1 else EvenSampler(order, size * processes)
 
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """Save a checkpoint, see transformers.
 
         The model's settings for generation stay out of it: with the tokenizer's special tokens in
@@ -211,11 +211,11 @@ class UnlearnTrainer(Trainer):
         model: Any = self.accelerator.unwrap_model(self.model)
         own = vars(model).get("generation_config")
         if own is None:
-            super()._save(output_dir, state_dict)
+            super()._save_checkpoint(*args, **kwargs)
             return
         model.generation_config = GenerationConfig()
         try:
-            super()._save(output_dir, state_dict)
+            super()._save_checkpoint(*args, **kwargs)
         finally:
             model.generation_config = own
 

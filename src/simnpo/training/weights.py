@@ -14,7 +14,7 @@ from simnpo.distributed import world_size
 from simnpo.errors import UserError
 from simnpo.files import read_table, write_table
 from simnpo.objectives.base import ANSWER, Forward, Objective
-from simnpo.training.terms import Term
+from simnpo.training.terms import FORGET, Term
 
 WEIGHTS = "weights.parquet"
 COLUMNS = ("epoch", "example", "tokens", "weight")
@@ -29,13 +29,13 @@ class RecordWeights(TrainerCallback):
     """
 
     def __init__(self, objective: Objective | None, out: Path):
-        """Watch the forget objective of a training in `out`.
+        """Watch a training in `out` whose forget objective is `objective`.
 
         Raises:
             UserError: see `check_recordable`.
         """
         check_recordable(objective)
-        self._objective, self._path = objective, out / WEIGHTS
+        self._path = out / WEIGHTS
         self._seen: list[tuple[int, Tensor, Tensor, Tensor]] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -57,9 +57,9 @@ class RecordWeights(TrainerCallback):
     ) -> None:
         """Keep the weights of a batch; nothing waits for the device here."""
         for number, term in enumerate(terms):
-            if term.objective is self._objective:
+            if term.name == FORGET:
                 with torch.no_grad():
-                    weights = self._objective.gradient_weights(forwards[number])
+                    weights = term.objective.gradient_weights(forwards[number])
                 lengths = forwards[number][ANSWER].lengths
                 self._seen.append((epoch + 1, rows[:, number], lengths, weights.detach()))
 
