@@ -14,7 +14,7 @@ import pytest
 from small_data import QUESTIONS, write_rows
 
 from simnpo import cli
-from simnpo.files import link_folder
+from simnpo.whole_folders import link_folder
 from simnpo.terminal import output_may_end
 
 WITHOUT_UNIX = """

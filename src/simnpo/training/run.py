@@ -28,13 +28,13 @@ from simnpo.objectives import Method
 from simnpo.terminal import write
 from simnpo.training.adapters import add_adapters
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
-from simnpo.training.checkpoints import last_checkpoint
+from simnpo.training.checkpoints import CHECKPOINTS, last_checkpoint
 from simnpo.training.refusals import check_merging
 from simnpo.training.terms import cut_answers
 from simnpo.training.trainer import UnlearnTrainer
 
 LOG, LAST_GOOD = "log.jsonl", "last_good_model"
-FILES = (MODEL_FOLDER, LAST_GOOD, "checkpoint-*", LOG, ".*.partial")
+FILES = (MODEL_FOLDER, LAST_GOOD, CHECKPOINTS, LOG)
 """What a training run writes, beside `run.json`."""
 OPTIMIZERS: dict[Optimizer, str] = {
     "adamw": "adamw_torch_fused",  # torch has it for every device of `simnpo.models.device`
@@ -217,8 +217,8 @@ def arguments(config: TrainingConfig, out: Path, report_to: str = "none") -> Tra
                 max_grad_norm=config.max_grad_norm,
                 bf16=config.precision == "mixed",
                 use_cpu=device().type == "cpu",  # without it transformers refuses bf16 there
-                save_strategy="steps" if config.checkpoint_epochs else "no",
                 save_total_limit=1,
+                save_strategy="steps" if config.checkpoint_epochs else "no",
                 seed=config.seed,
                 data_seed=config.seed,
                 report_to=loggers,

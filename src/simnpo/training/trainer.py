@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,11 +16,13 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import TrainingDiverged
+from simnpo.folder_lock import held
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import check_sequences
 from simnpo.objectives import Method
 from simnpo.precision import is_mixed, run_mixed
 from simnpo.training.callbacks import StepGuard
+from simnpo.training.checkpoints import whole_checkpoint
 from simnpo.training.dropout import without_dropout
 from simnpo.training.forwards import Forwards
 from simnpo.training.reference import check_reference, check_reinforced
@@ -130,6 +133,7 @@ class UnlearnTrainer(Trainer):
         self._forwards = Forwards(self.terms, args.seed, reinforced, reference, offload_reference)
         self._recorders = [one for one in callbacks or () if isinstance(one, RecordWeights)]
         self._check_layers(model)
+        self._room: Path | None = None  # where a checkpoint is being made
         self._term_sums = torch.zeros(len(self.terms))
         self._steps_summed = 0
         args.remove_unused_columns = False  # the collator's columns are not the model's arguments
@@ -170,6 +174,7 @@ class UnlearnTrainer(Trainer):
         self._forwards.prepare(self.model)
         layers = self._forwards.trained_layers
         with (
+            held(Path(self.args.output_dir)),
             special_tokens_kept(self.model),
             training_only(self.model, layers) if layers else nullcontext(),
             nullcontext() if self._keeps_dropout else without_dropout(self.model),
@@ -218,6 +223,18 @@ class UnlearnTrainer(Trainer):
             super()._save(output_dir, state_dict)
         finally:
             model.generation_config = own
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint that appears whole or not at all; see transformers."""
+        callbacks = self.callback_handler.callbacks
+        out, step = Path(self.args.output_dir), self.state.global_step
+        limit = self.args.save_total_limit
+        with whole_checkpoint(out, step, callbacks, limit) as self._room:
+            super()._save_checkpoint(model, trial)
+        self._room = None
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._room) if self._room else super()._get_output_dir(trial)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Make the schedule of the learning rate; see transformers."""
