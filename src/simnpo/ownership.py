@@ -6,6 +6,7 @@ kill at any point leaves no file of ours that the list lacks.
 
 import json
 import os
+import re
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,8 @@ READ = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".json", ".jsonl", ".par
 _open: dict[str, set[str]] = {}
 """The lists of the folders that this process writes into, by their real paths."""
 _one_thread = threading.RLock()
+PARTIAL = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.partial")
+"""Names of what is being written, see `partial_name`."""
 
 
 def open_list(folder: Path) -> None:
@@ -184,8 +187,13 @@ def _absolute(path: Path) -> Path:
 
 
 def _place(path: Path) -> tuple[str, str] | None:
-    """Return the innermost open folder around `path`, and the name of `path` in it."""
+    """Return the innermost open folder around `path`, and the name of `path` in it.
+
+    What is in a folder that is itself not yet whole has no place.
+    """
     path = _absolute(path)
+    if any(PARTIAL.fullmatch(parent.name) for parent in path.parents):
+        return None
     for folder in path.parents if _open else ():
         if (real := os.path.realpath(folder)) in _open:
             return real, path.relative_to(folder).as_posix()

@@ -11,6 +11,7 @@ from pathlib import Path
 from simnpo.ownership import (
     LIST,
     LOCK,
+    PARTIAL,
     claim,
     disown,
     files_in,
@@ -21,8 +22,6 @@ from simnpo.ownership import (
     remove_own,
 )
 
-PARTIAL = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.partial")
-"""Names of what is being written, see `partial_name`."""
 _in_use: set[Path] = set()
 
 
@@ -97,14 +96,18 @@ def link_folder(link: Path, target: str) -> None:
     Raises:
         UserError: in a run's folder something is there that is not simnpo's.
     """
-    remove_own(link.parent, [glob.escape(link.name)])
+    if link.is_symlink():
+        claim(link)
     with partial_folder(link) as made:
         try:
             (made / "link").symlink_to(target, target_is_directory=True)
         except OSError:  # Windows, without developer mode; some file systems
             shutil.copytree(link.parent / target, made, dirs_exist_ok=True)
+            if link.is_symlink():
+                link.unlink()
             publish(made, link)
         else:
+            remove_own(link.parent, [glob.escape(link.name)])  # a copy of before
             claim(link)
             (made / "link").replace(link)
 

@@ -29,6 +29,7 @@ from simnpo.terminal import write
 from simnpo.training.adapters import add_adapters
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
 from simnpo.training.checkpoints import CHECKPOINTS, last_checkpoint
+from simnpo.training.loss_sums import log_rows
 from simnpo.training.refusals import check_merging
 from simnpo.training.terms import cut_answers
 from simnpo.training.trainer import UnlearnTrainer
@@ -138,7 +139,9 @@ def train_model(
     finally:
         bar.close()
         if distributed.is_main():
-            log = [json.dumps(row) + "\n" for row in trainer.state.log_history]
+            # The order of a row's numbers is that of rows that came with a checkpoint.
+            rows = log_rows(trainer.state.log_history)
+            log = [json.dumps(row, sort_keys=True) + "\n" for row in rows]
             write_text(out / LOG, "".join(log))
     if interrupt.stopped:
         kept = distributed.from_main(lambda: last_checkpoint(out))
