@@ -46,7 +46,8 @@ def run_forked(
         os.dup2(nowhere, 1)
         log = os.open(below.parent / "crash.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 2)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+        for stream, number in (("stdout", 1), ("stderr", 2)):
+            setattr(sys, stream, os.fdopen(number, "w", closefd=False))
         count = 0
 
         def watch(event: str, details: tuple[Any, ...]) -> None:
@@ -74,12 +75,8 @@ def run_forked(
 
 
 def _is_below(details: tuple[Any, ...], folder: Path) -> bool:
-    return any(
-        os.path.abspath(os.fsdecode(one)).startswith(f"{folder}{os.sep}")
-        or os.fsdecode(one) == str(folder)
-        for one in details
-        if isinstance(one, str | bytes | os.PathLike)
-    )
+    paths = [os.fsdecode(one) for one in details if isinstance(one, str | bytes | os.PathLike)]
+    return any(Path(os.path.abspath(path)).is_relative_to(folder) for path in paths)
 
 
 def contents(folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Nothing else is ever removed or replaced. A name is on the list before its file 
 kill at any point leaves no file of ours that the list lacks.
 """
 
+import glob
 import json
 import os
 import re
@@ -154,7 +155,13 @@ def remove_own(folder: Path, names: Sequence[str]) -> None:
 
 def matching(folder: Path, names: Sequence[str]) -> list[Path]:
     """Return what matches patterns in `folder`, each once, in the order of the patterns."""
-    return list(dict.fromkeys(path for name in names for path in sorted(folder.glob(name))))
+    found: dict[Path, None] = {}
+    for name in names:
+        if not glob.has_magic(name) and os.path.lexists(folder / name):
+            found[folder / name] = None  # also a link that leads nowhere, which globbing leaves out
+        else:
+            found |= dict.fromkeys(sorted(folder.glob(name)))
+    return list(found)
 
 
 def files_in(path: Path) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """Mean losses between two rows of the log, which go on through a kill and a resumption."""
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ def log_rows(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = [dict(row) for row in history]
     losses = [row for row in rows if "loss" in row]
     steps = [0, *(row["step"] for row in losses)]
-    lengths = [after - before for before, after in zip(steps, steps[1:], strict=False)]
+    lengths = [after - before for before, after in itertools.pairwise(steps)]
     if rows and "train_loss" in rows[-1] and sum(lengths):
         total = sum(row["loss"] * length for row, length in zip(losses, lengths, strict=True))
         rows[-1]["train_loss"] = total / sum(lengths)
