@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,12 @@ time.sleep(600)
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> "subprocess.Popen[str]":
+def other(tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
     """Another process that holds `out`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout and process.stdout.readline() == "held\n"
-    return process
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "held\n"
+        yield process
 
 
 def test_a_second_process_is_refused_until_the_first_is_killed(
@@ -45,9 +45,11 @@ def test_a_second_process_is_refused_until_the_first_is_killed(
             lambda: check_free(out, ("run.json",), overwrite=True),
             lambda: check_free(tmp_path, ("out",), overwrite=True),  # that of a run within
         ):
-            with pytest.raises(UserError, match=rf"out is in use by .*\(pid {other.pid}\)"):
+            with pytest.raises(
+                UserError, match=rf"out is in use by .*\(pid {other.pid}\)"
+            ) as found:
                 refused()
-        assert "\n" not in str(pytest.raises(UserError, hold, out).value)
+            assert "\n" not in str(got.value)
     finally:
         other.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
         other.wait()

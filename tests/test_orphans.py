@@ -45,7 +45,7 @@ time.sleep(600)
 
 def started(folder: Path, count: int, process: "subprocess.Popen[str]") -> Iterator[psutil.Process]:
     """Yield the processes that have written their ids, once there are so many."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 120
     while len(found := [one for one in folder.rglob("*.pid") if one.read_text()]) < count:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
@@ -73,10 +73,12 @@ def test_nobody_outlives_a_killed_parent(
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     command = [sys.executable, *launcher, str(script), str(folder)]
     with subprocess.Popen(command, env=environment, text=True, stderr=subprocess.DEVNULL) as parent:
-        left = list(started(folder, count, parent))
-        assert len(left) == count
-        parent.send_signal(signal.SIGKILL)
-        parent.wait()
+        try:
+            left = list(started(folder, count, parent))
+            assert len(left) == count
+        finally:
+            parent.send_signal(signal.SIGKILL)
+            parent.wait()
         _, alive = psutil.wait_procs(left, timeout=15)
         for one in alive:
             one.kill()

@@ -68,9 +68,7 @@ def test_folders_that_only_held_ours_go_and_empty_ones_of_the_user_stay(out: Pat
     assert [path.name for path in sorted(out.iterdir()) if path.is_dir()] == ["checkpoint-3"]
 
 
-@pytest.mark.parametrize(
-    "name", ["log.jsonl", "model/tokenizer.json", "checkpoint-8/rng_state.pth"]
-)
+@pytest.mark.parametrize("name", ["log.jsonl", "model/vocab.txt", "checkpoint-8/rng_state.pth"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_file_of_the_user_in_the_way_is_named_before_anything_is_removed(
     out: Path, name: str, overwrite: bool
@@ -189,7 +187,7 @@ def test_what_a_killed_run_was_writing_is_swept_up_when_the_folder_is_held(tmp_p
     for name in (".run.json.1-0123abcd.partial", "plots/.a.svg.1-0123abcd.partial"):
         (out / name).write_text("half")
     mine = [
-        ".thesis.tex.1-0123abcd.partial",
+        ".my.tex.1-0123abcd.partial",
         "plots/.b.svg.1-0123abcd.partial",
         ".run.json.partial",
     ]

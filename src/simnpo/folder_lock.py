@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from simnpo.distributed import is_main
 from simnpo.errors import UserError
-from simnpo.ownership import LIST, LOCK, close_list, files_in, matching, open_list
+from simnpo.ownership import LIST, LOCK, close_list, files_in, matching, open_list, prune_list
 from simnpo.whole_folders import sweep_up
 
 
@@ -61,6 +61,7 @@ def hold(folder: Path, patience: float = 0.0) -> bool:
             (folder / LOCK).write_text(f"{os.getpid()}\n{socket.gethostname()}\n", encoding="utf-8")
         open_list(folder)
         sweep_up(folder)
+        prune_list(folder)
     except BaseException:
         release(folder)
         raise

@@ -38,6 +38,15 @@ def open_list(folder: Path) -> None:
         _open[os.path.realpath(folder)] = _read(folder)
 
 
+def prune_list(folder: Path) -> None:
+    """Take off the list of an open folder what is not there, as a kill may have left it."""
+    with _one_thread:
+        names = _open[real := os.path.realpath(folder)]
+        if gone := {name for name in names if not os.path.lexists(os.path.join(real, name))}:
+            names -= gone
+            _write(Path(real), names)
+
+
 def close_list(folder: Path) -> None:
     """End it."""
     with _one_thread:
