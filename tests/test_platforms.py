@@ -14,8 +14,8 @@ import pytest
 from small_data import QUESTIONS, write_rows
 
 from simnpo import cli
-from simnpo.files import link_folder
 from simnpo.terminal import output_may_end
+from simnpo.whole_folders import link_folder
 
 WITHOUT_UNIX = """
 import builtins, sys

@@ -29,6 +29,7 @@ from simnpo.commands.sweep import Sweep
 from simnpo.commands.unlearn import Unlearn
 from simnpo.distributed import is_main, let_others_speak, rank, together, world_size
 from simnpo.errors import Interrupted, UserError
+from simnpo.folder_lock import all_released
 from simnpo.terminal import output_may_end, write
 
 Command: TypeAlias = (
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write(_version())
         return 0
     try:
-        with output_may_end(), together():
+        with output_may_end(), together(), all_released():
             command = parse(arguments)
             if world_size() > 1 and not isinstance(command, Finetune | Unlearn | Evaluate):
                 name = type(command).__name__.lower()

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from simnpo.notes import note_once
+from simnpo.parent import LAUNCHED_BY, end_with_parent
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -88,6 +89,8 @@ def together() -> Iterator[None]:
         with alone_unless_launched():
             yield
         return
+    if LAUNCHED_BY in os.environ:
+        end_with_parent()
     import torch
     from accelerate import PartialState
 

@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,42 +11,27 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from simnpo.errors import UserError
+from simnpo.ownership import claim, partial_name
 
 T = TypeVar("T")
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it takes the name `path` only if the block succeeds."""
+    """Yield a temporary path beside `path`; it takes the name `path` only if the block succeeds.
+
+    Raises:
+        UserError: `path` is in a run's folder, and what is there now is not simnpo's.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    claim(path)
+    temporary = path.with_name(partial_name(path.name))
+    temporary.touch()  # with the permissions of any new file
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide results from colleagues
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def link_folder(link: Path, target: str) -> None:
-    """Let `link` lead to the folder `target` next to it; a copy where links are not allowed.
-
-    What an earlier call made there is replaced.
-    """
-    if link.is_dir() and not link.is_symlink():
-        shutil.rmtree(link)
-    link.unlink(missing_ok=True)
-    try:
-        link.symlink_to(target, target_is_directory=True)
-    except OSError:  # Windows, without developer mode; some file systems
-        partial = link.with_name(f".{link.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(link.parent / target, partial)
-        partial.replace(link)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from simnpo.data.as_seen import prompt_record
 from simnpo.data.encoding import Encoder
 from simnpo.edits.task_vector import EditedModel, TaskVector
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.folder_lock import held
 from simnpo.hardware import check_hardware
 from simnpo.model_card import base_of, write_model_card
 from simnpo.models import (
@@ -26,10 +27,11 @@ from simnpo.models import (
     training_precision,
 )
 from simnpo.objectives import Method
+from simnpo.ownership import adopt
 from simnpo.scoring.history import HISTORY
 from simnpo.training.arguments import check_loggers
-from simnpo.training.checkpoints import remove_checkpoints
-from simnpo.training.control import CONTROL, STATES, remove_states
+from simnpo.training.checkpoints import last_checkpoint, remove_checkpoints
+from simnpo.training.control import CONTROL, STATES, ending, remove_states
 from simnpo.training.drift import DRIFT
 from simnpo.training.reference import (
     check_reference,
@@ -115,7 +117,11 @@ class Job:
         Raises:
             UserError: see `simnpo.runs.check_resumable`.
         """
-        return runs.check_resumable(out, self.command, self.config(), self.fingerprints())
+        left = runs.check_resumable(out, self.command, self.config(), self.fingerprints())
+        if not left and distributed.is_main():
+            with held(out):
+                tidy(out)
+        return left
 
     def check(self, report_to: str = "none") -> None:
         """Refuse what settings and data tell, before anything is loaded or measured.
@@ -166,6 +172,12 @@ class Job:
                 `EditedModel`.
         """
         self.check(report_to)
+        with held(out):
+            return self._carry_out(out, resume, report_to, callbacks)
+
+    def _carry_out(
+        self, out: Path, resume: bool, report_to: str, callbacks: Callbacks | None
+    ) -> dict[str, Any]:
         edits = isinstance(self.method, TaskVector)
         work, shown = self._edit(out) if edits else self._train(out)
         distributed.barrier()  # no process looks into `out` while another writes there
@@ -174,22 +186,24 @@ class Job:
             runs.clear(out, self.names)
             runs.begin(out, self.command, self.config(), self.fingerprints())
             runs.add(out, {"prompt": shown})
+        elif distributed.is_main():
+            adopt(out, self.names)
         distributed.barrier()  # nor takes what is being removed for a result of this run
         try:
             results = work(resume, report_to, callbacks)
         except (TrainingDiverged, Interrupted):
             raise
         except UserError:
-            if fresh:  # nothing was made: leave nothing in the way
+            if fresh and last_checkpoint(out) is None:  # nothing was made: leave nothing in the way
                 runs.clear(out, self.names)
             raise
         if distributed.is_main():
             _, on_hub = base_of(self.model)
             commit = {"commit": commit_of(self.model)} if on_hub else {}
-            runs.finish(out, {**results, "base_on_hub": on_hub, **commit})
-            write_model_card(out)
-            remove_checkpoints(out)
-            remove_states(out)
+            runs.add(out, {**results, "base_on_hub": on_hub, **commit})
+            write_model_card(out, finished=True)
+            runs.finish(out, {})
+            tidy(out)
         return results
 
     def _train(self, out: Path) -> "tuple[_Work, dict[str, Any]]":
@@ -218,7 +232,8 @@ class Job:
 
         def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, Any]:
             assert isinstance(self.method, Method)
-            return train_model(
+            watching = callbacks(model, tokenizer) if callbacks else ()
+            results = train_model(
                 model,
                 tokenizer,
                 self.method,
@@ -230,9 +245,10 @@ class Job:
                 reference=reference,
                 resume=resume,
                 report_to=report_to,
-                callbacks=callbacks(model, tokenizer) if callbacks else (),
+                callbacks=watching,
                 saved_dtype=saved_dtype,
             )
+            return results | ending(watching)
 
         return work, self._prompts(tokenizer) | {"precision": precision}
 
@@ -262,6 +278,12 @@ class Job:
         encoder = Encoder(tokenizer, self.data.prompts, self.data.max_length)
         row = next(iter((*self.data.forget[:1], *self.data.retain[:1])), None)
         return prompt_record(encoder, *row[:2]) if row else prompt_record(encoder)
+
+
+def tidy(out: Path) -> None:
+    """Remove what only an unfinished run needs, which a kill may have left in a finished one."""
+    remove_checkpoints(out)
+    remove_states(out)
 
 
 _Work: TypeAlias = Callable[[bool, str, Callbacks | None], dict[str, Any]]

@@ -23,14 +23,18 @@ SETTINGS = (
 """Settings that a card shows; none of them can hold a path."""
 
 
-def write_model_card(out: Path, measured: Mapping[str, Any] | None = None) -> Path:
+def write_model_card(
+    out: Path, measured: Mapping[str, Any] | None = None, finished: bool = False
+) -> Path:
     """Write the card of the finished run in `out` into its model's folder, and return its path.
 
     Args:
         out: a run's folder.
         measured: see `model_card`; without it, what the run's own evaluation says, if there is one.
+        finished: the run is finished but for this card, whatever its record says.
     """
     record, folder = read_run(out), out / MODEL_FOLDER
+    record |= {"status": FINISHED} if finished else {}
     given = record["config"].get("model")
     name, is_hub_id = base_of(given)
     # Decided when the run was made: a relative path looks like a hub id from another folder.

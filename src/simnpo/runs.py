@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,8 @@ from typing import Any
 
 from simnpo.errors import UserError
 from simnpo.files import read_json, write_json
+from simnpo.folder_lock import check_unused, hold
+from simnpo.ownership import adopt, foreign_among, in_the_way, own_among, remove_own
 
 RUN = "run.json"
 RUNNING, FINISHED = "running", "finished"
@@ -22,7 +23,7 @@ RUNNING, FINISHED = "running", "finished"
 def check_free(
     out: Path, names: Sequence[str], overwrite: bool, inputs: Iterable[str | Path | None] = ()
 ) -> None:
-    """Make sure that `clear` may clear `out`; nothing is removed yet.
+    """Make sure that `out` may be written into, by this process alone; nothing is removed yet.
 
     Args:
         out: the output folder.
@@ -31,12 +32,11 @@ def check_free(
         inputs: files and folders that the command reads.
 
     Raises:
-        UserError: `out` is a file, or holds results that may not be removed, or that the command
-            reads.
+        UserError: `out` is a file, another process works in it, it holds results that may not be
+            removed or that the command reads, or something that is not simnpo's is in the way.
     """
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; give a folder.")
-    found = _found(out, names)
+    check_room(out, names)
+    found = own_among(out, names)
     if found and not overwrite:
         raise UserError(
             f"{out} already holds results ({found[0].name}): replace them with --overwrite, "
@@ -50,15 +50,41 @@ def check_free(
             )
 
 
+def check_room(out: Path, names: Sequence[str], adopts: bool = False) -> None:
+    """Make sure that `names` may be written in `out`, or written again, by this process alone.
+
+    Args:
+        out: the output folder.
+        names: patterns of what a command writes there.
+        adopts: whether a run is there, perhaps of a version that kept no list of its files.
+
+    Raises:
+        UserError: `out` is a file, another process works in it, or something that is not simnpo's
+            is in the way.
+    """
+    take(out)
+    check_unused(out, names)
+    if adopts:
+        adopt(out, names)
+    if foreign := foreign_among(out, names):
+        raise UserError(in_the_way(foreign))
+
+
+def take(out: Path) -> None:
+    """Keep other processes out of `out` until the command ends.
+
+    Raises:
+        UserError: it is a file, or another process is there.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; give a folder.")
+    hold(out)
+
+
 def clear(out: Path, names: Sequence[str]) -> None:
-    """Make `out` and remove what matches `names` in it; anything else is left alone."""
-    for path in _found(out, names):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    """Make `out` and remove what simnpo wrote in it among `names`; all else is left alone."""
+    remove_own(out, names)
     out.mkdir(parents=True, exist_ok=True)
-
-
-def _found(out: Path, names: Sequence[str]) -> list[Path]:
-    return list(dict.fromkeys(path for name in names for path in sorted(out.glob(name))))
 
 
 def begin(out: Path, command: str, config: dict[str, Any], data: dict[str, Any]) -> None:
@@ -101,10 +127,11 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 
 def check_resumable(out: Path, command: str, config: dict[str, Any], data: dict[str, Any]) -> bool:
-    """Return whether there is anything left to do in `out`.
+    """Return whether there is anything left to do in `out`, which other processes keep out of.
 
     Raises:
-        UserError: no run is there, or one with other settings or data (each difference named).
+        UserError: no run is there, or one with other settings or data (each difference named), or
+            another process works on it.
     """
     if not (out / RUN).is_file():
         raise UserError(f"--resume: {out} holds no run; leave --resume out to start one.")

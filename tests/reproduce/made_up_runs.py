@@ -103,3 +103,13 @@ class Dies(Sum):
     def carry_out(self, home: Path) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
         return {}
+
+
+@dataclass(frozen=True)
+class Endless(Sum):
+    """A run that is still going on when the parent is killed."""
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        (home / f"{self.label}.pid").write_text(str(os.getpid()))
+        time.sleep(600)
+        return {}

@@ -127,6 +127,8 @@ def run_relearning(attack: Relearning, folder: Path, retain: Tables | None) -> p
     runs = attack.runs()
     for run in announced([run for run in runs if not _done(attack, run, folder)], lambda r: r.name):
         _relearn(attack, run, folder, retain)
+    for run in runs:
+        remove_checkpoints(run.folder(folder))
     rows = [
         (run.target.name, run.select, run.seed, int(row["epoch"]), metric, row[metric])
         for run in runs
@@ -163,4 +165,3 @@ def _relearn(attack: Relearning, run: Run, folder: Path, retain: Tables | None) 
         callbacks=[EvaluateWhileTraining(benchmark, encoder, out, retain=retain)],
         keep_model=False,
     )
-    remove_checkpoints(out)

@@ -1,7 +1,6 @@
 """The models of an embedded benchmark, trained on the spot and kept by what they depend on."""
 
 import copy
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,10 +13,12 @@ from simnpo.benchmarks.base import Benchmark
 from simnpo.cache import made_by_one
 from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
+from simnpo.folder_lock import held
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer
 from simnpo.objectives import METHODS
+from simnpo.ownership import remove_own
 from simnpo.runs import fingerprint, versions
-from simnpo.training.run import TrainingData, train_model
+from simnpo.training.run import FILES, TrainingData, train_model
 
 
 @dataclass(frozen=True)
@@ -129,16 +130,17 @@ def _train(mini: Mini, recipe: _Recipe, parent: Path | None, folder: Path) -> No
         tokenizer = mini.tokenizer
         # A copy: making a model writes into its configuration, which is part of the cache's key.
         model = AutoModelForCausalLM.from_config(copy.deepcopy(mini.architecture))
-    shutil.rmtree(folder, ignore_errors=True)  # what a killed run may have left
-    train_model(
-        model,
-        tokenizer,
-        replace(METHODS["retrain"], title=f"Training {recipe.name}"),
-        TrainingData(
-            retain=recipe.examples,
-            template=mini.template,
-            max_length=mini.benchmark.max_length,
-        ),
-        replace(recipe.training, seed=recipe.seed),
-        folder,
-    )
+    with held(folder):
+        remove_own(folder, FILES)  # what a killed run may have left
+        train_model(
+            model,
+            tokenizer,
+            replace(METHODS["retrain"], title=f"Training {recipe.name}"),
+            TrainingData(
+                retain=recipe.examples,
+                template=mini.template,
+                max_length=mini.benchmark.max_length,
+            ),
+            replace(recipe.training, seed=recipe.seed),
+            folder,
+        )

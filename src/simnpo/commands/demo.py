@@ -98,6 +98,7 @@ class Demo:
         from simnpo.report.rendering import REPORT
 
         refuse_both(self.resume, self.overwrite)
+        runs.take(self.out)
         ours = (self.out / runs.RUN).is_file() and runs.read_run(self.out)["command"] == "demo"
         if self.resume and not ours:
             raise UserError(f"--resume: {self.out} holds no demo; leave --resume out.")

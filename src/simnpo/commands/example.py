@@ -78,11 +78,11 @@ class ExampleStory:
 def _write(out: Path, files: Mapping[str, Sequence[dict[str, Any]] | str], overwrite: bool) -> None:
     """Write rows as JSON lines and texts as they are, and print what each file holds."""
     from simnpo.files import write_text
-    from simnpo.runs import check_free
+    from simnpo.runs import check_free, clear
 
-    check_free(out, tuple(files), overwrite)
-    if overwrite:  # a holdout of an earlier call would not belong to these rows
-        (out / "holdout.jsonl").unlink(missing_ok=True)
+    names = (*files, "holdout.jsonl")  # that of an earlier call would not belong to these rows
+    check_free(out, names, overwrite)
+    clear(out, names)
     for name, content in files.items():
         if isinstance(content, str):
             write_text(out / name, content)

@@ -226,12 +226,15 @@ def check_output(
     Raises:
         UserError: --resume and --overwrite were both given, or see these two.
     """
-    from simnpo.runs import check_free
+    from simnpo.runs import RUN, check_free, check_room
 
     refuse_both(output.resume, output.overwrite)
     if not output.resume:
         check_free(output.out, names, output.overwrite, inputs())
-    elif not unfinished():
+        return True
+    if (output.out / RUN).is_file():
+        check_room(output.out, names, adopts=True)
+    if not unfinished():
         write(f"Nothing to do: {output.out} is finished.")
         return False
     return True

@@ -99,16 +99,16 @@ class Reproduce:
         from simnpo.reproduce.find import find_all
         from simnpo.reproduce.markdown import write_markdown
         from simnpo.reproduce.pool import carry_out, workers
-        from simnpo.reproduce.report import write_reproduction
+        from simnpo.reproduce.report import files, write_reproduction
         from simnpo.reproduce.results import Results
         from simnpo.reproduce.run import Run
         from simnpo.reproduce.summary import print_findings
+        from simnpo.runs import check_room
         from simnpo.studies import ARTEFACTS
 
         started = time.monotonic()
         quiet()
-        if self.out.exists() and not self.out.is_dir():
-            raise UserError(f"--out {self.out} is a file; give a folder.")
+        check_room(self.out, files(studies))
         home = self.out / RUNS
         wanted, untold = dict[str, list[Run]](), dict[str, str]()
         for name, study in studies.items():

@@ -21,11 +21,12 @@ def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any
             it is of something else.
     """
     from simnpo.files import read_json
-    from simnpo.runs import check_free
+    from simnpo.runs import check_free, take
     from simnpo.scoring.evaluation import FILES, SUMMARY
 
     path = output.out / SUMMARY
     refuse_both(output.resume, output.overwrite)
+    take(output.out)
     if not (output.resume and path.is_file()):
         check_free(output.out, FILES, output.overwrite or output.resume, inputs)
         return True

@@ -60,10 +60,10 @@ class SequenceJob:
             UserError: see `simnpo.runs` and `simnpo.reinforce.unlearn`.
         """
         from simnpo import distributed, runs
-        from simnpo.files import link_folder
         from simnpo.model_card import base_of
         from simnpo.models import MODEL_FOLDER
         from simnpo.progress import announced
+        from simnpo.whole_folders import link_folder
 
         started = time.monotonic()
         out, stages = self.output.out, range(1, len(self.requests) + 1)
@@ -157,7 +157,7 @@ class SequenceJob:
         from simnpo.scoring.evaluation import EVALUATION
 
         measured = (BEFORE, EVALUATION) if self.own else ()
-        return (runs.RUN, "stage-*", MODEL_FOLDER, *measured, *FILES)
+        return (runs.RUN, "stage-[0-9]*", MODEL_FOLDER, *measured, *FILES)
 
     @property
     def _stages(self) -> Stages:
@@ -179,9 +179,8 @@ class SequenceJob:
         )
 
     def _unlearn(self, number: int) -> None:
-        from simnpo import distributed
+        from simnpo import distributed, runs
         from simnpo.reinforce import unlearn
-        from simnpo.training.control import record_endings
 
         stage = self._stage(number, self._stages.model(number - 1))
         folder = self._stages.folder(number)
@@ -196,9 +195,8 @@ class SequenceJob:
             report_to=self.report_to,
             callbacks=own or others,
         )
-        if distributed.is_main():
-            for ending in record_endings(made, folder):
-                write(ending)
+        if made and distributed.is_main():  # nothing, where the stage was done already
+            write(runs.read_run(folder)["control"]["why"])
 
     def _callbacks(
         self,

@@ -110,8 +110,8 @@ class StageEvaluations:
     def _judge(self, own: "OwnSequence") -> dict[str, Any]:
         """Write and print what was forgotten and kept, and return the verdict's record."""
         from simnpo.experiments.original import BEFORE
-        from simnpo.files import link_folder
         from simnpo.scoring.evaluation import EVALUATION
+        from simnpo.whole_folders import link_folder
 
         out = self.stages.out
         folders = [self.stages.evaluation(number) for number in self._numbers]

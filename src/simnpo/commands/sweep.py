@@ -74,10 +74,12 @@ class Sweep:
     def run(self) -> None:
         """Try the settings, print their table, and say where the report is."""
         from simnpo.models import quiet
-        from simnpo.sweep.report import CSV, print_sweep, write_sweep
+        from simnpo.runs import check_room
+        from simnpo.sweep.report import CSV, FILES, print_sweep, write_sweep
 
         quiet()
         self._check()
+        check_room(self.out, FILES)
         outcome = self._search()
         for run, why in outcome.failed.items():
             write(f"{run.title}: {why}", to_stderr=True)
@@ -100,8 +102,6 @@ class Sweep:
             raise UserError("--search grid tries every combination; leave out --trials.")
         if self.search != "grid" and (self.trials is None or self.trials < 1):
             raise UserError(f"--search {self.search}: say how many settings, with --trials.")
-        if self.out.exists() and not self.out.is_dir():
-            raise UserError(f"--out {self.out} is a file; give a folder.")
         if self.method == "retrain":
             raise UserError("retrain forgets nothing, so there is nothing to weigh; name another.")
 

@@ -79,11 +79,9 @@ class TrainingJob:
         from simnpo import runs
         from simnpo.distributed import is_main
         from simnpo.models import MODEL_FOLDER
-        from simnpo.training.control import record_endings
 
         job, out = self.job, self.output.out
-        made: list[TrainerCallback] = []
-        watched = callbacks if self.measured is None else partial(self._callbacks, callbacks, made)
+        watched = callbacks if self.measured is None else partial(self._callbacks, callbacks)
         results = job.carry_out(
             out, resume=self.output.resume, report_to=self.report_to, callbacks=watched
         )
@@ -96,20 +94,19 @@ class TrainingJob:
         )
         if shortened := results.get("shortened_answers"):
             write(f"Note: --max-length {job.data.max_length} shortened {shortened} answers.")
-        for ending in record_endings(made, out):
-            write(ending)
+        if ended := results.get("control"):
+            write(ended["why"])
         if self.measured is None:
             write(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
 
     def _callbacks(
         self,
         others: "Callbacks | None",
-        made: "list[TrainerCallback]",
         model: Any,
         tokenizer: Any,
     ) -> "Sequence[TrainerCallback]":
         assert self.measured is not None
-        made += self.measured.start(self.job, self.output.out, model, tokenizer)
+        made = self.measured.start(self.job, self.output.out, model, tokenizer)
         return [*made, *(others(model, tokenizer) if others else ())]
 
     def _judge(self, measured: "OwnRun") -> None:

@@ -82,7 +82,7 @@ class EditedModel:
         Raises:
             UserError: a weight became NaN or infinite, or what is no weight differs.
         """
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_weights(folder, self._tensors())
         for pattern in ("config.json", "generation_config.json", "*.py"):
             for path in self._original.folder.glob(pattern):

@@ -26,6 +26,7 @@ from simnpo.models.places import (
 )
 from simnpo.models.tensors import unwrapped
 from simnpo.publishing import KINDS
+from simnpo.whole_folders import partial_folder, publish
 
 INNER = ("state_dict", "model", "module")
 """Names under which programs put a model's state into a larger one."""
@@ -44,20 +45,19 @@ def convert(model: str, out: Path) -> None:
     Raises:
         UserError: there is nothing to convert, `out` is not empty, or a file cannot be read.
     """
+    _check_new(out)
+    with partial_folder(out) as made:
+        if model.lower().endswith(GGUF) and Path(model).is_file():
+            convert_gguf(Path(model), made)
+        else:
+            _convert_pickles(model, made)
+        _check_new(out)  # once more: this took a while
+        publish(made, out)
+
+
+def _check_new(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"--out {out} is there already; give a new folder.")
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        if model.lower().endswith(GGUF) and Path(model).is_file():
-            convert_gguf(Path(model), partial)
-        else:
-            _convert_pickles(model, partial)
-        if out.exists():
-            out.rmdir()
-        partial.replace(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _convert_pickles(model: str, out: Path) -> None:
@@ -74,7 +74,6 @@ def _convert_pickles(model: str, out: Path) -> None:
     paths = [file_of(model, name) for name in names]
     if None in paths:
         raise UserError(f"{model} lacks {names[paths.index(None)]}, which {found} names.")
-    out.mkdir(parents=True)
     write_weights(out, _tensors(model, [path for path in paths if path]))
     if adapter:
         (out / WEIGHTS).rename(out / ADAPTER_WEIGHTS)

@@ -2,9 +2,6 @@
 
 import hashlib
 import math
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simnpo.cache import cache_folder
+from simnpo.cache import cache_folder, made_by_one
 from simnpo.errors import UserError
 from simnpo.files import write_json
 from simnpo.models.places import cannot_load
 from simnpo.models.tensors import check_tensors
 from simnpo.terminal import write
+from simnpo.whole_folders import whole_folder
 
 SOURCE = "source.json"
 """Written last: a folder without it is not complete."""
@@ -43,29 +41,13 @@ def _converted(gguf: Path, size: int, changed: int) -> Path:
     with gguf.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     folder = cache_folder() / "gguf" / f"{gguf.stem}-{digest[:16]}"
-    with _alone(folder):
+    with made_by_one(folder):
         if not (folder / SOURCE).is_file():
             write(f"Note: {gguf} is converted, once, into {folder}.", to_stderr=True)
-            partial = folder.with_name(f".{folder.name}.partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            try:
-                convert_gguf(gguf, partial)
-                write_json(partial / SOURCE, {"file": gguf.name, "size": size, "sha256": digest})
-                shutil.rmtree(folder, ignore_errors=True)
-                partial.replace(folder)
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
+            with whole_folder(folder, (SOURCE,)) as made:
+                convert_gguf(gguf, made)
+                write_json(made / SOURCE, {"file": gguf.name, "size": size, "sha256": digest})
     return folder
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time work on a folder of the cache."""
-    from filelock import FileLock
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
-        yield
 
 
 def convert_gguf(gguf: Path, out: Path) -> None:

@@ -1,6 +1,5 @@
 """Saving models: whole or not at all, tried before a training, in the type that they came in."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ from torch import Tensor
 from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
 from simnpo.files import read_json, write_json
-from simnpo.models.places import CONFIG, MOST_CHARACTERS
+from simnpo.models.places import ADAPTER, CONFIG, MOST_CHARACTERS
 from simnpo.terminal import write
+from simnpo.whole_folders import partial_folder, whole_folder
 
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -32,19 +32,15 @@ def save_model(
         weights: the model's state where it is parted over processes; None takes its own.
         dtype: the type to round weights to; None leaves theirs. Adapters keep theirs.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     rounded = None
     if dtype in TYPES and dtype != model.dtype and not hasattr(model, "peft_config"):
         rounded = _rounded(weights or model.state_dict(), dtype, _kept_in_float32(model))
     weights = rounded or weights
-    model.save_pretrained(partial, **({} if weights is None else {"state_dict": weights}))
-    if rounded is not None:
-        _record_dtype(partial / CONFIG, str(dtype).removeprefix("torch."))
-    tokenizer.save_pretrained(partial)
-    if folder.exists():  # left by a run that was killed before it could record its end
-        shutil.rmtree(folder)
-    partial.replace(folder)
+    with whole_folder(folder, (CONFIG, ADAPTER)) as made:
+        model.save_pretrained(made, **({} if weights is None else {"state_dict": weights}))
+        if rounded is not None:
+            _record_dtype(made / CONFIG, str(dtype).removeprefix("torch."))
+        tokenizer.save_pretrained(made)
 
 
 def try_saving(model: Any, tokenizer: Any, out: Path) -> None:
@@ -58,16 +54,15 @@ def try_saving(model: Any, tokenizer: Any, out: Path) -> None:
     """
     from transformers.modeling_utils import remove_tied_weights_from_state_dict
 
-    trial = out / ".trial.partial"
-    shutil.rmtree(trial, ignore_errors=True)
     base = model.get_base_model() if hasattr(model, "peft_config") else model
     try:
-        base.save_pretrained(trial, state_dict={})
-        if base is not model:
-            model.save_pretrained(trial / "adapter")
-        elif not is_sharded(model):
-            remove_tied_weights_from_state_dict(dict(model.state_dict()), model)
-        tokenizer.save_pretrained(trial)
+        with partial_folder(out / "trial") as trial:
+            base.save_pretrained(trial, state_dict={})
+            if base is not model:
+                model.save_pretrained(trial / "adapter")
+            elif not is_sharded(model):
+                remove_tied_weights_from_state_dict(dict(model.state_dict()), model)
+            tokenizer.save_pretrained(trial)
     except OSError:
         raise  # a full disk, a folder that may not be written
     except Exception as error:
@@ -77,8 +72,6 @@ def try_saving(model: Any, tokenizer: Any, out: Path) -> None:
             f"the model could not be saved after its training, so none is begun: "
             f"{type(error).__name__}: {said}"
         ) from None
-    finally:
-        shutil.rmtree(trial, ignore_errors=True)
 
 
 def _rounded(

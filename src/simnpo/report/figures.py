@@ -8,6 +8,7 @@ import numpy as np
 
 from simnpo.metrics.item_logprobs import item_logprobs
 from simnpo.metrics.truth_ratio import log_truth_ratio
+from simnpo.ownership import remove_own
 from simnpo.report.colours import Style, is_original, is_retrain
 from simnpo.report.drawing import KINDS, Plot, draw
 from simnpo.report.numbers import DASH, fixed, number, p_value
@@ -35,8 +36,7 @@ def draw_plots(
     }
     for name, plot in drawn.items():
         if plot is None:
-            for ending in KINDS:
-                (folder / f"{name}.{ending}").unlink(missing_ok=True)
+            remove_own(folder, [f"{name}.{ending}" for ending in KINDS])
     return {name: plot for name, plot in drawn.items() if plot is not None}
 
 

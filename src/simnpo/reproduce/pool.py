@@ -13,6 +13,7 @@ import torch
 
 from simnpo.errors import Interrupted, UserError
 from simnpo.models import quiet
+from simnpo.parent import end_with_parent
 from simnpo.reproduce.progress import runs_progress
 from simnpo.reproduce.run import Run, unfinished, unresolved
 
@@ -139,7 +140,7 @@ class _Worker:
 
     def _process(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, context, _begin, (self._log,))
+        return ProcessPoolExecutor(1, context, _begin, (self._log, os.getpid()))
 
 
 @contextmanager
@@ -159,8 +160,9 @@ def _seeing(gpu: str | None) -> Iterator[None]:
             os.environ.update({} if before is None else {VISIBLE: before})
 
 
-def _begin(log: Path) -> None:
-    """Set up a worker: its one thread where there is no GPU, and where it speaks."""
+def _begin(log: Path, parent: int) -> None:
+    """Set up a worker: it ends with its parent, has one thread without a GPU, speaks into a log."""
+    end_with_parent(parent)
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
     quiet()

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from simnpo.objectives import METHODS
+from simnpo.ownership import remove_own
 from simnpo.report.answers import Card, cards
 from simnpo.report.colours import ORIGINAL, RETRAIN, Style, styles
 from simnpo.report.drawing import KINDS, Plot, draw
-from simnpo.report.rendering import write_page
+from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.settings import Settings
 from simnpo.report.views import view_of
 from simnpo.reproduce.finding import Claim, Figure, Finding, Table, Verdict
@@ -59,6 +60,21 @@ class Section(NamedTuple):
     """How `answers` are shown (`simnpo.report.views.base.View`); None without any."""
     notes: tuple[str, ...]
     settings: Settings
+
+
+def files(artefacts: Iterable[str]) -> tuple[str, ...]:
+    """Return patterns of what a report on artefacts is written to."""
+    named = [(PLOTS, KINDS), (TABLES, TABLE_KINDS)]
+    return (
+        REPORT,
+        "report.md",
+        *(
+            f"{place}/{name}-*.{kind}"
+            for name in artefacts
+            for place, kinds in named
+            for kind in kinds
+        ),
+    )
 
 
 def write_reproduction(
@@ -138,9 +154,7 @@ def _section(
     name: str, shown: Shown, finding: Finding, folder: Path, looks: Mapping[str, Style]
 ) -> Section:
     for place, kinds in ((PLOTS, KINDS), (TABLES, TABLE_KINDS)):
-        for path in (folder / place).glob(f"{name}-*"):
-            if path.suffix.removeprefix(".") in kinds:
-                path.unlink()
+        remove_own(folder / place, [f"{name}-*.{kind}" for kind in kinds])
     for table in finding.tables:
         write_table(folder / TABLES, f"{name}-{table.name}", table)
     return Section(

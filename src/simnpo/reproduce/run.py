@@ -12,10 +12,13 @@ from typing import Any
 
 from simnpo.errors import UserError
 from simnpo.files import read_json, write_json
+from simnpo.folder_lock import held
 from simnpo.runs import fingerprint, versions
 
 DONE = "done.json"
 """Written last: a folder that has it holds a finished run."""
+PATIENCE = 10.0
+"""Seconds in which a process ends whose parent was killed."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,10 @@ class Run(ABC):
             return
         started = time.monotonic()
         folder = self.folder(home)
-        folder.mkdir(parents=True, exist_ok=True)
-        record = self.carry_out(home)
-        seconds = round(time.monotonic() - started, 2)
-        write_json(folder / DONE, {"title": self.title, **record, "seconds": seconds})
+        with held(folder, PATIENCE):
+            record = self.carry_out(home)
+            seconds = round(time.monotonic() - started, 2)
+            write_json(folder / DONE, {"title": self.title, **record, "seconds": seconds})
 
 
 def with_needs(runs: Iterable[Run]) -> list[Run]:

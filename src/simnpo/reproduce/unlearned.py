@@ -1,6 +1,5 @@
 """A model after unlearning, with its evaluation and what was recorded on the way."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from simnpo.edits.task_vector import TaskVector
 from simnpo.jobs import Job
 from simnpo.methods import adjust
 from simnpo.models import MODEL_FOLDER
+from simnpo.ownership import remove_own
 from simnpo.presets import Preset
 from simnpo.reinforce import FOLDER as REINFORCED
 from simnpo.reinforce import unlearn
@@ -22,7 +22,6 @@ from simnpo.reproduce.models import TrainedModel, evaluate, model_of, retain_tab
 from simnpo.reproduce.run import Run
 from simnpo.reproduce.site import Site, evaluated
 from simnpo.runs import RUN, fingerprint
-from simnpo.training.control import record_endings
 from simnpo.training.drift import WatchDrift
 from simnpo.training.run import TrainingData
 from simnpo.training.watch import EvaluateWhileTraining
@@ -140,7 +139,6 @@ class Unlearned(Run):
         reference = model_of(self.reference, home) if self.reference else None
         job = self._job(model_of(self.origin, home), reference)
         retain = retain_tables(self.needs, home)
-        control: list[TrainerCallback] = []
 
         def watch(_: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
             encoder = Encoder(tokenizer, self.site.template, benchmark.max_length)
@@ -150,13 +148,12 @@ class Unlearned(Run):
                 "weights": lambda: RecordWeights(getattr(job.method, "forget", None), folder),
                 "drift": lambda: WatchDrift(sets, encoder, folder),
             }
-            control.extend(self.site.control(job, folder, encoder, self.origin.folder(home)))
+            control = self.site.control(job, folder, encoder, self.origin.folder(home))
             return [*control, *(made[name]() for name in self.records)]
 
         callbacks = None if isinstance(job.method, TaskVector) else watch
         begun = (folder / RUN).is_file()
         unlearn(job, preset.reinforcement, folder, resume=begun, callbacks=callbacks)
-        record_endings(control, folder)
         evaluate(
             folder,
             str(folder / MODEL_FOLDER),
@@ -166,10 +163,10 @@ class Unlearned(Run):
             name=self.name,
             original=self.origin.folder(home),
         )
-        shutil.rmtree(folder / REINFORCED, ignore_errors=True)
+        remove_own(folder, [REINFORCED])
         if self.keeps_model:
             return {"model": str(folder / MODEL_FOLDER)}
-        shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)  # a kill may have come after it
+        remove_own(folder, [MODEL_FOLDER])  # a kill may have come after it
         return {}
 
     def _from_original(self) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from simnpo.errors import UserError
 from simnpo.files import read_json, read_table, write_json, write_table
 from simnpo.metrics.official_logs import read_official_log
+from simnpo.ownership import claim
 from simnpo.scoring.tables import (
     ADDED_COLUMNS,
     GENERATION_COLUMNS,
@@ -40,6 +41,7 @@ def computed_in(summary: Mapping[str, Any]) -> str:
 
 def write_evaluation(folder: Path, summary: dict[str, Any], tables: Tables) -> None:
     """Write the three files; the summary last, so that a summary means a whole evaluation."""
+    claim(*(folder / name for name in FILES))
     (folder / SUMMARY).unlink(missing_ok=True)
     write_table(folder / SCORES, tables.scores)
     write_table(folder / GENERATIONS, tables.generations)

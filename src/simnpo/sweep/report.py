@@ -10,9 +10,9 @@ from rich.text import Text
 from simnpo.files import write_text
 from simnpo.metrics.intervals import Interval
 from simnpo.report.colours import ORIGINAL, RETRAIN, Style, styles
-from simnpo.report.drawing import Plot, draw
+from simnpo.report.drawing import KINDS, Plot, draw
 from simnpo.report.numbers import fixed, p_value, with_interval
-from simnpo.report.rendering import write_page
+from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.spreadsheets import no_formula
 from simnpo.report.views.base import Axis
 from simnpo.reproduce.unlearned import Unlearned
@@ -22,6 +22,8 @@ from simnpo.sweep.settings import Setting, named
 from simnpo.terminal import visible
 
 CSV, PLOT = "sweep.csv", "pareto"
+FILES = (REPORT, CSV, *(f"plots/{PLOT}.{kind}" for kind in KINDS))
+"""What `write_sweep` writes."""
 
 
 class Row(NamedTuple):

@@ -1,78 +1,79 @@
-"""Checkpoints to resume from: found when whole, removed when a kill left them half-written."""
+"""Checkpoints to resume from: each appears whole or not at all, and only ours are removed."""
 
 import json
-import pickle
-import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-import torch
+from simnpo import distributed
+from simnpo.ownership import own_among, remove_own
+from simnpo.whole_folders import partial_folder, publish
 
-from simnpo.errors import UserError
-from simnpo.files import check_regular
+CHECKPOINTS = "checkpoint-[0-9]*"
+STATE = "trainer_state.json"
+"""What transformers writes last: a checkpoint with a readable one is whole."""
 
-PICKLED = (".pt", ".pth", ".bin", ".pkl")
-"""Endings of what torch and pickle write."""
-NEVER_READ = "training_args.bin"
-"""transformers writes it, and nobody reads it."""
-WEIGHTS = ("pytorch_model.bin", "adapter_model.bin")
+
+@runtime_checkable
+class KeepsRecord(Protocol):
+    """A callback with a record of its own, which a resumed run has to find as it was."""
+
+    def keep_record(self, checkpoint: Path, step: int) -> None:
+        """Write the record to disk, before the checkpoint of `step` appears."""
+
+
+@contextmanager
+def whole_checkpoint(
+    folder: Path, step: int, callbacks: Sequence[Any], limit: int | None
+) -> Iterator[Path]:
+    """Yield a folder in which transformers makes its `checkpoint-STEP`.
+
+    That takes its place in `folder` only once all of it is written, and all that callbacks know.
+    After that all checkpoints but the newest `limit` are removed.
+    """
+    final = folder / f"checkpoint-{step}"
+    if not distributed.is_main():
+        yield distributed.from_main(lambda: folder)
+        distributed.barrier()
+        distributed.barrier()
+        return
+    with partial_folder(final) as room:
+        yield distributed.from_main(lambda: room)
+        distributed.barrier()  # every process has written its part
+        made = room / final.name
+        for one in callbacks:
+            if isinstance(one, KeepsRecord):
+                one.keep_record(made, step)
+        publish(made, final, (STATE,))
+    if limit:
+        remove_checkpoints(folder, but=limit)
+    distributed.barrier()
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest whole checkpoint in `folder`, removing newer ones that are not whole.
-
-    transformers writes `trainer_state.json` last, and removes older checkpoints after that: a
-    checkpoint with a readable state is whole.
-    """
-    for path in reversed(_checkpoints(folder)):
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            shutil.rmtree(path)
-        else:
-            return path
-    return None
+    """Return the newest whole checkpoint in `folder`."""
+    return next(filter(_is_whole, reversed(_checkpoints(folder))), None)
 
 
-def check_checkpoint(folder: Path) -> None:
-    """Make sure that nothing in a checkpoint runs code as it is read.
-
-    transformers reads its states by torch's `weights_only`, as this does; only their outlines, the
-    tensors stay on the disk. The weights themselves must be safetensors.
-
-    Raises:
-        UserError: a file of it holds more than tensors and numbers, or cannot be read.
-    """
-    from transformers.trainer_pt_utils import safe_globals
-
-    for path in sorted(folder.iterdir()):
-        if path.suffix not in PICKLED or path.name == NEVER_READ:
-            continue
-        advice = f"remove {folder} to continue from an earlier state, or start again (--overwrite)"
-        if path.name in WEIGHTS:
-            raise UserError(f"{path} is a pickle, which may run code as it is read: {advice}.")
-        check_regular(path)
-        try:
-            with safe_globals():
-                torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except pickle.UnpicklingError:
-            raise UserError(
-                f"{path} holds more than tensors and numbers, and may run code as it is read: "
-                f"{advice}."
-            ) from None
-        except Exception as error:  # torch raises many kinds; all mean the same to a user
-            said = " ".join(str(error).split())
-            raise UserError(f"{path} cannot be read ({said:.200}): {advice}.") from None
+def remove_checkpoints(folder: Path, but: int = 0) -> None:
+    """Remove the checkpoints of runs in `folder`, `but` the newest so many."""
+    own = [path for path in _checkpoints(folder) if own_among(folder, [path.name])]
+    for path in own[: len(own) - but]:
+        remove_own(folder, [path.name])
 
 
-def remove_checkpoints(folder: Path) -> None:
-    """Remove all checkpoints in `folder`, once the trained model stands there."""
-    for path in _checkpoints(folder):
-        shutil.rmtree(path)
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _checkpoints(folder: Path) -> list[Path]:
     """Return transformers' checkpoints in `folder`, by step."""
-    numbered = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()]
+    numbered = [path for path in folder.glob(CHECKPOINTS) if path.name[11:].isdecimal()]
     return sorted(
         (path for path in numbered if path.is_dir()), key=lambda path: int(path.name[11:])
     )

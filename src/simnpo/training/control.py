@@ -1,6 +1,5 @@
 """`Control`: measurements while training that end a run at its target and keep its best state."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import TrainerCallback
 
-from simnpo import distributed, runs
+from simnpo import distributed
 from simnpo.errors import UserError
 from simnpo.files import whole_file
 from simnpo.metrics.verdict_rules import KEEP
+from simnpo.ownership import remove_own
 from simnpo.scoring.history import read_history, write_history
 from simnpo.training.refusals import check_whole
 from simnpo.training.target import (
@@ -207,27 +207,24 @@ class Control(TrainerCallback):
         """Remove all states but the best one so far."""
         if distributed.is_main():
             best = self._best()
-            for path in self._states.glob("*"):
+            for path in self._states.glob("step-*"):
                 if best is None or path != self._state(best):
-                    path.unlink()
+                    remove_own(self._states, [path.name])
         distributed.barrier()
 
 
 def remove_states(out: Path) -> None:
     """Remove the best state from a run's folder, once the trained model is there."""
-    shutil.rmtree(out / STATES, ignore_errors=True)
+    remove_own(out, [STATES])
 
 
-def record_endings(callbacks: Sequence[TrainerCallback], out: Path) -> list[str]:
-    """Add to `run.json` how a training ended that one of its callbacks controlled.
-
-    Returns:
-        The same in a sentence each; none where nothing controlled it.
-    """
-    endings = [one.outcome() for one in callbacks if isinstance(one, Control)]
-    for how in endings:
-        runs.add(out, {"control": {**how._asdict(), "points": len(how.points)}})
-    return [how.why for how in endings]
+def ending(callbacks: Sequence[TrainerCallback]) -> dict[str, Any]:
+    """Return what `run.json` says of how a training ended that one of its callbacks controlled."""
+    for one in callbacks:
+        if isinstance(one, Control):
+            how = one.outcome()
+            return {"control": {**how._asdict(), "points": len(how.points)}}
+    return {}
 
 
 def _trained(model: Any) -> dict[str, Tensor]:

@@ -66,7 +66,7 @@ class WatchDrift(TrainerCallback):
             value = self._mean_kl(model, encoded)
             self._rows.append((state.global_step, float(state.epoch), name, value))
 
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def keep_record(self, checkpoint: Path, step: int) -> None:
         """Write the measurements so far, which a resumption goes on from."""
         self._write()
 

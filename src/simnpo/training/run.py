@@ -26,13 +26,15 @@ from simnpo.objectives import Method
 from simnpo.training.adapters import add_adapters
 from simnpo.training.arguments import arguments, set_pace
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
-from simnpo.training.checkpoints import check_checkpoint, last_checkpoint
+from simnpo.training.checkpoint_checks import check_checkpoint
+from simnpo.training.checkpoints import CHECKPOINTS, last_checkpoint
+from simnpo.training.loss_sums import log_rows
 from simnpo.training.refusals import check_merging
 from simnpo.training.terms import cut_answers
 from simnpo.training.trainer import UnlearnTrainer
 
 LOG, LAST_GOOD = "log.jsonl", "last_good_model"
-FILES = (MODEL_FOLDER, LAST_GOOD, "checkpoint-*", LOG, ".*.partial")
+FILES = (MODEL_FOLDER, LAST_GOOD, CHECKPOINTS, LOG)
 """What a training run writes, beside `run.json`."""
 
 
@@ -132,7 +134,9 @@ def train_model(
     finally:
         bar.close()
         if distributed.is_main():
-            log = [json.dumps(row) + "\n" for row in trainer.state.log_history]
+            # The order of a row's numbers is that of rows that came with a checkpoint.
+            rows = log_rows(trainer.state.log_history)
+            log = [json.dumps(row, sort_keys=True) + "\n" for row in rows]
             write_text(out / LOG, "".join(log))
     if interrupt.stopped:
         kept = distributed.from_main(lambda: last_checkpoint(out))

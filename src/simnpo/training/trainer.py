@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,13 +16,16 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import TrainingDiverged
+from simnpo.folder_lock import held
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import check_sequences
 from simnpo.objectives import Method
 from simnpo.precision import is_mixed, run_mixed
 from simnpo.training.callbacks import StepGuard
+from simnpo.training.checkpoints import whole_checkpoint
 from simnpo.training.dropout import without_dropout
 from simnpo.training.forwards import Forwards
+from simnpo.training.loss_sums import LossSums
 from simnpo.training.reference import check_reference, check_reinforced
 from simnpo.training.refusals import check_layers
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
@@ -130,8 +134,8 @@ class UnlearnTrainer(Trainer):
         self._forwards = Forwards(self.terms, args.seed, reinforced, reference, offload_reference)
         self._recorders = [one for one in callbacks or () if isinstance(one, RecordWeights)]
         self._check_layers(model)
-        self._term_sums = torch.zeros(len(self.terms))
-        self._steps_summed = 0
+        self._room: Path | None = None  # where a checkpoint is being made
+        self._sums = LossSums(len(self.terms))
         args.remove_unused_columns = False  # the collator's columns are not the model's arguments
         args.logging_nan_inf_filter = False  # a NaN loss must stop the run, not be smoothed over
         # What a batch goes through is not one forward pass that returns the loss: DDP may not
@@ -168,8 +172,11 @@ class UnlearnTrainer(Trainer):
         if distributed.world_size() > 1:
             self._read_head()
         self._forwards.prepare(self.model)
+        if isinstance(resume_from_checkpoint, str):
+            self._sums.load(Path(resume_from_checkpoint))
         layers = self._forwards.trained_layers
         with (
+            held(Path(self.args.output_dir)),
             special_tokens_kept(self.model),
             training_only(self.model, layers) if layers else nullcontext(),
             nullcontext() if self._keeps_dropout else without_dropout(self.model),
@@ -219,6 +226,18 @@ class UnlearnTrainer(Trainer):
         finally:
             model.generation_config = own
 
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint that appears whole or not at all; see transformers."""
+        out, step = Path(self.args.output_dir), self.state.global_step
+        limit = self.args.save_total_limit
+        with whole_checkpoint(out, step, self.callback_handler.callbacks, limit) as self._room:
+            super()._save_checkpoint(model, trial)
+            self._sums.save(self._room / f"checkpoint-{step}")
+        self._room = None
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._room) if self._room else super()._get_output_dir(trial)
+
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Make the schedule of the learning rate; see transformers."""
         if self._warmup_ratio is None or self.lr_scheduler is not None:
@@ -248,7 +267,7 @@ class UnlearnTrainer(Trainer):
         for number, (term, forward) in enumerate(zip(self.terms, forwards, strict=True)):
             loss = term.objective.loss(forward).mean() * share
             total = total + term.weight * loss
-            self._term_sums[number] += loss.detach().cpu()
+            self._sums.terms[number] += loss.detach().cpu()
         # On all processes at once: one that stopped alone would leave the others waiting.
         if not torch.isfinite(value := distributed.mean(total)):
             raise TrainingDiverged(
@@ -268,16 +287,11 @@ class UnlearnTrainer(Trainer):
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         """Run one forward and backward pass; see transformers."""
         loss: Tensor = super().training_step(*args, **kwargs)
-        if self.accelerator.sync_gradients:
-            self._steps_summed += 1
+        self._sums.add(loss, bool(self.accelerator.sync_gradients))
         return loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log, adding each term's own mean loss since the last log."""
-        if "loss" in logs and self._steps_summed:
-            sums = distributed.mean(self._term_sums)
-            for term, value in zip(self.terms, sums, strict=True):
-                logs[f"{term.name}_loss"] = round(float(value) / self._steps_summed, 6)
-            self._term_sums.zero_()
-            self._steps_summed = 0
+        if "loss" in logs:
+            logs |= self._sums.take(term.name for term in self.terms)
         super().log(logs, *args, **kwargs)

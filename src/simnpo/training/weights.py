@@ -43,10 +43,10 @@ class RecordWeights(TrainerCallback):
         kept = self._beside_checkpoint(args, state)
         write_table(self._path, read_table(kept) if kept.is_file() else _no_rows())
 
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep all rows so far beside a checkpoint, which may come in the middle of an epoch."""
+    def keep_record(self, checkpoint: Path, step: int) -> None:
+        """Keep all rows so far in a checkpoint, which may come in the middle of an epoch."""
         self._add_seen()
-        write_table(self._beside_checkpoint(args, state), read_table(self._path))
+        write_table(checkpoint / WEIGHTS, read_table(self._path))
 
     def on_forward(
         self,
