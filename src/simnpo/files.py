@@ -12,13 +12,24 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from simnpo.errors import UserError
+from simnpo.system_errors import writing
 
 T = TypeVar("T")
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it takes the name `path` only if the block succeeds."""
+    """Yield a temporary path beside `path`; it takes the name `path` only if the block succeeds.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`.
+    """
+    with writing(path), _temporary(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)

@@ -11,6 +11,7 @@ from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
 from simnpo.files import read_json, write_json
 from simnpo.models.places import CONFIG, MOST_CHARACTERS
+from simnpo.system_errors import writing
 from simnpo.terminal import write
 
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -32,19 +33,23 @@ def save_model(
         weights: the model's state where it is parted over processes; None takes its own.
         dtype: the type to round weights to; None leaves theirs. Adapters keep theirs.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     rounded = None
     if dtype in TYPES and dtype != model.dtype and not hasattr(model, "peft_config"):
         rounded = _rounded(weights or model.state_dict(), dtype, _kept_in_float32(model))
     weights = rounded or weights
-    model.save_pretrained(partial, **({} if weights is None else {"state_dict": weights}))
-    if rounded is not None:
-        _record_dtype(partial / CONFIG, str(dtype).removeprefix("torch."))
-    tokenizer.save_pretrained(partial)
-    if folder.exists():  # left by a run that was killed before it could record its end
-        shutil.rmtree(folder)
-    partial.replace(folder)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with writing(folder):
+            model.save_pretrained(partial, **({} if weights is None else {"state_dict": weights}))
+            if rounded is not None:
+                _record_dtype(partial / CONFIG, str(dtype).removeprefix("torch."))
+            tokenizer.save_pretrained(partial)
+            if folder.exists():  # left by a run that was killed before it could record its end
+                shutil.rmtree(folder)
+            partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def try_saving(model: Any, tokenizer: Any, out: Path) -> None:
@@ -62,12 +67,13 @@ def try_saving(model: Any, tokenizer: Any, out: Path) -> None:
     shutil.rmtree(trial, ignore_errors=True)
     base = model.get_base_model() if hasattr(model, "peft_config") else model
     try:
-        base.save_pretrained(trial, state_dict={})
-        if base is not model:
-            model.save_pretrained(trial / "adapter")
-        elif not is_sharded(model):
-            remove_tied_weights_from_state_dict(dict(model.state_dict()), model)
-        tokenizer.save_pretrained(trial)
+        with writing(trial):
+            base.save_pretrained(trial, state_dict={})
+            if base is not model:
+                model.save_pretrained(trial / "adapter")
+            elif not is_sharded(model):
+                remove_tied_weights_from_state_dict(dict(model.state_dict()), model)
+            tokenizer.save_pretrained(trial)
     except OSError:
         raise  # a full disk, a folder that may not be written
     except Exception as error:
