@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from simnpo.errors import UserError
+from simnpo.errors import TrainingDiverged, UserError
 from simnpo.reproduce.run import Run, unfinished
 
 
@@ -19,6 +19,6 @@ def carry_out_here(
             if lacking:
                 raise UserError(f"{lacking[0].title} failed: {failed[lacking[0]]}")
             run.do(home)
-        except UserError as error:
+        except (UserError, TrainingDiverged) as error:
             failed[run] = str(error)
     return failed

@@ -8,9 +8,11 @@ from typing import Any
 
 _HOME = {
     "Example": "simnpo.data.examples",
+    "Interrupted": "simnpo.errors",
     "METHODS": "simnpo.objectives",
     "Method": "simnpo.objectives",
     "TrainingConfig": "simnpo.config",
+    "TrainingDiverged": "simnpo.errors",
     "UnlearnTrainer": "simnpo.training.trainer",
     "UserError": "simnpo.errors",
     "build_method": "simnpo.objectives",

@@ -12,10 +12,30 @@ from simnpo.terminal import write
 
 
 def cache_folder() -> Path:
-    """Return where made models are kept: `SIMNPO_CACHE`, else the user's cache."""
+    """Return where made models are kept: `SIMNPO_CACHE`, else the user's cache.
+
+    Raises:
+        UserError: there is neither.
+    """
+    found = user_cache()
+    if found is None:
+        raise UserError(
+            "there is no home folder, so name a folder for made models in the environment "
+            "variable SIMNPO_CACHE."
+        )
+    return found
+
+
+def user_cache() -> Path | None:
+    """Return what `cache_folder` does, or None."""
     if named := os.environ.get("SIMNPO_CACHE"):
         return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "simnpo"
+    if shared := os.environ.get("XDG_CACHE_HOME"):  # empty is unset, by its specification
+        return Path(shared) / "simnpo"
+    try:
+        return Path.home() / ".cache" / "simnpo"
+    except RuntimeError:  # neither HOME nor an account, as in some containers
+        return None
 
 
 @contextmanager

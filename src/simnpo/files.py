@@ -1,7 +1,6 @@
 """Files that appear whole or not at all."""
 
 import json
-import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import pandas as pd
 
 from simnpo.errors import UserError
 from simnpo.ownership import claim, partial_name
+from simnpo.system_errors import writing
 
 T = TypeVar("T")
 
@@ -21,8 +21,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes the name `path` only if the block succeeds.
 
     Raises:
+        OSError: it cannot be written; the error names `path`.
         UserError: `path` is in a run's folder, and what is there now is not simnpo's.
     """
+    with writing(path), _temporary(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     claim(path)
     temporary = path.with_name(partial_name(path.name))

@@ -13,7 +13,7 @@ from simnpo.config import LoraConfig, TrainingConfig, check_offload
 from simnpo.data.as_seen import prompt_record
 from simnpo.data.encoding import Encoder
 from simnpo.edits.task_vector import EditedModel, TaskVector
-from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.errors import UserError
 from simnpo.folder_lock import held
 from simnpo.hardware import check_hardware
 from simnpo.model_card import base_of, write_model_card
@@ -191,8 +191,6 @@ class Job:
         distributed.barrier()  # nor takes what is being removed for a result of this run
         try:
             results = work(resume, report_to, callbacks)
-        except (TrainingDiverged, Interrupted):
-            raise
         except UserError:
             if fresh and last_checkpoint(out) is None:  # nothing was made: leave nothing in the way
                 runs.clear(out, self.names)

@@ -5,11 +5,12 @@ what follows. All that the commands print goes through `write`, or through `visi
 lays it out; `harmless` is for files that people look at, such as pages.
 """
 
+import errno
 import os
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any, TextIO, cast
 
 _ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -27,6 +28,8 @@ def write(text: str = "", end: str = "\n", to_stderr: bool = False) -> None:
         to_stderr: whether it goes to standard error, as all does that is no result.
     """
     stream = sys.stderr if to_stderr else sys.stdout
+    if stream is None:  # a program without a console
+        return
     encoding = stream.encoding or "utf-8"
     shown = harmless(text).encode(encoding, "backslashreplace").decode(encoding)
     print(shown, end=end, file=stream, flush=True)  # the only place
@@ -67,25 +70,54 @@ _HARMLESS = _Escapes({ord(one): one for one in _LAYOUT})
 
 
 @contextmanager
-def output_may_end() -> Iterator[None]:
+def output_may_end() -> Iterator["Output"]:
     """Let the block do its work to the end, even if its output can be neither read nor written.
 
-    A character that the output's encoding lacks, as Windows' pipes lack many, becomes `?`.
+    A reader may leave, as `head` does; a terminal may be closed; the disk may be full that output
+    goes to; or there may be no stream from the start. A character that the output's encoding lacks,
+    as Windows' pipes lack many, becomes `?`.
+
+    Yields:
+        Standard output, which knows whether something of it was lost.
     """
+    _open_missing()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # a stream of another kind
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    with redirect_stdout(cast(TextIO, _Output(sys.stdout))):
+    output, errors = Output(sys.stdout), Output(sys.stderr)
+    with redirect_stdout(cast(TextIO, output)), redirect_stderr(cast(TextIO, errors)):
         try:
-            yield
+            yield output
         finally:
-            sys.stdout.flush()
+            output.flush()
+            errors.flush()
 
 
-class _Output:
-    """A text stream that drops what is written once its reader has gone."""
+def _open_missing() -> None:
+    """Let the null device stand for standard streams that are closed.
+
+    The next file that is opened would get a closed one's number, and what libraries print.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:  # else it took the place, which was the lowest that is free
+                os.dup2(opened, number)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
+class Output:
+    """A text stream that drops what is written once it cannot be written any more."""
+
+    lost: OSError | None = None
+    """Why something was lost that somebody waits for; a reader who left waits for nothing."""
 
     def __init__(self, stream: Any) -> None:
+        """Pass on to a stream."""
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
@@ -95,19 +127,21 @@ class _Output:
         """Write `text`, or drop it."""
         try:
             return int(self._stream.write(text))
-        except BrokenPipeError:
-            self._to_nowhere()
+        except OSError as error:
+            self._to_nowhere(error)
             return len(text)
 
     def flush(self) -> None:
         """Pass on what is buffered, or drop it."""
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            self._to_nowhere()
+        except OSError as error:
+            self._to_nowhere(error)
 
-    def _to_nowhere(self) -> None:
+    def _to_nowhere(self, error: OSError) -> None:
         """Let the stream's file be the null device: Python flushes it once more as it ends."""
+        if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: of a terminal that was closed
+            self.lost = self.lost or error
         with suppress(OSError, ValueError):  # a stream that is no file needs nothing
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simnpo.commands.answer_options import AnswerOptions
 from simnpo.commands.options import Revision, Unset
-from simnpo.errors import UserError
+from simnpo.errors import Stopped, UserError
 from simnpo.terminal import write
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def _answer(talk: "Conversation", question: str, label: str, typed: bool) -> Non
     write(label, end="")
     try:
         talk.ask(question, lambda text: write(text, end=""))
-    except KeyboardInterrupt:
-        if not typed:
+    except KeyboardInterrupt as asked:
+        if not typed or isinstance(asked, Stopped):
             raise
         write(" [ended]", end="")
     except UserError as error:
@@ -114,5 +114,7 @@ def _typed() -> Iterator[str]:
         except EOFError:
             write()
             return
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as asked:
+            if isinstance(asked, Stopped):
+                raise
             write("\n(Ctrl-D ends the chat.)", to_stderr=True)

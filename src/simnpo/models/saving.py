@@ -10,6 +10,7 @@ from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
 from simnpo.files import read_json, write_json
 from simnpo.models.places import ADAPTER, CONFIG, MOST_CHARACTERS
+from simnpo.system_errors import writing
 from simnpo.terminal import write
 from simnpo.whole_folders import partial_folder, whole_folder
 
@@ -36,7 +37,7 @@ def save_model(
     if dtype in TYPES and dtype != model.dtype and not hasattr(model, "peft_config"):
         rounded = _rounded(weights or model.state_dict(), dtype, _kept_in_float32(model))
     weights = rounded or weights
-    with whole_folder(folder, (CONFIG, ADAPTER)) as made:
+    with writing(folder), whole_folder(folder, (CONFIG, ADAPTER)) as made:
         model.save_pretrained(made, **({} if weights is None else {"state_dict": weights}))
         if rounded is not None:
             _record_dtype(made / CONFIG, str(dtype).removeprefix("torch."))
@@ -56,7 +57,7 @@ def try_saving(model: Any, tokenizer: Any, out: Path) -> None:
 
     base = model.get_base_model() if hasattr(model, "peft_config") else model
     try:
-        with partial_folder(out / "trial") as trial:
+        with writing(out), partial_folder(out / "trial") as trial:
             base.save_pretrained(trial, state_dict={})
             if base is not model:
                 model.save_pretrained(trial / "adapter")

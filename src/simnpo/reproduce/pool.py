@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from simnpo.endings import ending_of
 from simnpo.errors import Interrupted, UserError
 from simnpo.models import quiet
 from simnpo.parent import end_with_parent
@@ -94,8 +96,14 @@ def carry_out(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]
                         failed[run] = error
                     left.discard(run)
                     shown.ended(run)
-    except (KeyboardInterrupt, Interrupted):
-        raise Interrupted("finished runs are kept; give the same command again to go on.") from None
+    except (KeyboardInterrupt, Interrupted) as error:
+        number = getattr(error, "number", signal.SIGINT)
+        if number != signal.SIGINT:  # Ctrl-C reaches them by itself
+            for process in multiprocessing.active_children():
+                process.terminate()
+        raise Interrupted(
+            "finished runs are kept; give the same command again to go on.", number
+        ) from None
     finally:
         for worker in pool:
             worker.end()
@@ -177,9 +185,9 @@ def _do(run: Run, home: Path) -> str | None:
         run.do(home)
     except Interrupted:
         raise
-    except UserError as error:
-        return str(error)
     except Exception as error:  # such as a GPU's memory: the other runs need not suffer
-        traceback.print_exc()
-        return f"{type(error).__name__}: {error} ({home / LOG} has the whole of it)"
+        if not isinstance(error, UserError):
+            traceback.print_exc()  # into the log
+        words = ending_of(error, f"{home / LOG} has the traceback").words
+        return words.removeprefix("error: ")
     return None

@@ -1,4 +1,4 @@
-"""Callbacks of a run: progress, Ctrl-C as a request to stop after the step, and a guard."""
+"""Callbacks of a run: progress, requests to stop after the step, and a guard."""
 
 import re
 import signal
@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from simnpo import distributed
 from simnpo.errors import TrainingDiverged
 from simnpo.progress import Advance, progress
+from simnpo.signals import REQUESTS, handled
 from simnpo.training.terms import PairedDataset
 
 NOTE = len("forget -1.23 retain -1.23 grad 1.23 lr 1.2e-5")
@@ -64,35 +65,42 @@ def _short(value: float) -> str:
 
 
 class StopOnInterrupt(TrainerCallback):
-    """Turns Ctrl-C into: finish the step, write a checkpoint, stop. A second one stops at once."""
+    """Turns a request to end into: finish the step, write a checkpoint, stop.
 
-    interrupted = False
+    Requests are Ctrl-C, of which a second one stops at once, and those of `simnpo.signals`.
+    """
+
+    number: signal.Signals | None = None
+    """The signal that came."""
     stopped = False
-    """Whether Ctrl-C ended the training, and not a last step or a target reached before it."""
+    """Whether it ended the training, and not a last step or a target reached before it."""
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Ask the Trainer for a checkpoint and an end, once Ctrl-C was pressed."""
+        """Ask the Trainer for a checkpoint and an end, once a request came."""
         # The signal reaches processes at different steps; they stop at the same one.
-        self.interrupted = distributed.anywhere(self.interrupted)
-        if self.interrupted and not control.should_training_stop:
+        interrupted = distributed.anywhere(self.number is not None)
+        if interrupted and not control.should_training_stop:
             self.stopped = True
             control.should_save = True
             control.should_training_stop = True
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Catch SIGINT for as long as the block runs."""
+        """Catch requests for as long as the block runs.
+
+        Of several processes a launcher ends those that are left when one has failed: they get
+        SIGTERM, and must not wait for a step that never ends.
+        """
         before = signal.getsignal(signal.SIGINT)
 
         def note(number: int, frame: FrameType | None) -> None:
-            self.interrupted = True
-            signal.signal(signal.SIGINT, before)
+            self.number = signal.Signals(number)
+            if number == signal.SIGINT:
+                signal.signal(signal.SIGINT, before)
 
-        signal.signal(signal.SIGINT, note)
-        try:
+        others = REQUESTS if distributed.launched_size() == 1 else ()
+        with handled((signal.SIGINT, *others), note):
             yield
-        finally:
-            signal.signal(signal.SIGINT, before)
 
 
 class StepGuard(TrainerCallback):

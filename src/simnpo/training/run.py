@@ -1,6 +1,7 @@
 """One training run in its folder: checkpoints, Ctrl-C, divergence, and the model at the end."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def train_model(
     Raises:
         TrainingDiverged: the loss or a gradient became NaN or infinite; `out` then holds a
             checkpoint of the last good weights.
-        Interrupted: Ctrl-C; `out` holds a checkpoint.
+        Interrupted: Ctrl-C, or another request to end; `out` holds a checkpoint.
         UserError: see `UnlearnTrainer` and `try_saving`; or adapters are to be merged into a model
             that is parted over the processes.
     """
@@ -142,7 +143,8 @@ def train_model(
         kept = distributed.from_main(lambda: last_checkpoint(out))
         raise Interrupted(
             f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
-            f"{kept} is kept. Continue with the same command and --resume."
+            f"{kept} is kept. Continue with the same command and --resume.",
+            interrupt.number or signal.SIGINT,
         )
     seconds = time.monotonic() - started
     if not distributed.all_finite(trainer.model.parameters()):
