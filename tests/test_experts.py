@@ -183,7 +183,7 @@ def pack(model: Any) -> None:
         module.weight = nn.Parameter(packed, requires_grad=False)
 
 
-@pytest.mark.parametrize("make", [tiny_models.mixtral, tiny_models.llama])
+@pytest.mark.parametrize("make", [tiny_models.mixtral, MIXTURES["Qwen2Moe"]])
 def test_a_model_in_4_bits_has_as_many_weights(make: Any) -> None:
     model = make()
     before, left = shape_of(model), told_left_out(model)

@@ -1,6 +1,7 @@
 """The trainer's loss and gradients against plain torch, and what must not change them."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -72,7 +73,8 @@ def test_settings_for_generation_are_saved_but_in_checkpoints(
 ) -> None:
     """Such as transformers refuses once the Trainer has put the tokenizer's tokens into them."""
     own = {"temperature": 0.6, "top_p": 0.9, "eos_token_id": 7}
-    llama.generation_config = GenerationConfig.from_dict(own)
+    (tmp_path / "generation_config.json").write_text(json.dumps(own))
+    llama.generation_config = GenerationConfig.from_pretrained(tmp_path)
     trainer = make_trainer(
         tmp_path, llama, tokenizer, examples, "npo", save_strategy="steps", save_steps=1
     )

@@ -165,9 +165,12 @@ def outcome(points: Mapping[int, Point], target: Target, keep: float, planned: i
     reached, kept = target.reached(best, original), keeps(best, original, keep)
     ended = "stopped" if steps < planned else "ended"
     weights = "" if kept_step == steps else f", with the weights of step {kept_step}"
-    why = f"the target was {'' if reached else 'not '}reached ({target.describe(best, original)})"
-    why += f" {'and' if reached == kept else 'but'} {'' if kept else 'only '}"
-    why += f"{kept_share(best, original):.0%} of the rest was kept"
+    # A verdict reads generated answers and asks for less, unless a model has learned to refuse.
+    stricter = "" if reached or target.refusal else ", which is stricter than the verdict"
+    why = f"it {'reached' if reached else 'did not reach'} its target{stricter}"
+    why += f" ({target.describe(best, original)})"
+    why += f" {'and' if reached == kept else 'but'} kept {'' if kept else 'only '}"
+    why += f"{kept_share(best, original):.0%} of the rest"
     why += "" if kept else f" (wanted: {keep:.0%})"
     sentence = f"Training {ended} at step {steps} of {planned}{weights}: {why}."
     return Outcome(steps, kept_step, reached, kept, sentence, dict(points))
