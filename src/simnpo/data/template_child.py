@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
 
-from jinja2 import TemplateError, nodes
+from jinja2 import Environment, TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -19,7 +19,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 class _Generation(Extension):
     """`{% generation %}`, which marks the answers in some templates."""
 
-    tags = {"generation"}
+    def __init__(self, environment: Environment):
+        super().__init__(environment)
+        self.tags = {"generation"}
 
     def parse(self, parser: Parser) -> nodes.Node:
         """Take what stands in it as it is."""
@@ -48,8 +50,7 @@ def _raise(message: object) -> None:
 
 
 def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
-    known = {name: options.get(name) for name in ("indent", "separators", "sort_keys")}
-    return json.dumps(value, ensure_ascii=ensure_ascii, **known)
+    return json.dumps(value, ensure_ascii=ensure_ascii, **options)
 
 
 def main() -> None:
