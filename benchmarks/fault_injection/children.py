@@ -33,6 +33,9 @@ class Setting(NamedTuple):
     """Whether output goes to files; else `prepare` has seen to it."""
 
 
+USUAL = Setting()
+
+
 class Running(NamedTuple):
     """A command that was started."""
 
@@ -56,7 +59,7 @@ class Outcome(NamedTuple):
     counts: Counts
 
 
-def start(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting = Setting()) -> Running:
+def start(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting = USUAL) -> Running:
     """Start `simnpo` with `argv` in `cwd`; its output goes to files in `notes`."""
     notes.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
@@ -96,7 +99,7 @@ def finish(running: Running, limit: float, alone: bool = True) -> Outcome:
 
 
 def run(
-    argv: Sequence[str], cwd: Path, notes: Path, setting: Setting = Setting(), limit: float = 60
+    argv: Sequence[str], cwd: Path, notes: Path, setting: Setting = USUAL, limit: float = 60
 ) -> Outcome:
     """Start a command and wait for it."""
     return finish(start(argv, cwd, notes, setting), limit)
@@ -164,8 +167,8 @@ def _stream(number: int, encoding: str) -> io.TextIOWrapper | None:
     except OSError:
         return None
     errors = "backslashreplace" if number == 2 else "strict"
-    raw = open(number, "wb", buffering=0 if os.isatty(number) else -1, closefd=False)
-    return io.TextIOWrapper(raw, encoding, errors, write_through=number == 2)
+    file = io.FileIO(number, "wb", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(file), encoding, errors, write_through=number == 2)
 
 
 def _read(path: Path) -> bytes:

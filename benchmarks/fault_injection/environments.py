@@ -16,7 +16,7 @@ RECIPES = ("finetune", "unlearn", "evaluate", "generate", "merge", "example", "m
 QUIET = ("closed output", "closed errors", "errors to a full device", "closed terminal")
 """Those under which a message cannot be seen."""
 MAY_FAIL = (
-    "full device", "deleted folder", "few files", "little memory", "read-only home", "closed errors",
+    "full device", "deleted folder", "few files", "little memory", "closed errors",
     "errors to a full device", "closed terminal", "no temporary folder",
 )  # fmt: skip
 

@@ -84,7 +84,8 @@ def _table(scene: Scene, given: Path) -> Trial:
     import pandas as pd
 
     values = scene.draw.choice((
-        [1, 2, 3], [None, None, None], [["a"], ["b"], []], [b"\xff", b"\x00", b""], [True, False, None],
+        [1, 2, 3], [None, None, None], [["a"], ["b"], []], [b"\xff", b"\x00", b""],
+        [True, False, None],
         pd.to_datetime(["2020-01-01"] * 3), pd.Categorical(["a", "b", "a"]), [{"a": 1}] * 3,
     ))  # fmt: skip
     table = pd.DataFrame({"question": ["a?", "b?", "c?"], "answer": values})
@@ -96,7 +97,8 @@ def _table(scene: Scene, given: Path) -> Trial:
 def _columns(scene: Scene, given: Path) -> Trial:
     path = given / f"full.{scene.draw.choice(('csv', 'tsv'))}"
     path.write_text(scene.draw.choice((
-        "question,answer\n\"open,quote\n", "question\tanswer\nonly one\n", ",".join("a" * 3000) + "\n",
+        "question,answer\n\"open,quote\n", "question\tanswer\nonly one\n",
+        ",".join("a" * 3000) + "\n",
         "question,answer\n" + "a,b,c,d\n" * 3, "question,answer,answer\na,b,c\n", "\x00,\x00\n",
         "question,answer\n" + "=cmd()," * 50 + "\n", f"question,answer\n{'x' * 200_000},b\n",
     )))  # fmt: skip

@@ -11,7 +11,8 @@ TEXTS = {
     "NUL": "a\x00b", "a lone surrogate": "a\ud800b", "20,000 spaces": " " * 20_000,
     "five megabytes": "word " * 1_000_000, "escape sequences": ESCAPE, "only spaces": "   ",
     "nothing": "", "special tokens": "</s><s></s>", "combining marks": "e" + "\u0301" * 5_000,
-    "a format": "{question} %s {0} {}", "line breaks": "\n\r\n\u2028\n", "right to left": "\u202eabc",
+    "a format": "{question} %s {0} {}", "line breaks": "\n\r\n\u2028\n",
+    "right to left": "\u202eabc",
     "a byte order mark": "\ufeffWhere?", "no spaces": "x" * 100_000,
 }  # fmt: skip
 FILES: dict[str, tuple[bytes, Expected]] = {
@@ -61,11 +62,11 @@ TEMPLATES = {
     "writes twice": "{% for m in messages %}{{ m.content }}{{ m.content }}</s>{% endfor %}",
     "reads past the end": "{{ messages[7].content }}",
     "includes a file": "{% include '/etc/passwd' %}{{ messages[0].content }}",
-    "is long": "{# " + "x" * 2_000_000 + " #}{% for m in messages %}{{ m.content }}</s>{% endfor %}",
+    "is long": "{# " + "x" * 2_000_000 + " #}{% for m in messages %}{{ m.content }}{% endfor %}",
     "writes controls": "{% for m in messages %}\x1b[2J\x00{{ m.content }}</s>{% endfor %}",
     "is a number": 17,
     "is a list": [{"name": "default", "template": None}],
-    "is random": "{% for m in messages %}{{ range(100000) | random }}{{ m.content }}</s>{% endfor %}",
+    "is random": "{% for m in messages %}{{ range(10000) | random }}{{ m.content }}{% endfor %}",
 }  # fmt: skip
 FIELDS: dict[str, tuple[str, Any, Expected]] = {
     "huge vocabulary": ("vocab_size", 10**12, "refuse"),

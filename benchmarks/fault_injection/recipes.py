@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fault_injection import children, trees
-from fault_injection.children import Outcome, Setting
+from fault_injection.children import USUAL, Outcome, Setting
 from fault_injection.interpose import Counts
 from fault_injection.world import World
 
@@ -90,7 +90,7 @@ def words(name: str, world: World, *more: str) -> list[str]:
     return [*recipe.words.format(w=world.folder).split(), "--out", recipe.out, *more]
 
 
-def setting(folder: Path, changes: Setting = Setting()) -> Setting:
+def setting(folder: Path, changes: Setting = USUAL) -> Setting:
     """Return what commands find around them in `folder`: a home and a cache of its own."""
     for name in ("home", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
