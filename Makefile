@@ -6,7 +6,7 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo real test test-real check format clean
+.PHONY: help setup demo real test test-real faults check format clean
 
 help:
 	@echo "make demo    set up, then run the main job on the embedded benchmark"
@@ -14,6 +14,7 @@ help:
 	@echo "             (93 MB, Apache-2.0), and seven tokenizers of published models (146 MB)"
 	@echo "make test    set up, then run all checks: ruff, mypy, pytest"
 	@echo "make test-real  docs/own-data.md with the real model, about an hour on two cores"
+	@echo "make faults  1,000 injected faults (kills, full disks, hostile files), under an hour"
 	@echo "make format  put the code into ruff's format"
 	@echo "make clean   remove the virtual environment and what the tools left"
 
@@ -36,6 +37,9 @@ test: check
 
 test-real: real
 	$(BIN)/python benchmarks/walk_own_data.py runs/own-data
+
+faults: setup
+	$(BIN)/python benchmarks/faults.py --work runs/faults --report docs/results/faults.md
 
 check: setup
 	$(BIN)/ruff check .
