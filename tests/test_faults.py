@@ -179,7 +179,8 @@ def test_broken_json_is_seen(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are watched through /proc")
 def test_processes_below_processes_are_seen() -> None:
-    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import sys; sys.stdin.read()'])"
+    waits = "import sys; sys.stdin.read()"
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {waits!r}])"
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as parent:
         end = time.monotonic() + 30
         while len(descendants(os.getpid()).keys() & descendants(parent.pid).keys()) < 1:
