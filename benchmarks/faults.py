@@ -57,8 +57,9 @@ class Options:
 def main(options: Options) -> int:
     """Do the cases that are not done, and print a table; 1 if a case found something."""
     work = options.work.resolve()
-    product = source_hash()
-    results = work / f"results-{product}-{options.seed}.jsonl"
+    product = source_hash("simnpo")
+    own = source_hash("fault_injection")
+    results = work / f"results-{product}-{own}-{options.seed}.jsonl"
     world = build(work / f"world-{product}")
     wanted = cases.interleaved(cases.schedule(options.seed))
     if options.only:
@@ -142,11 +143,9 @@ def import_product() -> None:
     assert LlamaForCausalLM and PreTrainedTokenizerFast and Trainer  # imported when first named
 
 
-def source_hash() -> str:
-    """Return a hash of the product's source: results hold for it alone."""
-    import simnpo
-
-    folder = Path(str(simnpo.__file__)).parent
+def source_hash(package: str) -> str:
+    """Return a hash of a package's source: results hold for the product's and our own alone."""
+    folder = Path(str(importlib.import_module(package).__file__)).parent
     found: Any = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         found.update(path.read_bytes())

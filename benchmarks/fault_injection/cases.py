@@ -56,14 +56,15 @@ class Case(NamedTuple):
 
 
 def schedule(seed: int) -> list[Case]:
-    """Return all cases: of each kind, faults in turn, commands by chance."""
+    """Return all cases: of each kind, all faults in turn, and commands by chance."""
     return [case for name, kind in KINDS.items() for case in _of_kind(name, kind, seed)]
 
 
 def _of_kind(name: str, kind: Kind, seed: int) -> Iterator[Case]:
     draw = random.Random(f"{seed} {name}")
+    faults = draw.sample(kind.faults, len(kind.faults))
     for number in range(kind.count):
-        fault = kind.faults[number % len(kind.faults)]
+        fault = faults[number % len(faults)]
         recipe = choose(draw, kind.recipes) if kind.recipes else hostile.FAULTS[fault].recipe
         yield Case(name, number, fault, recipe, draw.randrange(2**32))
 

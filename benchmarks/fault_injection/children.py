@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from fault_injection import interpose
 from fault_injection.interpose import Counts, DiskFault
-from fault_injection.processes import end_orphans
+from fault_injection.processes import end_orphans, processor_seconds
 
 
 class Setting(NamedTuple):
@@ -81,7 +81,7 @@ def finish(running: Running, limit: float, alone: bool = True) -> Outcome:
     Unless it is `alone`, other commands are running, and orphans are not looked for.
     """
     code = None
-    while code is None and time.monotonic() - running.started < limit:
+    while code is None and not _too_long(running, limit):
         found, status = os.waitpid(running.pid, os.WNOHANG)
         code = os.waitstatus_to_exitcode(status) if found else None
         time.sleep(0.01)
@@ -169,6 +169,14 @@ def _stream(number: int, encoding: str) -> io.TextIOWrapper | None:
     errors = "backslashreplace" if number == 2 else "strict"
     file = io.FileIO(number, "wb", closefd=False)
     return io.TextIOWrapper(io.BufferedWriter(file), encoding, errors, write_through=number == 2)
+
+
+def _too_long(running: Running, limit: float) -> bool:
+    """Tell whether a command has had its time, on a processor that others may use, too."""
+    passed = time.monotonic() - running.started
+    if passed < limit:
+        return False
+    return passed > 4 * limit or processor_seconds(running.pid) > limit / 2
 
 
 def _read(path: Path) -> bytes:

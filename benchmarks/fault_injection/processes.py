@@ -39,6 +39,14 @@ def end_orphans(at_once: bool = False) -> tuple[str, ...]:
     return names
 
 
+def processor_seconds(pid: int) -> float:
+    """Return how long a process has computed; infinite where it waits for something."""
+    with contextlib.suppress(OSError):
+        state, *rest = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return (int(rest[10]) + int(rest[11])) / os.sysconf("SC_CLK_TCK") if state == "R" else 1e9
+    return 0.0
+
+
 def descendants(parent: int) -> dict[int, str]:
     """Return the living processes below `parent`, with what they run."""
     families: dict[int, list[tuple[int, str]]] = {}
