@@ -30,7 +30,7 @@ from fault_injection.world import World, build
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1",
-    "MPLBACKEND": "agg", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "MPLBACKEND": "agg", "PYTHONHASHSEED": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
 }  # fmt: skip
 """What must stand before anything is imported: a process is forked before it has threads."""
 LEFT_OUT = ("lm_eval", "__main__", "optuna")

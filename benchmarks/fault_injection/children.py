@@ -18,6 +18,8 @@ from fault_injection import interpose
 from fault_injection.interpose import Counts, DiskFault
 from fault_injection.processes import end_orphans, processor_seconds
 
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Setting(NamedTuple):
     """What a command finds around it."""
@@ -95,7 +97,15 @@ def finish(running: Running, limit: float, alone: bool = True) -> Outcome:
     numbers = _read(running.folder / "counts.json")
     counts = Counts(*json.loads(numbers)) if numbers else Counts(0, 0)
     orphans = end_orphans(at_once=hung) if alone else ()
-    return Outcome(code or 0, texts[0], texts[1], seconds, hung, orphans, counts)
+    return Outcome(
+        -signal.SIGKILL if code is None else code,
+        texts[0],
+        texts[1],
+        seconds,
+        hung,
+        orphans,
+        counts,
+    )
 
 
 def run(
@@ -109,13 +119,14 @@ def _command(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting) -> i
     """Be the command: all that an interpreter of its own would have done before and after it."""
     import torch
 
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     os.setsid()
     os.chdir(cwd)
     for name, value in setting.environment.items():
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in INTERRUPTIONS:
         handler = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         signal.signal(number, handler)
     if setting.redirect:
@@ -131,6 +142,7 @@ def _command(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting) -> i
     try:
         from simnpo.cli import main
 
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
         code = main(list(argv))
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -139,6 +151,7 @@ def _command(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting) -> i
         code = 130
     except BaseException:
         traceback.print_exc()
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     with contextlib.suppress(Exception):
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()

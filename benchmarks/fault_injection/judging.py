@@ -12,7 +12,7 @@ VERDICTS = ("ok", "lost", "silently wrong", "traceback", "orphan", "hang", "verb
 LINES, CHARACTERS = 5, 2000
 """Of a message, at most."""
 NOISE = re.compile(
-    rb"^Exception ignored|^\s+File \"|Warning: |it/s\]|^Fatal Python error|site-packages", re.M
+    rb"^Exception ignored|^\s+File \"|\w+Warning: |it/s\]|^Fatal Python error|site-packages", re.M
 )
 RAW = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]")
 """Control characters, also in UTF-8, and those that turn the direction of a text."""
