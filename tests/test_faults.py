@@ -39,7 +39,7 @@ def test_forty_faults(tmp_path: Path) -> None:
     names = forty()
     assert len(names) == len(set(names)) == sum(WANTED.values()) == 40
     command = [sys.executable, CAMPAIGN, "--work", tmp_path, "--only", *names]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     results = [*tmp_path.glob("results-*.jsonl")]
     assert results, done.stderr
     lines = [json.loads(line) for line in results[0].read_text().splitlines()]

@@ -13,7 +13,7 @@ from fault_injection.judging import Finding, Plants, behaved
 from fault_injection.recipes import setting, words
 
 RECIPES = ("finetune", "unlearn", "evaluate", "generate", "merge", "example", "metrics", "convert")
-QUIET = ("closed output", "closed errors", "errors to a full device", "closed terminal")
+QUIET = ("closed errors", "all closed", "errors to a full device", "closed terminal")
 """Those under which a message cannot be seen."""
 MAY_FAIL = (
     "full device", "deleted folder", "few files", "little memory", "closed errors",
