@@ -45,9 +45,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed(
             lambda: check_free(out, ("run.json",), overwrite=True),
             lambda: check_free(tmp_path, ("out",), overwrite=True),  # that of a run within
         ):
-            with pytest.raises(
-                UserError, match=rf"out is in use by .*\(pid {other.pid}\)"
-            ) as found:
+            with pytest.raises(UserError, match=rf"out is in use by .*\(pid {other.pid}\)") as got:
                 refused()
             assert "\n" not in str(got.value)
     finally:

@@ -45,7 +45,7 @@ time.sleep(600)
 
 def started(folder: Path, count: int, process: "subprocess.Popen[str]") -> Iterator[psutil.Process]:
     """Yield the processes that have written their ids, once there are so many."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while len(found := [one for one in folder.rglob("*.pid") if one.read_text()]) < count:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)

@@ -185,9 +185,10 @@ class Job:
         if fresh:
             runs.clear(out, self.names)
             runs.begin(out, self.command, self.config(), self.fingerprints())
-            runs.add(out, {"prompt": shown})
         elif distributed.is_main():
             adopt(out, self.names)
+        if distributed.is_main():  # a kill may have come before it
+            runs.add(out, {"prompt": shown})
         distributed.barrier()  # nor takes what is being removed for a result of this run
         try:
             results = work(resume, report_to, callbacks)

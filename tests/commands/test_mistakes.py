@@ -302,9 +302,11 @@ def test_reports_leave_other_files_alone(
     refused(simnpo("compare", one, "--out", out), "already holds")
     assert simnpo("compare", one, "--out", out, "--overwrite").code == 0
     assert (out / "plots" / "mine.png").read_bytes() == b"mine"
-    (tmp_path / "other" / "original").mkdir(parents=True)
-    refused(simnpo("demo", "--out", tmp_path / "other", "--overwrite"), "already holds")
-    assert (tmp_path / "other" / "original").is_dir()
+    mine = tmp_path / "other" / "original" / "config.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    refused(simnpo("demo", "--out", tmp_path / "other", "--overwrite"), "config.json is in the way")
+    assert mine.read_text() == "mine"
 
 
 def test_a_demo_goes_on_as_it_was_begun(simnpo: Any, tmp_path: Path) -> None:
