@@ -50,13 +50,11 @@ def raised(error: BaseException, after: BaseException | None = None) -> BaseExce
     ],
 )
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_lack_of_memory_is_one_whatever_was_made_of_it(
-    lack: Exception, wrapped: bool
-) -> None:
+def test_a_lack_of_memory_is_one_whatever_was_made_of_it(lack: Exception, wrapped: bool) -> None:
     error = raised(UserError("cannot load the model x"), after=lack) if wrapped else raised(lack)
     ending = ending_of(error)
     assert ending.code == 1 and ending.words.startswith("error: out of memory.")
-    assert "--micro-batch-size" in ending.words and "x" != ending.words[-1]
+    assert "--micro-batch-size" in ending.words and ending.words[-1] != "x"
 
 
 def test_an_allocation_that_fails_here() -> None:
@@ -77,7 +75,11 @@ def test_a_users_words_about_memory_are_the_users() -> None:
         (TrainingDiverged("the loss became nan."), "training diverged: the loss became nan.", 3),
         (KeyboardInterrupt(), "interrupted.", 130),
         (Interrupted("stopped at 1."), "interrupted: stopped at 1.", 130),
-        (Interrupted("stopped at 1.", signal.SIGTERM), "interrupted by SIGTERM: stopped at 1.", 143),
+        (
+            Interrupted("stopped at 1.", signal.SIGTERM),
+            "interrupted by SIGTERM: stopped at 1.",
+            143,
+        ),
         (Stopped(signal.SIGTERM), "interrupted by SIGTERM.", 143),
         (PermissionError(13, "Permission denied", "out"), "error: out: Permission denied; give", 1),
         (OSError("We could not\nconnect"), "error: We could not connect", 1),

@@ -26,6 +26,7 @@ from simnpo.models.places import (
 )
 from simnpo.models.tensors import unwrapped
 from simnpo.publishing import KINDS
+from simnpo.system_errors import writing
 
 INNER = ("state_dict", "model", "module")
 """Names under which programs put a model's state into a larger one."""
@@ -49,13 +50,14 @@ def convert(model: str, out: Path) -> None:
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        if model.lower().endswith(GGUF) and Path(model).is_file():
-            convert_gguf(Path(model), partial)
-        else:
-            _convert_pickles(model, partial)
-        if out.exists():
-            out.rmdir()
-        partial.replace(out)
+        with writing(out):
+            if model.lower().endswith(GGUF) and Path(model).is_file():
+                convert_gguf(Path(model), partial)
+            else:
+                _convert_pickles(model, partial)
+            if out.exists():
+                out.rmdir()
+            partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
