@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from simnpo.errors import UserError
 from simnpo.files import write_text
 from simnpo.reproduce.run import Run
@@ -102,4 +104,16 @@ class Dies(Sum):
 
     def carry_out(self, home: Path) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
+
+@dataclass(frozen=True)
+class Starves(Sum):
+    """A run that lacks memory, as a model says that is loaded."""
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        try:
+            torch.empty(2**60)
+        except RuntimeError as error:
+            raise UserError(f"cannot load the model a: {error}") from None
         return {}
