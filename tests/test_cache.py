@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simnpo.cache import made_by_one
+from simnpo.cache import cache_folder, made_by_one
 from simnpo.errors import UserError
 
 HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ print(*minis.mini_models(reduced_mini(), cache, 42), sep="\\n")
 HOLDS = """
 import os, sys
 from pathlib import Path
-from simnpo.cache import made_by_one
+from simnpo.cache import cache_folder, made_by_one
 
 with made_by_one(Path(sys.argv[1])):
     print("held", flush=True)
@@ -84,3 +84,21 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         made_by_one(tmp_path / "model"),
     ):
         pass
+
+
+def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMNPO_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "")  # the same as none
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert cache_folder() == tmp_path / ".cache" / "simnpo"
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(UserError, match=r"no home folder.* SIMNPO_CACHE"):
+        cache_folder()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "simnpo"
+    monkeypatch.setenv("SIMNPO_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"

@@ -54,7 +54,7 @@ def test_a_lack_of_memory_is_one_whatever_was_made_of_it(lack: Exception, wrappe
     error = raised(UserError("cannot load the model x"), after=lack) if wrapped else raised(lack)
     ending = ending_of(error)
     assert ending.code == 1 and ending.words.startswith("error: out of memory.")
-    assert "--micro-batch-size" in ending.words and "x" != ending.words[-1]
+    assert "--micro-batch-size" in ending.words and ending.words[-1] != "x"
 
 
 def test_an_allocation_that_fails_here() -> None:

@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from traceback import format_exception  # later there may be no file left to open
 from typing import TYPE_CHECKING, Any
 
 from simnpo.distributed import is_main, launched_size, let_others_speak, rank, together, world_size
@@ -15,7 +16,7 @@ from simnpo.endings import DEBUG, ending_of
 from simnpo.errors import Interrupted, UserError
 from simnpo.folder_lock import all_released
 from simnpo.signals import requests_raise
-from simnpo.terminal import output_may_end, write
+from simnpo.terminal import check_width, output_may_end, write
 
 if TYPE_CHECKING:
     from simnpo.commands.command_line import Command
@@ -30,6 +31,7 @@ def parse(argv: Sequence[str]) -> "Command":
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or the exit code that `simnpo.endings` has for what stopped it."""
+    check_width()
     # A tokenizer's threads and transformers' advice are not for the people who read our output.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -38,13 +40,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = len(arguments) < len(given)
     with output_may_end() as output:
         try:
-            _run(arguments)
+            _check_working_folder()
+            try:
+                _run(arguments)
+            except SystemExit as ended:  # of `--help`, and of options that there are not
+                if ended.code:
+                    raise
             output.flush()
             if output.lost:
-                raise UserError(f"standard output was not written to its end: {output.lost}.")
+                said = output.lost.strerror
+                raise UserError(f"standard output was not written to its end: {said}.")
         except (Exception, KeyboardInterrupt) as error:
             return _report(error, debug)
     return 0
+
+
+def _check_working_folder() -> None:
+    """Refuse to start where libraries would end the process without a word of ours.
+
+    Raises:
+        UserError: the working folder was deleted.
+    """
+    try:
+        os.getcwd()
+    except OSError:
+        raise UserError(
+            "the working folder is not there any more: change to another one."
+        ) from None
 
 
 def _run(arguments: Sequence[str]) -> None:
@@ -87,8 +109,6 @@ def _report(error: BaseException, debug: bool) -> int:
         let_others_speak()  # this may be no more than the loss of a process that failed
         words += f" (process {rank()})"
     if debug:
-        from traceback import format_exception
-
         write("".join(format_exception(error)), end="", to_stderr=True)
     write(f"simnpo: {words}", to_stderr=True)
     return code

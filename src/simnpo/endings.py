@@ -117,22 +117,12 @@ def _limits(error: OSError | None) -> bool:
 def _system_words(error: OSError) -> str:
     if error.errno is None:
         return " ".join(str(error).split())[:MOST_CHARACTERS]
-    if error.errno == errno.ENOENT and not _has_working_folder():
-        return "the working folder is not there any more: change to another one."
     said = error.strerror or os.strerror(error.errno)
     where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
     advice = ADVICE.get(error.errno, "")
     if advice and where and error.errno not in (errno.EMFILE, errno.ENFILE) and _cached(where):
         advice = "give another folder for made models in the environment variable SIMNPO_CACHE"
     return f"{where}{said}{f'; {advice}' if advice else ''}."
-
-
-def _has_working_folder() -> bool:
-    try:
-        os.getcwd()
-    except OSError:
-        return False
-    return True
 
 
 def _cached(path: str) -> bool:

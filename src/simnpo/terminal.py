@@ -7,6 +7,7 @@ lays it out; `harmless` is for files that people look at, such as pages.
 
 import errno
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ _ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # of scripts and emoji: harmless, and words are wrong without them
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _LAYOUT = "\n\t"
+NARROWEST, WIDEST = 40, 400
 
 
 def write(text: str = "", end: str = "\n", to_stderr: bool = False) -> None:
@@ -33,6 +35,16 @@ def write(text: str = "", end: str = "\n", to_stderr: bool = False) -> None:
     encoding = stream.encoding or "utf-8"
     shown = harmless(text).encode(encoding, "backslashreplace").decode(encoding)
     print(shown, end=end, file=stream, flush=True)  # the only place
+
+
+def check_width() -> None:
+    """Let libraries lay out text for a width that text fits into, whatever the terminal's is.
+
+    At one column tyro never ends.
+    """
+    width = shutil.get_terminal_size().columns
+    if not NARROWEST <= width <= WIDEST:
+        os.environ["COLUMNS"] = str(min(max(width, NARROWEST), WIDEST))
 
 
 def harmless(text: str) -> str:

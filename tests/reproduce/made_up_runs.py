@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from simnpo.errors import UserError
 from simnpo.files import write_text
 from simnpo.reproduce.run import Run
@@ -112,4 +114,16 @@ class Endless(Sum):
     def carry_out(self, home: Path) -> dict[str, Any]:
         (home / f"{self.label}.pid").write_text(str(os.getpid()))
         time.sleep(600)
+        return {}
+
+
+@dataclass(frozen=True)
+class Starves(Sum):
+    """A run that lacks memory, as a model says that is loaded."""
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        try:
+            torch.empty(2**60)
+        except RuntimeError as error:
+            raise UserError(f"cannot load the model a: {error}") from None
         return {}

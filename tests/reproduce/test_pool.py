@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_runs import Crashes, Dies, Fails, Sees, Slow, Sum
+from made_up_runs import Crashes, Dies, Fails, Sees, Slow, Starves, Sum
 
 from simnpo.errors import Interrupted
 from simnpo.reproduce.pool import LOG, VISIBLE, _longest_first, carry_out, gpus, workers
+from simnpo.signals import requests_raise
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +90,15 @@ def test_a_killed_process_costs_its_run_alone(
     assert last.done(tmp_path)["value"] == 6 and other.done(tmp_path)["seen"] == ["GPU-a"] * 2
 
 
-def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
+def test_advice_on_memory_comes_out_of_a_worker(tmp_path: Path) -> None:
+    starves = Starves(1, "a")
+    failed = carry_out([starves], tmp_path, 1)
+    assert failed[starves].startswith("out of memory. ")
+    assert "--micro-batch-size" in failed[starves]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_keeps_what_is_finished(tmp_path: Path, number: signal.Signals) -> None:
     first, slow = Sum(1, "a", takes=50), Slow(2, "b")
     wanted = [first, slow, *(Slow(number, f"later {number}") for number in range(20))]
 
@@ -97,19 +106,20 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         while not first.finished(tmp_path) and time.monotonic() < deadline:
             time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
 
     thread = threading.Thread(target=press)
     # As in a terminal: another test of this process may have left a handler of its own.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         thread.start()
-        with pytest.raises(Interrupted, match="finished runs are kept"):
+        with pytest.raises(Interrupted, match="finished runs are kept") as error, requests_raise():
             carry_out(wanted, tmp_path, 1)
         thread.join()
     finally:
         signal.signal(signal.SIGINT, before)
     assert first.finished(tmp_path) and not wanted[-1].finished(tmp_path)
+    assert error.value.number == number
 
 
 def test_the_longest_way_begins_first() -> None:

@@ -95,18 +95,28 @@ def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path / "nothing") is None
 
 
-class PressCtrlC(TrainerCallback):
+class Ask(TrainerCallback):
+    def __init__(self, number: signal.Signals, times: int):
+        self.number, self.times = number, times
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.global_step == 1:
-            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(self.times):
+                os.kill(os.getpid(), self.number)
 
 
-def test_ctrl_c_keeps_the_step_and_resumes(
-    tmp_path: Path, make_llama: Any, tokenizer: Any, examples: Any
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("name", "times"), [("SIGINT", 1), ("SIGTERM", 2), ("SIGHUP", 1)])
+def test_a_request_to_end_keeps_the_step_and_resumes(
+    tmp_path: Path, make_llama: Any, tokenizer: Any, examples: Any, name: str, times: int
 ) -> None:
+    """Some schedulers ask a process by itself and by its group."""
     run(tmp_path / "whole", make_llama(), tokenizer, examples)
-    with pytest.raises(Interrupted, match=r"stopped at step 2 of 6; .*--resume"):
-        run(tmp_path / "cut", make_llama(), tokenizer, examples, callbacks=[PressCtrlC()])
+    number = signal.Signals[name]
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted, match=r"stopped at step 2 of 6; .*--resume") as error:
+        run(tmp_path / "cut", make_llama(), tokenizer, examples, callbacks=[Ask(number, times)])
+    assert error.value.number == number and signal.getsignal(number) == before
     assert (tmp_path / "cut" / "checkpoint-2").is_dir()
     run(tmp_path / "cut", make_llama(), tokenizer, examples, resume=True)
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")

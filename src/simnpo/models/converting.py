@@ -26,6 +26,7 @@ from simnpo.models.places import (
 )
 from simnpo.models.tensors import unwrapped
 from simnpo.publishing import KINDS
+from simnpo.system_errors import writing
 from simnpo.whole_folders import partial_folder, publish
 
 INNER = ("state_dict", "model", "module")
@@ -46,7 +47,7 @@ def convert(model: str, out: Path) -> None:
         UserError: there is nothing to convert, `out` is not empty, or a file cannot be read.
     """
     _check_new(out)
-    with partial_folder(out) as made:
+    with writing(out), partial_folder(out) as made:
         if model.lower().endswith(GGUF) and Path(model).is_file():
             convert_gguf(Path(model), made)
         else:
