@@ -209,28 +209,18 @@ class UnlearnTrainer(Trainer):
         processes = distributed.world_size()
         return order if processes == 1 else EvenSampler(order, size * processes)
 
-    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        """Save a checkpoint, see transformers.
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint that appears whole or not at all; see transformers.
 
         The model's settings for generation stay out of it: with the tokenizer's special tokens in
         them transformers counts them as changed, and refuses values that it had loaded.
         """
-        model: Any = self.accelerator.unwrap_model(self.model)
-        own = vars(model).get("generation_config")
-        if own is None:
-            super()._save_checkpoint(*args, **kwargs)
-            return
-        model.generation_config = GenerationConfig()
-        try:
-            super()._save_checkpoint(*args, **kwargs)
-        finally:
-            model.generation_config = own
-
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        """Write a checkpoint that appears whole or not at all; see transformers."""
         out, step = Path(self.args.output_dir), self.state.global_step
         limit = self.args.save_total_limit
-        with whole_checkpoint(out, step, self.callback_handler.callbacks, limit) as self._room:
+        with (
+            default_generation(self.accelerator.unwrap_model(self.model)),
+            whole_checkpoint(out, step, self.callback_handler.callbacks, limit) as self._room,
+        ):
             super()._save_checkpoint(model, trial)
             self._sums.save(self._room / f"checkpoint-{step}")
         self._room = None
