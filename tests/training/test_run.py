@@ -136,7 +136,7 @@ def test_a_killed_process_resumes_with_the_same_bits(tmp_path: Path, model_folde
     subprocess.run([*common, "--out", str(tmp_path / "whole")], check=True, **quiet)
     cut = tmp_path / "cut"
     with subprocess.Popen([*common, "--out", str(cut)], **quiet) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300  # on a busy machine
         while not list(cut.glob("checkpoint-*/trainer_state.json")):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.005)
