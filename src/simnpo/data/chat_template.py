@@ -9,12 +9,14 @@ from typing import Any
 
 from simnpo.data.control_tokens import ControlTokens, stand_in
 from simnpo.data.prompt_settings import PromptSettings
+from simnpo.data.template_trial import tried
 from simnpo.data.templates import Template
 from simnpo.errors import UserError
 from simnpo.notes import note_once
 
 ROLES = ("user", "assistant")
 _QUESTION, _ANSWER, _SYSTEM = (stand_in(number) for number in range(7, 10))
+_SAID = 300  # characters of an error's text
 _USE_ANOTHER = "use --template plain or a text of your own"
 
 
@@ -35,12 +37,27 @@ class Renderer:
         """Whether contents are lists of parts, as models that also see pictures want them."""
         self._given = settings.chat_template_kwargs
         self._values = {**tokenizer.special_tokens_map, **self._on(settings.date)}
+        self._try(settings.date)
         try:
             self._compiled = _compile_jinja_template(self.source)
         except Exception as error:
             raise UserError(
                 f"the tokenizer's chat template is broken ({_line(error)}); {_USE_ANOTHER}."
             ) from None
+
+    def _try(self, day: str) -> None:
+        """Make sure that the template ends: see `template_trial`."""
+        long = "\n\n".join(f"{number}. {_QUESTION}" for number in range(100))
+        conversations = [
+            self._told([_QUESTION, _ANSWER]),
+            self._told([_QUESTION, _ANSWER], in_parts=True),
+            self._told([_QUESTION], prompt=True),
+            self._told(2 * [_QUESTION, _ANSWER], _SYSTEM),
+            self._told([long, f"<think>\n{long}\n</think>\n{long}"]),
+        ]
+        for one in conversations:  # the child makes its own of the day
+            one.pop("strftime_now", None)
+        tried(self.source, conversations, day)
 
     def _on(self, day: str) -> dict[str, Any]:
         """Return what the template is told of a day, and the values that were given."""
@@ -65,26 +82,34 @@ class Renderer:
         Raises:
             UserError: the template refuses it.
         """
-        roles = [ROLES[number % 2] for number in range(len(contents))]
-        turns = [("system", system)] if system else []
-        messages = [
-            {"role": role, "content": [{"type": "text", "text": text}] if self.in_parts else text}
-            for role, text in (*turns, *zip(roles, contents, strict=True))
-        ]
         try:
-            return str(
-                self._compiled.render(
-                    messages=messages,
-                    tools=None,
-                    documents=None,
-                    add_generation_prompt=prompt,
-                    **self._values,
-                )
-            )
+            return str(self._compiled.render(**self._told(contents, system, prompt, self.in_parts)))
         except Exception as error:  # templates raise jinja2's errors and their own
             raise UserError(
                 f"the model's chat template refuses this conversation: {_line(error)}"
             ) from None
+
+    def _told(
+        self,
+        contents: Sequence[str],
+        system: str = "",
+        prompt: bool = False,
+        in_parts: bool = False,
+    ) -> dict[str, Any]:
+        """Return all that the template is given for a conversation: see `render`."""
+        roles = [ROLES[number % 2] for number in range(len(contents))]
+        turns = [("system", system)] if system else []
+        messages = [
+            {"role": role, "content": [{"type": "text", "text": text}] if in_parts else text}
+            for role, text in (*turns, *zip(roles, contents, strict=True))
+        ]
+        return {
+            "messages": messages,
+            "tools": None,
+            "documents": None,
+            "add_generation_prompt": prompt,
+            **self._values,
+        }
 
 
 @dataclass(frozen=True)
@@ -240,9 +265,14 @@ def _source(tokenizer: Any, name: str | None) -> str:
             f"--{'chat-template' if name else 'template chat'}: the tokenizer has no chat "
             "template; use plain."
         )
-    named: Mapping[str, str] = found if isinstance(found, dict) else {"default": found}
+    named: Mapping[str, Any] = found if isinstance(found, dict) else {"default": found}
     if (name or "default") in named:
-        return named[name or "default"]
+        chosen = named[name or "default"]
+        if not isinstance(chosen, str):
+            raise UserError(
+                f"the tokenizer's chat template is no text but {chosen!r:.80}; {_USE_ANOTHER}."
+            )
+        return chosen
     listed = ", ".join(sorted(named))
     if name:
         raise UserError(
@@ -256,4 +286,6 @@ def _source(tokenizer: Any, name: str | None) -> str:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(f"{error}".split()) or type(error).__name__
+    """Return what an error says, whose text may be the template's own."""
+    said = " ".join(str(error)[: 4 * _SAID].split())
+    return f"{said[:_SAID]}..." if len(said) > _SAID else said or type(error).__name__
