@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,12 +92,35 @@ def read_table(path: Path) -> pd.DataFrame:
     """Read the Parquet table at `path`.
 
     Raises:
-        UserError: the file is missing or is not Parquet.
+        UserError: see `simnpo.parquet.read_parquet`.
     """
-    return _read(path, lambda: pd.read_parquet(path))
+    from simnpo.parquet import read_parquet
+
+    return read_parquet(path)
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no file of a known length: a folder, or a pipe or device, which may never end.
+
+    Raises:
+        UserError: it is so, or does not exist, or cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path} does not exist.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in a name
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from None
+    if stat.S_ISDIR(mode):
+        raise UserError(f"{path} cannot be read: it is a folder.")
+    if not stat.S_ISREG(mode):
+        raise UserError(
+            f"{path} is a pipe or a device, and may never end: save what it gives to a file first."
+        )
 
 
 def _read(path: Path, read: Callable[[], T]) -> T:
+    check_regular(path)
     try:
         return read()
     except FileNotFoundError:
@@ -105,5 +129,6 @@ def _read(path: Path, read: Callable[[], T]) -> T:
         raise UserError(f"{path}, line {error.lineno}: not JSON ({error.msg}).") from None
     except RecursionError:
         raise UserError(f"{path} is nested too deeply.") from None
-    except (OSError, ValueError) as error:  # pyarrow's errors derive from both
-        raise UserError(f"{path} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be read: {said:.300}") from None

@@ -199,18 +199,27 @@ def check_sequences(model: Any, encoded: Sequence[Encoded]) -> None:
         UserError: a token lies outside its embedding, so its tokenizer is another model's; or a
             sequence is longer than what the model was made for.
     """
-    known = model.get_input_embeddings().num_embeddings
-    largest = max((max(one.ids) for one in encoded), default=0)
-    if largest >= known:
-        raise UserError(
-            f"the tokenizer makes token {largest}, and the model knows only {known}: they do not "
-            "belong together, or the model's embedding was not resized for added tokens."
-        )
+    check_tokens(model, [one.ids for one in encoded])
     longest, positions = max((len(one.ids) for one in encoded), default=0), longest_sequence(model)
     if positions and longest > positions:
         raise UserError(
             f"a sequence has {longest} tokens, and the model was made for {positions} at most: "
             f"give --max-length {positions}."
+        )
+
+
+def check_tokens(model: Any, rows: Sequence[Sequence[int]]) -> None:
+    """Make sure that `model` knows every token of `rows`.
+
+    Raises:
+        UserError: a token lies outside its embedding, so its tokenizer is another model's.
+    """
+    known = model.get_input_embeddings().num_embeddings
+    largest = max((max(row, default=0) for row in rows), default=0)
+    if largest >= known:
+        raise UserError(
+            f"the tokenizer makes token {largest}, and the model knows only {known}: they do not "
+            "belong together, or the model's embedding was not resized for added tokens."
         )
 
 

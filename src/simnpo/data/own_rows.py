@@ -100,7 +100,7 @@ def _listed(place: str, column: str, value: str) -> tuple[str, ...] | None:
         return None
     try:
         texts = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         if value.startswith(("['", '["')):
             raise UserError(
                 f"{place}: {column!r} looks like a list but is not JSON: {value!r:.80}. Write it "

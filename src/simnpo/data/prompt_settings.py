@@ -84,7 +84,7 @@ def read_kwargs(text: str) -> dict[str, Any]:
     """
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         found = str(error)
     if not isinstance(found, dict):
         said = f" ({found})" if isinstance(found, str) else ""

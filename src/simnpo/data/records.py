@@ -14,6 +14,7 @@ from simnpo.errors import UserError
 
 DELIMITERS = ",;\t"
 """What separates the columns of a CSV file: spreadsheets write `;` where `,` is in numbers."""
+_LONGEST = min(sys.maxsize, 2**31 - 1)  # a long of C's, of 32 bits on Windows
 
 
 def json_records(path: Path) -> Iterator[tuple[str, Any]]:
@@ -25,7 +26,7 @@ def json_records(path: Path) -> Iterator[tuple[str, Any]]:
     text = read_text(path)
     if text.lstrip().startswith("["):
         try:
-            records = json.loads(text)
+            records = json.loads(text, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
             line = getattr(error, "lineno", 1)
             raise UserError(f"{path}, line {line}: not JSON ({_reason(error)}).") from None
@@ -37,7 +38,7 @@ def json_records(path: Path) -> Iterator[tuple[str, Any]]:
             if line.strip():
                 place = f"{path}, line {number}"
                 try:
-                    records.append(json.loads(line))
+                    records.append(json.loads(line, object_pairs_hook=_object))
                 except (ValueError, RecursionError) as error:
                     raise UserError(
                         f"{place}: not JSON ({_reason(error)}). A file holds one object a line, or "
@@ -59,7 +60,7 @@ def csv_records(path: Path, delimiter: str | None = None) -> Iterator[tuple[str,
             columns have one name; the message names the line.
     """
     text = read_text(path)
-    csv.field_size_limit(sys.maxsize)  # a text may be longer than the module's 128 KiB
+    csv.field_size_limit(_LONGEST)  # a text may be longer than the module's 128 KiB
     if delimiter is None:
         header = text.lstrip("\n").partition("\n")[0]
         fields = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in DELIMITERS}
@@ -90,6 +91,19 @@ def _check_names(place: str, columns: list[str]) -> None:
     for name, count in Counter(columns).items():
         if name and count > 1:  # spreadsheets leave empty columns without a name
             raise UserError(f"{place}: two columns are named {name!r}; rename one.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, of which two values may not have one name: one of them would be lost.
+
+    Raises:
+        ValueError: they have.
+    """
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise ValueError(f"two values are named {names.most_common(1)[0][0]!r:.80}; remove one")
+    return made
 
 
 def _reason(error: Exception) -> str:

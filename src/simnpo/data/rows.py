@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from simnpo.data.folders import folder_of, folder_records
 from simnpo.data.records import csv_records, json_records
 from simnpo.data.text_files import read_text
 from simnpo.errors import UserError
+from simnpo.files import read_table
 
 DELIMITED = {".csv": None, ".tsv": "\t"}
 TEXT_KINDS = (".jsonl", ".json", *DELIMITED, ".txt")
@@ -37,7 +36,7 @@ def read_rows(source: str) -> list[Row]:
             row.
     """
     path = Path(source)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         rows = read_file(path)
     elif folder := folder_of(source):
         rows = [Row(place, values) for place, values in folder_records(*folder)]
@@ -64,10 +63,7 @@ def read_file(path: Path) -> list[Row]:
     """
     kind = kind_of(path)
     if kind == ".parquet":
-        try:
-            table = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} is not a Parquet file: {error}") from None
+        table = read_table(path)
         return [
             Row(f"{path}, row {number}", {str(key): value for key, value in record.items()})
             for number, record in enumerate(table.to_dict(orient="records"), 1)

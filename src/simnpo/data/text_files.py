@@ -1,10 +1,17 @@
 """The text of a file, gzipped or not, and what is wrong with one that has none."""
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 
 from simnpo.errors import UserError
+from simnpo.files import check_regular
+
+MOST_BYTES = 1 << 28
+"""That a `.gz` file may hold if that is `RATIO` times its own size."""
+RATIO = 200
+"""Texts shrink to a fifth or a tenth as they are compressed."""
 
 
 def read_text(path: Path) -> str:
@@ -13,8 +20,10 @@ def read_text(path: Path) -> str:
     Every line ends in `\n`, whatever it ends in there.
 
     Raises:
-        UserError: the file is missing, cannot be read, or holds something other than UTF-8 text.
+        UserError: the file is missing, is none but a pipe, cannot be read, or holds something
+            other than UTF-8 text.
     """
+    check_regular(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -39,8 +48,18 @@ def read_text(path: Path) -> str:
 
 
 def _unpacked(path: Path, content: bytes) -> bytes:
+    most = max(MOST_BYTES, RATIO * len(content))
     try:
-        return gzip.decompress(content)
+        with gzip.open(io.BytesIO(content)) as file:
+            unpacked = file.read(most + 1)
+            if len(unpacked) > most:
+                raise UserError(
+                    f"{path} holds more than {most >> 20} MiB in {len(content)} bytes, as no file "
+                    "of texts does: it is not read."
+                )
+            return unpacked
+    except UserError:
+        raise
     except EOFError:
         raise UserError(f"{path} ends too early: it is not a complete gzip file.") from None
     except (OSError, zlib.error) as error:

@@ -8,7 +8,7 @@ import torch
 
 from simnpo.errors import UserError
 from simnpo.files import read_json
-from simnpo.models.files import check_pointer, is_adapter
+from simnpo.models.files import check_file, is_adapter
 from simnpo.models.merging import Rounding, merge, tensors_of, unmergeable
 from simnpo.models.places import (
     ADAPTER,
@@ -158,7 +158,7 @@ def _adapted(model: str, base: Any, settings: Any) -> Any:
     path = file_of(model, ADAPTER_WEIGHTS)
     if path is None:
         raise UserError(f"cannot load the adapter {model}: it has no {ADAPTER_WEIGHTS}.")
-    check_pointer(model, ADAPTER_WEIGHTS)
+    check_file(model, ADAPTER_WEIGHTS)
     renamed = dict(getattr(base, "_checkpoint_conversion_mapping", None) or {})
     try:
         with safe_open(path, "pt") as opened:

@@ -1,11 +1,12 @@
 """The files that a model's weights are in: safetensors, and never a pickle."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from simnpo.errors import UserError
-from simnpo.files import read_json
+from simnpo.files import check_regular, read_json
 from simnpo.models.places import (
     ADAPTER,
     ADAPTER_WEIGHTS,
@@ -31,7 +32,7 @@ def check_weights(model: str) -> None:
     explicit = _explicit(model)
     single = explicit or WEIGHTS
     if single.endswith(".safetensors") and file_of(model, single):
-        check_pointer(model, single)
+        check_file(model, single)
         return
     name = explicit or INDEX
     index = file_of(model, name)
@@ -43,7 +44,7 @@ def check_weights(model: str) -> None:
                 f"cannot load the model {model}: {name} names {shard}, and only safetensors are "
                 "read: a pickle may run code as it is read."
             )
-        check_pointer(model, shard)
+        check_file(model, shard)
 
 
 def _explicit(model: str) -> str | None:
@@ -53,36 +54,47 @@ def _explicit(model: str) -> str | None:
         UserError: it is no safetensors.
     """
     config = file_of(model, CONFIG)
-    named = read_json(config).get("transformers_weights") if config else None
-    if named is None:
+    settings = read_json(config) if config else {}
+    named = settings.get("transformers_weights") if isinstance(settings, dict) else None
+    if config is None or named is None:
         return None
     if not str(named).endswith((".safetensors", ".safetensors.index.json")):
         raise UserError(
             f"cannot load the model {model}: its {CONFIG} names {named}, and only safetensors are "
             "read: a pickle may run code as it is read."
         )
-    return str(named)
+    return _inside(config, str(named))
 
 
 def _is_local(model: str) -> bool:
     return Path(pinned(model)[0]).is_dir()
 
 
-def check_pointer(model: str, name: str) -> None:
-    """Refuse what git left in the place of a large file.
+def check_file(model: str, name: str) -> None:
+    """Refuse a file of weights in a folder that is no safetensors file, by its header.
 
     Raises:
-        UserError: `name` in the folder of `model` is such a pointer.
+        UserError: `name` in the folder of `model` is what git left in its place, or no regular
+            file, or its header is not true.
     """
     path = Path(pinned(model)[0]) / name
-    if not path.is_file():
+    if not path.exists():
         return
+    check_regular(path)
     with path.open("rb") as file:
         if file.read(len(LFS)) == LFS:
             raise UserError(
                 f"cannot load the model {model}: {name} is a pointer of Git LFS and not the file: "
                 "run git lfs pull in that folder."
             )
+    try:
+        with safe_open(path, "pt"):
+            pass
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(
+            f"cannot load the model {model}: {name} is no safetensors file, or a damaged one "
+            f"({error})."
+        ) from None
 
 
 def shards(index: Path) -> list[str]:
@@ -95,13 +107,34 @@ def shards(index: Path) -> list[str]:
     names = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(names, dict) or not all(isinstance(one, str) for one in names.values()):
         raise UserError(f"{index} is no index of weights: it has no weight_map.")
-    return sorted(set(names.values()))
+    return sorted({_inside(index, one) for one in names.values()})
+
+
+def _inside(where: Path, name: str) -> str:
+    """Return the name of a file that another one gives, if it is one of a file beside that.
+
+    Raises:
+        UserError: it leads out of the folder.
+    """
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    if not name or posix.is_absolute() or windows.anchor or ".." in (*posix.parts, *windows.parts):
+        raise UserError(
+            f"{where} names {name!r:.200}, which is outside its folder, and a model's files are "
+            "in one folder."
+        )
+    return name
+
+
+def weighed(model: str) -> int:
+    """Return how many bytes the safetensors of `model` have, once `check_weights` is content."""
+    index = None if file_of(model, WEIGHTS) else file_of(model, INDEX)
+    names = shards(index) if index else [_explicit(model) or WEIGHTS]
+    paths = [file_of(model, name) for name in names]
+    return sum(path.stat().st_size for path in paths if path)
 
 
 def first_dtype(model: str) -> torch.dtype | None:
     """Return the type of the first floating tensor of `model`, once `check_weights` is content."""
-    from safetensors import safe_open
-
     index = file_of(model, INDEX)
     path = file_of(model, WEIGHTS) or (index and file_of(model, shards(index)[0]))
     if not path:

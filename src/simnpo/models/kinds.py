@@ -9,6 +9,7 @@ import torch
 from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
 from simnpo.models.places import cannot_load, pinned
+from simnpo.models.sizes import check_sizes
 
 OTHER_TASKS = (
     "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering",
@@ -38,6 +39,7 @@ def read_config(model: str, trust_remote_code: bool = False) -> Any:
         _check_kind(config, trust_remote_code)
     except Exception as error:
         raise UserError(cannot_load("the configuration of", model, error)) from None
+    check_sizes(model, config)
     return config
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from simnpo.errors import UserError
-from simnpo.models.files import check_weights, first_dtype
+from simnpo.models.files import check_weights, first_dtype, weighed
 from simnpo.models.kinds import auto_class, read_config
+from simnpo.models.sizes import check_sizes
 from simnpo.models.places import cannot_load, pinned, resolve, split_revision
 from simnpo.models.tensors import check_tensors, forget_unwrapping, unwrapped, unwrapping
 from simnpo.notes import note_once
@@ -38,6 +39,7 @@ def load_whole(
     """
     config = read_config(model, trust_remote_code)
     check_weights(model)
+    check_sizes(model, config, weighed(model))
     stored = config.dtype or config.get_text_config().dtype or first_dtype(model)
     place, revision = pinned(model)
     reader = auto_class(config)

@@ -15,6 +15,7 @@ from simnpo.data.batching import token_budget_batches
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import compute_rows
 from simnpo.errors import UserError
+from simnpo.logprobs import check_tokens
 from simnpo.models import longest_sequence
 from simnpo.notes import note_once
 from simnpo.precision import weights_cast_once
@@ -81,7 +82,11 @@ def answer_ids(
         prompts: token ids, each with the most tokens its answer may have.
         tokens_per_batch: see `generate`.
         temperature: see `generate`.
+
+    Raises:
+        UserError: see `check_tokens`.
     """
+    check_tokens(model, [ids for ids, _ in prompts])
     stop_ids = ends_of_answers(model, encoder)
 
     def compute(numbers: list[int]) -> list[list[int]]:

@@ -5,16 +5,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simnpo.data.records import json_records
+from simnpo.errors import UserError
 from simnpo.files import write_text
 
 HISTORY = "history.jsonl"
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a history; none where there is no file."""
+    """Read the rows of a history; none where there is no file.
+
+    Raises:
+        UserError: it is no such file.
+    """
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    records = list(json_records(path))
+    for place, record in records:
+        if not isinstance(record, dict):
+            raise UserError(f"{place}: expected an object, got {record!r:.80}.")
+    return [record for _, record in records]
 
 
 def write_history(path: Path, rows: Sequence[dict[str, Any]]) -> None:

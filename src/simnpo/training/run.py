@@ -28,7 +28,7 @@ from simnpo.objectives import Method
 from simnpo.terminal import write
 from simnpo.training.adapters import add_adapters
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
-from simnpo.training.checkpoints import last_checkpoint
+from simnpo.training.checkpoints import check_checkpoint, last_checkpoint
 from simnpo.training.refusals import check_merging
 from simnpo.training.terms import cut_answers
 from simnpo.training.trainer import UnlearnTrainer
@@ -126,6 +126,8 @@ def train_model(
     if keep_model and distributed.is_main():
         try_saving(model, tokenizer, out)
     checkpoint = distributed.from_main(lambda: last_checkpoint(out)) if resume else None
+    if checkpoint:
+        check_checkpoint(checkpoint)
     started = time.monotonic()
     try:
         with interrupt.listening():
