@@ -59,7 +59,19 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON; NaN is refused, since JSON has none (use None)."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    if not _is_text(text):  # a file's name may be no text, and is read again as it was
+        text = json.dumps(value, indent=2, allow_nan=False)
+    write_text(path, f"{text}\n")
+
+
+def _is_text(text: str) -> bool:
+    """Whether a string is text that a file can hold: no half of a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from simnpo.files import read_json, write_text
 from simnpo.models import ADAPTER, MODEL_FOLDER, hub_id_mistake, split_revision
 from simnpo.runs import FINISHED, read_run
 from simnpo.scoring.evaluation import EVALUATION, SUMMARY
+from simnpo.terminal import harmless
 
 CARD = "README.md"
 SETTINGS = (
@@ -138,7 +139,7 @@ def model_card(
 
 def escape(text: object) -> str:
     """Return text that Markdown shows as it stands: no markup, no HTML, one line."""
-    one_line = " ".join(str(text).split())
+    one_line = harmless(" ".join(str(text).split()))
     return re.sub(r"([\\`*_{}\[\]<>|~&$])", r"\\\1", one_line)
 
 

@@ -2,7 +2,7 @@
 
 A model's answer or a file's name may hold sequences that move the cursor, change the title or hide
 what follows. All that the commands print goes through `write`, or through `visible` where rich
-lays it out.
+lays it out; `harmless` is for files that people look at, such as pages.
 """
 
 import os
@@ -34,7 +34,7 @@ def write(text: str = "", end: str = "\n", to_stderr: bool = False) -> None:
 
 def harmless(text: str) -> str:
     r"""Return a text whose control characters but line breaks and tabs are escapes, as `\x1b`."""
-    return "".join(one if one in _LAYOUT else _escaped(one) for one in text)
+    return text.translate(_HARMLESS)
 
 
 def visible(text: str, breaks: bool = False) -> str:
@@ -53,6 +53,17 @@ def _escaped(letter: str) -> str:
         return letter
     code = ord(letter)
     return _NAMED.get(letter) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+class _Escapes(dict[int, str]):
+    """What each character becomes, found out once: a page has millions of them."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = _escaped(chr(code))
+        return self[code]
+
+
+_HARMLESS = _Escapes({ord(one): one for one in _LAYOUT})
 
 
 @contextmanager

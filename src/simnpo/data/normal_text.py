@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from typing import Any
+from itertools import groupby
+from typing import Any, Literal
 
 # Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, the Tai languages',
 # Balinese, Javanese, and from the CJK radicals on; without their digits. Korean does, but its
@@ -21,6 +22,28 @@ _QUOTES = str.maketrans(dict.fromkeys("‘’ʼ‛`´", "'") | dict.fromkeys("�
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
 
 
+_LONG_RUN = re.compile(r"[^\w\s\x00-\x7f]{50,}")  # of marks, perhaps, which are no letters
+
+
+def normalized(form: Literal["NFC", "NFKC"], text: str) -> str:
+    """Return a text in a Unicode form, in a time that is linear in its length.
+
+    Python's own function puts the marks on a letter in their order by moving each past those before
+    it, which takes hours for a million of them. Long runs are put in that order before.
+    """
+    if text.isascii():
+        return text
+    return unicodedata.normalize(form, _LONG_RUN.sub(_in_order, text))
+
+
+def _in_order(run: re.Match[str]) -> str:
+    classes = groupby(run.group(), key=lambda one: unicodedata.combining(one) != 0)
+    return "".join(
+        "".join(sorted(marks, key=unicodedata.combining) if are_marks else marks)
+        for are_marks, marks in classes
+    )
+
+
 def composed(value: Any) -> Any:
     """Return a text in NFC form, or a list of such values: the same letters in the same bytes.
 
@@ -28,19 +51,19 @@ def composed(value: Any) -> Any:
     systems change one into the other, and no reader sees a difference.
     """
     if isinstance(value, str):
-        return unicodedata.normalize("NFC", value)
+        return normalized("NFC", value)
     return [composed(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def clean(text: str) -> str:
     """Return a text in NFKC form, without invisible characters, white space in lines as spaces."""
-    return re.sub(r"[^\S\n]", " ", unicodedata.normalize("NFKC", text.translate(_INVISIBLE)))
+    return re.sub(r"[^\S\n]", " ", normalized("NFKC", text.translate(_INVISIBLE)))
 
 
 def comparable(text: str) -> str:
     """Return a text without case, in NFKC form, with plain dashes, quotes and single spaces."""
     # Some letters' case folds into what NFKC composes again.
-    folded = unicodedata.normalize("NFKC", clean(text).casefold())
+    folded = normalized("NFKC", clean(text).casefold())
     return " ".join(folded.translate(DASHES).translate(_QUOTES).split())
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from simnpo.errors import UserError
 
 DELIMITERS = ",;\t"
 """What separates the columns of a CSV file: spreadsheets write `;` where `,` is in numbers."""
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST = min(sys.maxsize, 2**31 - 1)  # a long of C's, of 32 bits on Windows
 
 
@@ -45,6 +47,9 @@ def json_records(path: Path) -> Iterator[tuple[str, Any]]:
                         "a list of them."
                     ) from None
                 places.append(place)
+    if _HALF.search(text):
+        for place, record in zip(places, records, strict=True):
+            _check_characters(place, record)
     yield from zip(places, records, strict=True)
 
 
@@ -85,6 +90,17 @@ def csv_records(path: Path, delimiter: str | None = None) -> Iterator[tuple[str,
             yield place, dict(zip(columns, fields_read, strict=True))
     except csv.Error as error:
         raise UserError(f"{path}, line {begin}: not CSV ({error}).") from None
+
+
+def _check_characters(place: str, record: Any) -> None:
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise UserError(
+            f"{place}: holds {half}, half of a character (a lone surrogate), which is no valid "
+            "text; remove it."
+        ) from None
 
 
 def _check_names(place: str, columns: list[str]) -> None:

@@ -39,7 +39,8 @@ def verbatim(reference: str, generated: str) -> bool:
     start = text.find(wanted)
     while start >= 0:
         end = start + len(wanted)
-        if not _goes_on(text[:start][-1:], wanted[0]) and not _goes_on(wanted[-1], text[end:][:1]):
+        before, after = text[max(start - 1, 0) : start], text[end : end + 1]
+        if not _goes_on(before, wanted[0]) and not _goes_on(wanted[-1], after):
             decimal = text[end : end + 2]
             if not (wanted[-1].isdigit() and decimal[:1] in ".," and decimal[1:].isdigit()):
                 return True

@@ -29,7 +29,8 @@ LOSSES = {
 }
 """Keys of the summed negative log-likelihood (nats) and of the answer tokens, by variant."""
 TEXTS = "generated_text"
-PROMPT = re.compile(r"(?:\[INST\]\s*(.*?)\s*\[/INST\])|(?:Question:\s*(.*?)\s*(?:Answer:)?)", re.S)
+FRAMES = (("[INST]", "[/INST]"), ("Question:", ""))
+"""What stands around a question in the prompts of TOFU's models: Llama-2 chat, Phi."""
 
 
 def read_official_log(path: Path) -> Tables:
@@ -153,6 +154,10 @@ def _check_items(values: dict[int, Any], texts: dict[int, Any], where: str) -> N
 
 
 def _question(prompt: str) -> str:
-    """The question inside a prompt of TOFU's models (Llama-2 chat, Phi); else the whole prompt."""
-    found = PROMPT.fullmatch(prompt.strip())
-    return (found[1] or found[2] or "") if found else prompt.strip()
+    """The question inside a prompt of TOFU's models (`FRAMES`); else the whole prompt."""
+    text = prompt.strip()
+    for begin, end in FRAMES:
+        if text.startswith(begin) and text.endswith(end) and len(text) >= len(begin + end):
+            inner = text.removeprefix(begin).removesuffix(end)
+            return (inner if end else inner.removesuffix("Answer:")).strip()
+    return text

@@ -25,7 +25,7 @@ from nltk.stem.porter import PorterStemmer
 from rouge_score.tokenize import tokenize
 from rouge_score.tokenizers import Tokenizer
 
-from simnpo.data.normal_text import UNSPACED
+from simnpo.data.normal_text import UNSPACED, normalized
 
 _SHORTEST_STEMMED = 4
 # Joiners, marks of direction, variation selectors, tatweel: nobody sees a difference. Next to ASCII
@@ -61,23 +61,23 @@ class Words(Tokenizer):  # type: ignore[misc]  # rouge-score is untyped
 
 def _words(text: str) -> list[str]:
     """Return what stands between spaces and punctuation; of scripts without spaces, the letters."""
-    text = unicodedata.normalize("NFC", _UNSEEN_WITHIN.sub("", text)).lower()
-    text = unicodedata.normalize("NFC", "".join(map(_plain, _UNSEEN_LEFT.sub(" ", text))))
-    words, goes_on, alone = list[str](), False, False
+    text = normalized("NFC", _UNSEEN_WITHIN.sub("", text)).lower()
+    text = normalized("NFC", "".join(map(_plain, _UNSEEN_LEFT.sub(" ", text))))
+    words, goes_on, alone = list[list[str]](), False, False
     for letter in text:
         if letter == " ":
             goes_on = False
         elif unicodedata.category(letter)[0] == "M":
             if goes_on:  # a mark without its letter is nothing
-                words[-1] += letter
+                words[-1].append(letter)
         else:
             was_alone, alone = alone, bool(_ALONE.match(letter))
             if goes_on and not alone and not was_alone:
-                words[-1] += letter
+                words[-1].append(letter)
             else:
-                words.append(letter)
+                words.append([letter])
             goes_on = True
-    return words
+    return ["".join(letters) for letters in words]
 
 
 @cache

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from simnpo.data.normal_text import composed
 
+COMPARED = 1000
+"""Words of an answer, and of its reference, that are compared one by one."""
+
 
 class Piece(NamedTuple):
     """A part of an answer."""
@@ -26,7 +29,11 @@ def pieces(reference: str, text: str) -> Iterator[Piece]:
     wanted, given = (
         [composed(word.strip().casefold()) for word in one] for one in (reference.split(), words)
     )
-    matcher = SequenceMatcher(None, wanted, given, autojunk=False)
+    if wanted == given:  # however long it is
+        if text:
+            yield Piece(text, False)
+        return
+    matcher = SequenceMatcher(None, wanted[:COMPARED], given[:COMPARED], autojunk=False)
     for kind, _, _, begin, end in matcher.get_opcodes():
         piece = "".join(words[begin:end])
         if kind == "equal":
@@ -34,3 +41,5 @@ def pieces(reference: str, text: str) -> Iterator[Piece]:
         elif piece:
             yield Piece(piece.rstrip(), True)
             yield Piece(piece[len(piece.rstrip()) :], False)
+    if rest := "".join(words[COMPARED:]):
+        yield Piece(rest, True)

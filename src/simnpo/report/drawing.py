@@ -14,6 +14,7 @@ from matplotlib.markers import MarkerStyle
 from simnpo.files import whole_file, write_text
 from simnpo.report.colours import INK, LINE, MUTED, PAPER, Style
 from simnpo.report.svg import FONT, TIP, inline, with_titles
+from simnpo.terminal import harmless
 
 _SETTINGS = {
     "font.family": FONT,
@@ -109,7 +110,7 @@ def tip(artist: Any, text: str) -> None:
 def _svg(figure: Any, metadata: dict[str, Any]) -> str:
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata=metadata)
-    return with_titles(stream.getvalue())
+    return with_titles(harmless(stream.getvalue()))  # XML has no word for control characters
 
 
 def marker_outline(marker: str) -> str:

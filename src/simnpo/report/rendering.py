@@ -11,6 +11,7 @@ from simnpo.files import write_text
 from simnpo.report import numbers
 from simnpo.report.colours import Style
 from simnpo.report.drawing import marker_outline
+from simnpo.terminal import harmless
 
 REPORT = "report.html"
 
@@ -35,7 +36,7 @@ def write_page(folder: Path, template: str, styles: Mapping[str, Style], **conte
         **content,
     )
     path = folder / REPORT
-    write_text(path, text)
+    write_text(path, harmless(text))  # of texts that are shown: the page itself has no controls
     return path
 
 

@@ -7,6 +7,7 @@ from simnpo.files import write_text
 from simnpo.reproduce.finding import Claim
 from simnpo.reproduce.page_tables import as_markdown
 from simnpo.reproduce.report import PLOTS, Shown, label_of
+from simnpo.terminal import harmless
 
 REPORT = "report.md"
 
@@ -43,7 +44,7 @@ def write_markdown(
     for name, one in shown.items():
         lines += ["", *_section(name, one)]
     path = folder / REPORT
-    write_text(path, "\n".join(lines) + "\n")
+    write_text(path, harmless("\n".join(lines) + "\n"))
     return path
 
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from simnpo.files import write_text
 from simnpo.metrics.intervals import Interval
 from simnpo.report.numbers import written
+from simnpo.report.spreadsheets import no_formula
 from simnpo.reproduce.finding import Column, Row, Table
+from simnpo.terminal import harmless
 
 HERE, PAPER = "here", "paper, 7B"
 """Where a row's numbers come from."""
@@ -81,7 +83,8 @@ def as_csv(table: Table) -> str:
     for row in sourced_rows(table):
         for column, value in zip(table.columns, row.values, strict=True):
             bounds = ["" if math.isnan(one) else repr(float(one)) for one in value[:3]]
-            writer.writerow([row.name, row.source, column.key, *bounds, value.seeds or ""])
+            names = map(no_formula, (row.name, row.source, column.key))
+            writer.writerow([*names, *bounds, value.seeds or ""])
     return stream.getvalue()
 
 
@@ -102,4 +105,4 @@ def _escaped(text: str) -> str:
     """Let a text stand in a Markdown table: no cell ends early, no name becomes markup."""
     for special in "\\|*_`<[$":
         text = text.replace(special, f"\\{special}")
-    return " ".join(text.split())
+    return harmless(" ".join(text.split()))

@@ -16,6 +16,7 @@ from simnpo.scoring.tables import (
     Tables,
     check_columns,
 )
+from simnpo.terminal import visible
 
 EVALUATION = "evaluation"
 """Where a run's folder keeps its evaluation, if it has one."""
@@ -104,7 +105,10 @@ def read_evaluation(folder: Path, name: str | None = None) -> Evaluation:
     """
     folder = evaluation_folder(folder)
     summary = read_json(folder / SUMMARY)
-    needed = ("benchmark", "split", "metrics", "notes")
-    if not isinstance(summary, dict) or any(key not in summary for key in needed):
+    needed = {"benchmark": object, "split": object, "metrics": dict, "notes": list}
+    if not isinstance(summary, dict) or any(
+        key not in summary or not isinstance(summary[key], kind) for key, kind in needed.items()
+    ):
         raise UserError(f"{folder / SUMMARY} is no summary of an evaluation of simnpo.")
-    return Evaluation(name or summary.get("name") or folder.name, summary, read_tables(folder))
+    called = visible(str(name or summary.get("name") or folder.name))
+    return Evaluation(called, summary, read_tables(folder))

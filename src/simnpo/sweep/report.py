@@ -13,6 +13,7 @@ from simnpo.report.colours import ORIGINAL, RETRAIN, Style, styles
 from simnpo.report.drawing import Plot, draw
 from simnpo.report.numbers import fixed, p_value, with_interval
 from simnpo.report.rendering import write_page
+from simnpo.report.spreadsheets import no_formula
 from simnpo.report.views.base import Axis
 from simnpo.reproduce.unlearned import Unlearned
 from simnpo.sweep.figure import FRONT, TRIED, paint_front, placed
@@ -66,7 +67,7 @@ def shown(axis: Axis, value: Interval) -> str:
 
 def write_sweep(outcome: Outcome, out: Path, command: str) -> Path:
     """Write `sweep.csv`, the plot under `plots/`, and the page; return the page's path."""
-    write_text(out / CSV, outcome.table.to_csv(index=False))
+    write_text(out / CSV, outcome.table.map(no_formula).to_csv(index=False))
     made, view = rows(outcome), outcome.view
     chosen = styles([ORIGINAL, RETRAIN, TRIED, FRONT])
     name, trials = _name(outcome), outcome.trials
