@@ -84,7 +84,12 @@ def test_a_process_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_once_for_each_template(templated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[object] = []
     run = template_trial._run
-    monkeypatch.setattr(template_trial, "_run", lambda given: started.append(0) or run(given))
+
+    def counted(given: Any) -> Any:
+        started.append(given)
+        return run(given)
+
+    monkeypatch.setattr(template_trial, "_run", counted)
     for _ in range(3):
         Encoder(templated(SHOWN + "{# counted #}"))
     assert len(started) == 1

@@ -57,11 +57,11 @@ def test_the_time_is_bounded(text: str, measure: str) -> None:
 
 
 def test_two_long_answers() -> None:
-    words = [random.Random(0).choice("abcdefgh") for _ in range(20_000)]
+    words = random.Random(0).choices("abcdefgh", k=20_000)
     text, other = " ".join(words), " ".join(reversed(words))
     begun = time.process_time()
     assert rouge_l_recall([(text, text)])[0] == 1.0
-    assert 0.3 < rouge_l_recall([(text, other)])[0] < 1
+    assert 0.2 < rouge_l_recall([(text, other)])[0] < 1
     assert "".join(piece.text for piece in pieces(text, other)) == other
     same = " ".join(["a"] * 20_000)
     assert [*pieces(same, same)] == [(same, False)]

@@ -165,7 +165,11 @@ def test_pickles_beside_an_adapter(folder: Path, tmp_path: Path) -> None:
 def test_code_of_a_checkpoint_is_not_run(folder: Path, tmp_path: Path, name: str) -> None:
     marker = tmp_path / "ran"
     (folder / "evil.py").write_text(f"import os\nos.mkdir({str(marker)!r})\n")
-    auto = {"AutoConfig": "evil.C", "AutoModelForCausalLM": "evil.M", "AutoTokenizer": ["evil.T"] * 2}
+    auto = {
+        "AutoConfig": "evil.C",
+        "AutoModelForCausalLM": "evil.M",
+        "AutoTokenizer": ["evil.T"] * 2,
+    }
     edit(folder / name, auto_map=auto, model_type="evil", tokenizer_class="EvilTokenizer")
     for pickled in ("vocab.pkl", "tokenizer.bin", "training_args.bin", "optimizer.pt"):
         (folder / pickled).write_bytes(pickle.dumps(Evil(marker)))

@@ -8,7 +8,7 @@ import json
 import sys
 from contextlib import suppress
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, ClassVar
 
 from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 class _Generation(Extension):
     """`{% generation %}`, which marks the answers in some templates."""
 
-    tags = {"generation"}
+    tags: ClassVar[set[str]] = {"generation"}
 
     def parse(self, parser: Parser) -> nodes.Node:
         """Take what stands in it as it is."""
@@ -48,8 +48,7 @@ def _raise(message: object) -> None:
 
 
 def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
-    known = {name: options.get(name) for name in ("indent", "separators", "sort_keys")}
-    return json.dumps(value, ensure_ascii=ensure_ascii, **known)
+    return json.dumps(value, ensure_ascii=ensure_ascii, **options)
 
 
 def main() -> None:

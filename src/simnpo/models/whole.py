@@ -10,8 +10,8 @@ import torch
 from simnpo.errors import UserError
 from simnpo.models.files import check_weights, first_dtype, weighed
 from simnpo.models.kinds import auto_class, read_config
-from simnpo.models.sizes import check_sizes
 from simnpo.models.places import cannot_load, pinned, resolve, split_revision
+from simnpo.models.sizes import check_sizes
 from simnpo.models.tensors import check_tensors, forget_unwrapping, unwrapped, unwrapping
 from simnpo.notes import note_once
 
