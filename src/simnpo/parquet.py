@@ -35,7 +35,8 @@ def read_parquet(path: Path) -> pd.DataFrame:
                 raise UserError(f"{path}: two columns are named {twice!r}; rename one.")
             batches = list(_bounded(path, file))
             table = pyarrow.Table.from_batches(batches, schema=file.schema_arrow)
-        return table.to_pandas()
+        made: pd.DataFrame = table.to_pandas()
+        return made
     except UserError:
         raise
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
@@ -68,6 +69,6 @@ def _bounded(path: Path, file: Any) -> Iterator[Any]:
 
 def _bomb(path: Path, unpacked: int) -> UserError:
     return UserError(
-        f"{path} holds more than {unpacked >> 20} MiB in {path.stat().st_size} bytes, as no file of "
-        "texts does: it is not read."
+        f"{path} holds more than {unpacked >> 20} MiB in {path.stat().st_size} bytes, as no file "
+        "of texts does: it is not read."
     )

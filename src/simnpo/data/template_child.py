@@ -8,9 +8,9 @@ import json
 import sys
 from contextlib import suppress
 from datetime import date, datetime, time
-from typing import Any, ClassVar
+from typing import Any
 
-from jinja2 import TemplateError, nodes
+from jinja2 import Environment, TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -19,7 +19,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 class _Generation(Extension):
     """`{% generation %}`, which marks the answers in some templates."""
 
-    tags: ClassVar[set[str]] = {"generation"}
+    def __init__(self, environment: Environment):
+        super().__init__(environment)
+        self.tags = {"generation"}
 
     def parse(self, parser: Parser) -> nodes.Node:
         """Take what stands in it as it is."""

@@ -73,6 +73,7 @@ def draw(
 
     `description` says in words what the plot shows. The same figure gives the same bytes.
     """
+    description = harmless(description)  # XML has no word for control characters
     with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}):
         figure = Figure(figsize=size, layout="constrained", facecolor=PAPER)
         canvas = FigureCanvasAgg(figure)
@@ -110,7 +111,7 @@ def tip(artist: Any, text: str) -> None:
 def _svg(figure: Any, metadata: dict[str, Any]) -> str:
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata=metadata)
-    return with_titles(harmless(stream.getvalue()))  # XML has no word for control characters
+    return with_titles(harmless(stream.getvalue()))
 
 
 def marker_outline(marker: str) -> str:
