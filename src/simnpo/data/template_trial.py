@@ -89,18 +89,19 @@ def _run(given: Mapping[str, Any]) -> tuple[int | None, str]:
         encoding="utf-8",
     )
     with ThreadPoolExecutor(1) as pool:
-        # A thread of its own: `communicate` gives up on what it has not written at a time-out.
-        talk = pool.submit(child.communicate, json.dumps(given))
         try:
-            exceeded = _watch(talk, child.pid)
+            watched = psutil.Process(child.pid)  # it stays known until somebody has waited for it
+            # A thread of its own: `communicate` gives up what it has not written at a time-out.
+            talk = pool.submit(child.communicate, json.dumps(given))
+            exceeded = _watch(talk, watched)
         finally:
             child.kill()  # nothing, where it has ended
         return (child.wait() if exceeded == 0 else exceeded), talk.result()[0]
 
 
-def _watch(talk: "Future[Any]", pid: int) -> int | None:
+def _watch(talk: "Future[Any]", watched: psutil.Process) -> int | None:
     """Wait for the child, return 0 once it has ended, else which limit it has gone beyond."""
-    watched, end = psutil.Process(pid), time.monotonic() + PATIENCE
+    end = time.monotonic() + PATIENCE
     while True:
         with suppress(TimeoutError):
             talk.result(_WATCHED_EVERY)
