@@ -82,7 +82,7 @@ def test_missing_broken_and_foreign_tables_are_named(tmp_path: Path, name: str) 
     with pytest.raises(UserError, match=rf"{name} lacks the columns \['item'.*has \['set'\]"):
         read_scores(tmp_path)
     (tmp_path / name).write_text("not a table")
-    with pytest.raises(UserError, match=rf"{name} cannot be read"):
+    with pytest.raises(UserError, match=rf"{name} is not a Parquet file"):
         read_scores(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(UserError, match=rf"{name} does not exist"):
