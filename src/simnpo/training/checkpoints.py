@@ -50,6 +50,17 @@ def whole_checkpoint(
         remove_checkpoints(folder, but=limit)
     distributed.barrier()
 
+import torch
+
+from simnpo.errors import UserError
+from simnpo.files import check_regular
+
+PICKLED = (".pt", ".pth", ".bin", ".pkl")
+"""Endings of what torch and pickle write."""
+NEVER_READ = "training_args.bin"
+"""transformers writes it, and nobody reads it."""
+WEIGHTS = ("pytorch_model.bin", "adapter_model.bin")
+
 
 def last_checkpoint(folder: Path) -> Path | None:
     """Return the newest whole checkpoint in `folder`."""
