@@ -31,7 +31,7 @@ print(*minis.mini_models(reduced_mini(), cache, 42), sep="\\n")
 HOLDS = """
 import os, sys
 from pathlib import Path
-from simnpo.cache import cache_folder, made_by_one
+from simnpo.cache import made_by_one
 
 with made_by_one(Path(sys.argv[1])):
     print("held", flush=True)
