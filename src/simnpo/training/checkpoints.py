@@ -50,10 +50,6 @@ def whole_checkpoint(
         remove_checkpoints(folder, but=limit)
     distributed.barrier()
 
-import torch
-
-from simnpo.errors import UserError
-from simnpo.files import check_regular
 
 PICKLED = (".pt", ".pth", ".bin", ".pkl")
 """Endings of what torch and pickle write."""

@@ -35,6 +35,19 @@ from simnpo.training.weights import RecordWeights
 
 
 @contextmanager
+def default_generation(model: Any) -> Iterator[None]:
+    """Take a model's settings for generation away within the block, where it has its own."""
+    own = vars(model).get("generation_config")
+    if own is not None:
+        model.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        if own is not None:
+            model.generation_config = own
+
+
+@contextmanager
 def special_tokens_kept(model: Any) -> Iterator[None]:
     """Put the configurations' special tokens back after the block.
 
