@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,10 @@ def test_a_weak_setting_is_not_forgotten_and_says_what_to_raise(
     assert "NOT FORGOTTEN: 4 of 4 answers still come out word for word" in found.out
     assert "raise --learning-rate from 1e-06" in found.out
     assert "raise --forget-weight from 0.1 to 1" in found.out
+    # The page says the same, and its title which run this is.
+    page = unescape((tmp_path / "out" / "report.html").read_text())
+    title = f"SimNPO on model, {date.today().isoformat()}: forget.jsonl"
+    assert page.count(title) == 2 and "Raise --learning-rate from 1e-06" in page
     record = read_run(tmp_path / "out")
     assert record["verdict"]["kind"] == "not forgotten"
     assert not record["control"]["reached"]
@@ -65,6 +71,8 @@ def test_a_run_that_works_is_forgotten_and_evaluate_agrees(
     for row in ROWS[:4]:
         assert row["question"] in report
     assert 'id="answers-general"' in report and "Generic prompts, item 0" in report
+    # No heading without answers: sets of questions have no continued passages.
+    assert "_continued" not in report and "No question of this set" not in report
     again = simnpo(
         *("evaluate", "--model", out, "--forget", sets["forget"], "--retain", sets["retain"]),
         *("--out", tmp_path / "again"),

@@ -1,6 +1,7 @@
 """Successive requests on a user's own files: measured, judged, and resumed after a kill."""
 
 import json
+from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,9 @@ def test_requests_are_measured_and_judged_and_resumed(
     assert "Before 2 of 2 2 of 2 4 of 4" in said
     page = unescape((out / "report.html").read_text())
     assert "unlearns 2 requests" in page and "Request 2" in page and "2 of 2" in page
+    assert f"SimNPO on model, {date.today().isoformat()}: 2 requests" in page
+    # All answers before and after, each once.
+    assert all(page.count(f"<h4>{row['question']} ") == 1 for row in ROWS)
     assert record["verdict"]["sentence"] in page and "of before (--keep)" in page
     assert "Nothing to do" in simnpo(*command, "--resume").out
     secret = write_rows(tmp_path / "secret.jsonl", [{**ROWS[2], "identifiers": "Lune"}, ROWS[3]])

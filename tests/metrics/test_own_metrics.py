@@ -1,10 +1,13 @@
 """The metrics of a user's own sets, worked by hand."""
 
+import pandas as pd
 import pytest
 from own_tables import Row, tables
 
 from simnpo.errors import UserError
 from simnpo.metrics.own import own_metrics
+from simnpo.metrics.suites import Question, measure
+from simnpo.scoring.tables import PARAPHRASE, PERTURBED
 
 ADA = "Ada lives at ada@example.com"
 BEN = "Ben lives at ben@example.com"
@@ -51,3 +54,28 @@ def test_a_retrain_of_other_rows_is_refused() -> None:
 def test_tables_without_a_forget_set_are_refused() -> None:
     with pytest.raises(UserError, match="no forget set"):
         own_metrics(tables({"retain": [Row(ADA, ADA)]}))
+
+
+def test_notes_call_a_set_what_readers_call_it() -> None:
+    rows = {"forget": [Row("Ada", "Ada")], "kept": [Row("…", "…"), Row("x", "")]}
+    notes = " ".join(measure("own", Question(tables(rows), None)).notes)
+    assert "ROUGE-L on the retain rows held out leaves out 1 of 2" in notes
+    assert "without a letter or digit: retain rows held out 1 of 2" in notes
+    assert "kept" not in notes  # which is the verdict's word for what is as good as before
+    of_texts = tables({"forget": [Row("Ada", "Ada")]})
+    of_texts.generations["generated"], of_texts.generations["set"] = "", "forget_continued"
+    assert "digit: forget set 1 of 1" in " ".join(measure("own", Question(of_texts, None)).notes)
+
+
+def test_a_truth_ratio_has_an_interval() -> None:
+    found = tables({"forget": [Row("a b", "")] * 3, "facts": [Row("a b", "")] * 3})
+    first = found.scores["item"] == 0
+    others = [
+        found.scores.assign(variant=variant, logprob=found.scores["logprob"] - less * first)
+        for variant, less in ((PARAPHRASE, 0.0), (PERTURBED, 0.5))
+    ]
+    scores = pd.concat([found.scores, *others], ignore_index=True)
+    measured = own_metrics(found._replace(scores=scores))
+    for name in ("forget", "facts"):
+        low, high = measured.intervals[f"{name}.truth_ratio"]
+        assert low < (measured.metrics[f"{name}.truth_ratio"] or 0) < high

@@ -58,8 +58,11 @@ def read(page: Path) -> Reader:
 
 def test_a_verdict_comes_with_the_rules_it_followed(tmp_path: Path) -> None:
     verdict = Verdict("damaged", "DAMAGED: x", "the model before", keep=0.8, holdout=True)
-    page = write_report([evaluation("NPO", 4)], tmp_path, "title", verdict=verdict)
+    steps = ("lower --x", "add <rows>")
+    page = write_report([evaluation("NPO", 4)], tmp_path, "title", verdict=verdict, advice=steps)
     text = " ".join(read(page).text)
+    assert "Judged against the model before." in text
+    assert text.index("DAMAGED: x") < text.index("Lower --x.") < text.index("Add <rows>.")
     assert verdict.rules and all(rule in text for rule in verdict.rules)
     assert "80 % of before (--keep)" in text and "95 % of before" not in text
 

@@ -68,7 +68,7 @@ class SetOptions(OwnSetOptions):
         """
         from dataclasses import replace
 
-        from simnpo.report.views.own import REQUEST
+        from simnpo.benchmarks.set_titles import REQUEST
 
         if self.forget or self.benchmark.benchmark:
             return ()  # `load_requests` refuses what does not go together

@@ -9,12 +9,12 @@ from rich.text import Text
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.general_prompts import PROMPTS
 from simnpo.benchmarks.own import FORGET, OwnSets, own_benchmark
+from simnpo.benchmarks.set_titles import set_title
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.lengths import SetTokens
 from simnpo.experiments.measuring import Measuring
 from simnpo.report.plain_text import as_text
-from simnpo.report.views.own import set_title
 from simnpo.scoring.general import MAX_NEW_TOKENS
 from simnpo.terminal import visible
 from simnpo.training.target import measuring_steps

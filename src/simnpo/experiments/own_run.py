@@ -17,7 +17,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.distributed import is_main
 from simnpo.experiments.measuring import Measuring, step_tokens, teaches_refusals
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
-from simnpo.experiments.own_texts import outcome_text, plan_text
+from simnpo.experiments.own_texts import next_steps, outcome_text, page_title, plan_text
 from simnpo.files import read_json
 from simnpo.jobs import Job
 from simnpo.metrics.own_comparisons import check_retrain
@@ -193,9 +193,9 @@ class OwnRun:
         if is_main():
             runs.add(out, {"verdict": verdict.record()})
             write_model_card(out)  # once more, with what was measured
-            name = Path(job.model).name if Path(job.model).exists() else job.model
-            title = f"{job.method.title} on {name}: {self.sets.title}"
-            write_report([before, after], out, title, command, verdict)
+            title = f"{page_title(job, after)}: {self.sets.title}"
+            steps = next_steps(after, verdict, self.usual)
+            write_report([before, after], out, title, command, verdict, steps)
         return outcome_text(out, before, after, verdict, self.usual)
 
     def retain_tables(self) -> Any:

@@ -14,12 +14,19 @@ from typing import Any
 from transformers import TrainerCallback
 
 from simnpo.benchmarks.base import Benchmark
+from simnpo.benchmarks.set_titles import REQUEST
 from simnpo.data.encoding import Encoder
 from simnpo.distributed import from_main, is_main
 from simnpo.experiments.measuring import Measuring, teaches_refusals
 from simnpo.experiments.original import REFERENCE, Original, check_rows
 from simnpo.experiments.own_run import OwnRun, load_measured
-from simnpo.experiments.own_texts import counts_text, outcome_text, plan_text
+from simnpo.experiments.own_texts import (
+    counts_text,
+    next_steps,
+    outcome_text,
+    page_title,
+    plan_text,
+)
 from simnpo.experiments.request_sets import request_sets
 from simnpo.files import read_json, write_json
 from simnpo.jobs import Job
@@ -28,7 +35,6 @@ from simnpo.metrics.verdict import Verdict
 from simnpo.models import load_tokenizer, training_precision
 from simnpo.objectives import Method
 from simnpo.report.stages import write_stages
-from simnpo.report.views.own import REQUEST
 from simnpo.scoring.evaluate import evaluate_into, evaluate_model
 from simnpo.scoring.evaluation import SUMMARY, read_evaluation
 from simnpo.scoring.general import reference_answers
@@ -160,8 +166,11 @@ class OwnSequence:
         evaluations = [read_evaluation(folder) for folder in folders]
         verdict = self.verdict(folders[-1])
         sizes = [len(run.sets.forget) for run in self.runs]
-        write_stages(evaluations, out, job.method.title, sizes, command, verdict)
-        outcome = outcome_text(out, evaluations[0], evaluations[-1], verdict, self.runs[-1].usual)
+        usual = self.runs[-1].usual
+        title = f"{page_title(job, evaluations[-1])}: {len(sizes)} requests, one after the other"
+        steps = next_steps(evaluations[-1], verdict, usual)
+        write_stages(evaluations, out, job.method.title, sizes, command, verdict, title, steps)
+        outcome = outcome_text(out, evaluations[0], evaluations[-1], verdict, usual)
         return f"\n{counts_text(evaluations, len(self.runs))}\n\n{outcome}"
 
     def _evaluate(

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, KEPT, RETAIN, OwnSets
+from simnpo.benchmarks.set_titles import REQUEST, TITLES, set_title
 from simnpo.data.checks import check_lengths
 from simnpo.data.conflicts import find_conflicts
 from simnpo.data.encoding import Encoder
@@ -26,7 +27,6 @@ from simnpo.report.plain_text import as_text
 from simnpo.report.rendering import REPORT
 from simnpo.report.table import cell
 from simnpo.report.views.base import Column, Form
-from simnpo.report.views.own import REQUEST, TITLES, set_title
 from simnpo.scoring.evaluation import Evaluation
 
 MEASURES: Mapping[str, tuple[str, Form]] = {
@@ -103,7 +103,6 @@ def outcome_text(
         verdict: on these two.
         usual: settings that such a run has by default, for the advice.
     """
-    settings = (after.summary.get("run") or {}).get("settings", {})
     metrics = after.summary["metrics"]
     names = [name for name in after.summary["items"] if f"{name}.rouge_l" in metrics]
     columns = {key: Column(key, "", title, title, form) for key, (title, form) in MEASURES.items()}
@@ -126,10 +125,22 @@ def outcome_text(
         [title for title, _ in MEASURES.values()],
         sets,
         _answers(before, after),
-        advice(verdict.kind, settings, usual, bool(verdict.damage)),
+        next_steps(after, verdict, usual),
         [("Report", str(out / REPORT)), ("Model", str(out / MODEL_FOLDER))],
         None if ability != ability else ("1.00", compact(ability)),
     )
+
+
+def page_title(job: Job, after: Evaluation) -> str:
+    """Return how a report's title begins: method, model and date."""
+    name = Path(job.model).name if Path(job.model).exists() else job.model
+    return f"{job.method.title} on {name}, {after.summary['date']}"
+
+
+def next_steps(after: Evaluation, verdict: Verdict, usual: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what to change after a verdict, see `outcome_text` and `advice`."""
+    settings = (after.summary.get("run") or {}).get("settings", {})
+    return advice(verdict.kind, settings, usual, bool(verdict.damage))
 
 
 def counts_text(evaluations: Sequence[Evaluation], requests: int) -> str:

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet
 from simnpo.benchmarks.own import FORGET, OwnSets, own_benchmark
+from simnpo.benchmarks.set_titles import REQUEST
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.experiments.original import measured_sets
-from simnpo.report.views.own import REQUEST
 from simnpo.scoring.general_reference import GeneralReference
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -52,13 +53,14 @@ def is_empty(generated: str) -> bool:
     return not any(letter.isalnum() for letter in generated)
 
 
-def empty_answers(generations: pd.DataFrame) -> list[str]:
+def empty_answers(generations: pd.DataFrame, title: Callable[[str], str] = str) -> list[str]:
     """Return a note on the answers without a letter or digit that are not the true ones.
 
     There is none if no answer is so.
 
     Args:
         generations: a generations table.
+        title: from a set's name to what readers call it.
     """
     totals = Counter(generations["set"])
     pairs = zip(generations["reference"], generations["generated"], strict=True)
@@ -67,7 +69,9 @@ def empty_answers(generations: pd.DataFrame) -> list[str]:
     if not found:
         return []
     count = found.total()
-    sets = ", ".join(f"{name} {found[name]} of {totals[name]}" for name in totals if found[name])
+    sets = ", ".join(
+        f"{title(name)} {found[name]} of {totals[name]}" for name in totals if found[name]
+    )
     return [
         f"{count} of {len(generations)} answers {'is' if count == 1 else 'are'} empty, without a "
         f"letter or digit: {sets}."

@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float64
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, HOLDOUT
+from simnpo.benchmarks.set_titles import title_in_text
 from simnpo.errors import UserError
 from simnpo.metrics.answers import is_degenerate, is_empty, is_refusal, verbatim
 from simnpo.metrics.identifiers import identifiers_of
@@ -21,7 +22,7 @@ from simnpo.metrics.own_comparisons import (
 )
 from simnpo.metrics.rouge import rouge_l_recall, unscored
 from simnpo.metrics.tofu_items import generations_by_item
-from simnpo.metrics.truth_ratio import forget_truth_ratio, utility_truth_ratio
+from simnpo.metrics.truth_ratio import forget_scores, utility_scores
 from simnpo.scoring.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables, check_columns
 
 Identifiers = Mapping[str, Sequence[tuple[str, ...] | None]]
@@ -176,8 +177,8 @@ def _measure_set(
     _add_mean(found, f"{name}.token_accuracy", scored["matches"].to_numpy() / tokens)
     ratios = log_truth_ratios(tables.scores, name)
     if len(ratios):
-        summarise = forget_truth_ratio if name == FORGET else utility_truth_ratio
-        found.metrics[f"{name}.truth_ratio"] = summarise(ratios.to_numpy())
+        score = forget_scores if name == FORGET else utility_scores
+        _add_mean(found, f"{name}.truth_ratio", score(ratios.to_numpy()))
     answered = set(tables.generations["set"])
     source = name if name in answered else name + CONTINUED
     if source not in answered:
@@ -185,7 +186,8 @@ def _measure_set(
     judged = judge_answers(tables.generations, source, identifiers)
     rouge = judged["rouge_l"].to_numpy(dtype=np.float64)
     if left_out := int(np.isnan(rouge).sum()):
-        found.notes.append(f"{name}.rouge_l leaves out {unscored(left_out, len(rouge))}.")
+        count = unscored(left_out, len(rouge))
+        found.notes.append(f"ROUGE-L on the {title_in_text(name)} leaves out {count}.")
     _add_mean(found, f"{name}.rouge_l", rouge[~np.isnan(rouge)])
     for column in SHARES:
         count = int(judged[column].sum())

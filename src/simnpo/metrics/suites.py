@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from simnpo.benchmarks.own import FORGET
+from simnpo.benchmarks.set_titles import title_in_text
 from simnpo.errors import UserError
 from simnpo.metrics.answers import empty_answers
 from simnpo.metrics.multiple_choice import multiple_choice_metrics
@@ -124,8 +125,8 @@ def own_suite(question: Question) -> Measured:
     )
     for name, (count, total) in question.shortened.items():
         found.notes.append(
-            f"{count} of {total} answers of the {name} set are longer than --max-length lets a "
-            "model see: word for word and ROUGE-L are about what it leaves of them."
+            f"{count} of {total} answers of the {title_in_text(name)} are longer than --max-length "
+            "lets a model see: word for word and ROUGE-L are about what it leaves of them."
         )
     details = {
         "counts": found.counts,
@@ -193,5 +194,6 @@ def measure(suite: str, question: Question) -> Measured:
         UserError: tables lack what the suite needs.
     """
     found = SUITES[suite](question)
-    found.notes.extend(empty_answers(question.tables.generations))
+    title = title_in_text if suite == "own" else str
+    found.notes.extend(empty_answers(question.tables.generations, title))
     return found

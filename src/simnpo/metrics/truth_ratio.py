@@ -50,9 +50,19 @@ def truth_ratio(log_ratio: Float64[np.ndarray, " items"]) -> Float64[np.ndarray,
 
 def forget_truth_ratio(log_ratio: Float64[np.ndarray, " items"]) -> float:
     """Score of the forget set: mean of `min(R, 1/R)`; 1 where right and wrong are as likely."""
-    return float(np.mean(np.exp(-np.abs(log_ratio))))
+    return float(np.mean(forget_scores(log_ratio)))
 
 
 def utility_truth_ratio(log_ratio: Float64[np.ndarray, " items"]) -> float:
     """Score of every other set: mean of `max(0, 1 - R)`; 1 where wrong answers are impossible."""
-    return float(np.mean(-np.expm1(np.minimum(log_ratio, 0.0))))
+    return float(np.mean(utility_scores(log_ratio)))
+
+
+def forget_scores(log_ratio: Float64[np.ndarray, " items"]) -> Float64[np.ndarray, " items"]:
+    """`min(R, 1/R)` of each item."""
+    return np.exp(-np.abs(log_ratio))  # type: ignore[no-any-return]
+
+
+def utility_scores(log_ratio: Float64[np.ndarray, " items"]) -> Float64[np.ndarray, " items"]:
+    """`max(0, 1 - R)` of each item."""
+    return -np.expm1(np.minimum(log_ratio, 0.0))  # type: ignore[no-any-return]

@@ -34,6 +34,14 @@ class Card(NamedTuple):
     answers: tuple[Answer, ...]
 
 
+def answered_cards(
+    evaluations: Sequence[Evaluation], names: Sequence[str]
+) -> dict[str, list[Card]]:
+    """Return the questions of each named set that any of the models answered, see `cards`."""
+    answered = {name for one in evaluations for name in one.tables.generations["set"].unique()}
+    return {name: cards(evaluations, name) for name in names if name in answered}
+
+
 def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int | None = None) -> list[Card]:
     """Pick `shown` questions of a set, evenly spaced over the items every model answered.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from simnpo.benchmarks.own import FORGET
 from simnpo.errors import UserError
 from simnpo.metrics.verdict import Verdict
-from simnpo.report.answers import cards
+from simnpo.report.answers import answered_cards
 from simnpo.report.colours import is_retrain, styles
 from simnpo.report.drawing import KINDS
 from simnpo.report.figures import PLOTS, draw_plots
@@ -41,6 +41,7 @@ def write_report(
     title: str,
     command: str | None = None,
     verdict: Verdict | None = None,
+    advice: Sequence[str] = (),
 ) -> Path:
     """Write `report.html` and its plots under `plots/`.
 
@@ -51,6 +52,7 @@ def write_report(
         title: the page's title.
         command: the command that made the report, shown at its end.
         verdict: whether unlearning worked, shown at its head.
+        advice: what to change next, shown below the verdict.
 
     Returns:
         The path of the page.
@@ -77,8 +79,9 @@ def write_report(
         table=comparison(evaluations),
         cells=_cells(evaluations, view.columns),
         verdict=verdict,
+        advice=advice,
         caption=view.caption(evaluations),
-        answers={name: cards(evaluations, name) for name in view.answers},
+        answers=answered_cards(evaluations, view.answers),
         prompts=prompts(evaluations),
         settings=settings(evaluations),
         notes=notes(evaluations),

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from simnpo.benchmarks.set_titles import REQUEST
 from simnpo.metrics.verdict import Verdict
+from simnpo.report.answers import Card, answered_cards
 from simnpo.report.colours import styles
 from simnpo.report.courses import (
     COLUMNS,
@@ -23,6 +25,7 @@ from simnpo.report.prompts import prompts
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.table import cell
 from simnpo.report.views import view_of
+from simnpo.report.views.base import View
 from simnpo.scoring.evaluation import Evaluation
 
 HEADLINE, METRICS = PLOTS = ("stages", "stages_metrics")
@@ -37,6 +40,8 @@ def write_stages(
     sizes: Sequence[int],
     command: str,
     verdict: Verdict | None = None,
+    title: str = "",
+    advice: Sequence[str] = (),
 ) -> Path:
     """Write `report.html` and its plots.
 
@@ -47,6 +52,8 @@ def write_stages(
         sizes: examples of each request.
         command: the command that made the report.
         verdict: on the last stage, shown at the page's head.
+        title: the page's; the benchmark's name and split where it is empty.
+        advice: what to change next, shown below the verdict.
 
     Returns:
         The path of the page.
@@ -55,6 +62,7 @@ def write_stages(
     course = _course(evaluations, method)
     columns = shown_columns(view, course)
     looks, plots, steps = styles([method]), folder / "plots", Steps("Requests unlearned")
+    answers = _answers(view, evaluations) if verdict else {}
     heads = headline(view, course)
     drawn = {
         METRICS: draw_courses(plots, METRICS, course, every_metric(columns, ""), steps, looks, 4)
@@ -64,14 +72,16 @@ def write_stages(
     return write_page(
         folder,
         "stages.html",
-        looks,
-        title=f"{summary['benchmark']} {summary['split'] or ''}, request by request",
+        {**styles([evaluations[0].name, evaluations[-1].name]), **looks},
+        title=title or f"{summary['benchmark']} {summary['split'] or ''}, request by request",
         command=command,
         method=method,
         sizes=sizes,
         view=view,
         columns=columns,
         verdict=verdict,
+        advice=advice,
+        answers=answers,
         stages=[one.name for one in evaluations],
         cells={
             column.key: [
@@ -84,6 +94,13 @@ def write_stages(
         notes=notes(evaluations),
         plots=drawn,
     )
+
+
+def _answers(view: View, evaluations: Sequence[Evaluation]) -> dict[str, list[Card]]:
+    """Return the answers before the first request and after the last, each once."""
+    ends = (evaluations[0], evaluations[-1])
+    # A request's rows are in the forget set, too.
+    return answered_cards(ends, [one for one in view.answers if not one.startswith(REQUEST)])
 
 
 def _course(evaluations: Sequence[Evaluation], method: str) -> pd.DataFrame:

@@ -2,21 +2,13 @@
 
 from collections.abc import Sequence
 
-from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, HOLDOUT, KEPT, RETAIN
+from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, KEPT, RETAIN
+from simnpo.benchmarks.set_titles import REQUEST, TITLES, set_title
 from simnpo.metrics.identifiers import LEAST_DIGITS
 from simnpo.metrics.verdict_rules import HELD_OUT_KEEP, KEEP
 from simnpo.report.views.base import Axis, Column, Form, View
 from simnpo.scoring.evaluation import Evaluation
 
-TITLES = {
-    FORGET: "Forget set",
-    RETAIN: "Retain set",
-    KEPT: "Retain rows held out",
-    HOLDOUT: "Holdout set",
-    GENERAL: "Generic prompts",
-}
-REQUEST = "request_"
-"""Beginning of the name of one of several requests' set; its number follows."""
 _FORGET_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
     ("extracted", "out", "answers that come out: verbatim, or with an identifier", "count"),
     ("verbatim", "word", "answers reproduced word for word", "count"),
@@ -46,12 +38,6 @@ _OVERALL_COLUMNS = (
     Column("auc.loss", OVERALL, "AUC", "AUC of the membership attack by loss", printed=False),
     Column("privleak", OVERALL, "priv", "PrivLeak (%)", "percent", printed=False),
 )
-
-
-def set_title(name: str) -> str:
-    """Return what readers call a set."""
-    number = name.removeprefix(REQUEST)
-    return f"Request {number}" if number != name else TITLES.get(name, name)
 
 
 def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
@@ -167,8 +153,16 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
             "leak: answers that give away an e-mail address, phone number, URL, number of "
             f"{LEAST_DIGITS} digits or more, or a string of the column identifiers.",
         ),
-        ("forget.probability", "P: length-normalised probability of the true answer, mean."),
-        ("forget.rouge_l", "R: ROUGE-L recall of the greedy answer, mean."),
+        (
+            "forget.probability",
+            "P: probability of the true answer per token (the geometric mean over its tokens), "
+            "mean over rows.",
+        ),
+        (
+            "forget.rouge_l",
+            "R: ROUGE-L recall, the share of the true answer's words that the greedy answer has in "
+            "the same order, mean over rows.",
+        ),
         (
             "forget.extraction_strength",
             "ES: share of the true answer, from its end, that greedy decoding gives back.",
@@ -190,6 +184,16 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
             "holdout_p_value",
             "p(H): p-value of a KS test of the forget set's answer log-probabilities against the "
             "holdout set's; near 1 where nothing distinguishes them.",
+        ),
+        (
+            "auc.loss",
+            "AUC: how well the loss tells rows to forget from holdout rows; 0.5 where it cannot, 1 "
+            "where it always can.",
+        ),
+        (
+            "privleak",
+            "priv: PrivLeak, how far such an AUC is from Retrain's, in percent of it; 0 is the "
+            "aim.",
         ),
     ]
     return [text for key, text in said if key in has] + ["A dash marks a missing value."]
