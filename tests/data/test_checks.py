@@ -55,7 +55,7 @@ def test_rows_in_both_sets_are_named() -> None:
     retain = rows("retain", ("What?", "x"), ("Where?", "Torrin"), ("When?", "Never"))
     assert check_sets(FORGET, retain) == [
         "1 of 3 rows of the forget set are in the retain set too, so they are both forgotten and "
-        "kept: forget.jsonl, line 2 = retain.jsonl, line 2. Remove them from one.",
+        "kept: forget.jsonl, line 2 = retain.jsonl, line 2. Remove them from one of the two.",
         "1 of 3 questions of the forget set are in the retain set with another answer: "
         "forget.jsonl, line 3 = retain.jsonl, line 3.",
     ]

@@ -55,7 +55,8 @@ def check_sets(
         if found.rows:
             raise UserError(
                 f"{_count(found.rows, len(holdout))} of the holdout are in the {name} set, but no "
-                f"model may have seen a holdout: {_places(found.rows)} Remove them from one."
+                f"model may have seen a holdout: {_places(found.rows)} Remove them from one "
+                "of the two."
             )
         if found.questions:
             warnings.append(
@@ -76,7 +77,8 @@ def _check_retain(forget: Sequence[OwnRow], retain: Sequence[OwnRow]) -> list[st
     if found.rows:
         warnings.append(
             f"{_count(found.rows, len(forget))} of the forget set are in the retain set too, so "
-            f"they are both forgotten and kept: {_places(found.rows)} Remove them from one."
+            f"they are both forgotten and kept: {_places(found.rows)} Remove them from one of "
+            "the two."
         )
     if found.questions:
         warnings.append(

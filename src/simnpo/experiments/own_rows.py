@@ -14,6 +14,7 @@ from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.lengths import SetTokens
 from simnpo.experiments.measuring import Measuring
+from simnpo.report.numbers import counted
 from simnpo.report.plain_text import as_text
 from simnpo.scoring.general import MAX_NEW_TOKENS
 from simnpo.terminal import visible
@@ -113,14 +114,15 @@ class OwnRows:
             what = "row" if one.pieces == one.rows else "piece"
             note = "" if name in self.trains else ", never trained on"
             text = (
-                f"{one.rows:,} rows, {one.tokens:,} tokens ({one.mean:.0f} a {what} on average, "
-                f"{one.longest:,} the longest){note}"
+                f"{counted(one.rows, 'row')}, {counted(one.tokens, 'token')} ({one.mean:.0f} a "
+                f"{what} on average, {one.longest:,} the longest){note}"
             )
             table.add_row(Text(visible(set_title(name))), Text(text))
         table.add_row(
             Text("Training"),
             Text(
-                f"{training.steps_on(self.examples):,} steps of {training.batch_size} rows"
+                f"{counted(training.steps_on(self.examples), 'step')} of "
+                f"{counted(training.batch_size, 'row')}"
                 f"{' of each' if len(self.trains) > 1 else ''}, "
                 f"learning rate {training.learning_rate:.3g}"
             ),

@@ -101,6 +101,7 @@ def own_metrics(
         found.metrics["general.kl"] = mean if np.isfinite(mean) else None
         if np.isfinite(mean) and len(kl) > 1:
             low, high = bootstrap_interval(kl)
+            found.intervals["general.kl"] = low, high
             found.intervals["general.ability"] = (float(np.exp(-high)), float(np.exp(-low)))
         found.metrics["general.agreement"] = general.agreement
         found.items[GENERAL] = len(kl)

@@ -10,6 +10,7 @@ from rich.text import Text
 from simnpo.data.as_seen import decoded
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
+from simnpo.report.numbers import counted
 from simnpo.report.plain_text import WIDTH, as_text, middle_left_out
 from simnpo.terminal import visible
 
@@ -70,7 +71,7 @@ def describe_run(
         "Model": f"{plan.model}, {_parameters(plan)}",
         "Method": plan.method,
         **{_title(one.name): _size(one) for one in plan.sets},
-        "Training": f"{_counted(plan.steps, 'step')} of {_counted(plan.batch_size, 'row')}, "
+        "Training": f"{counted(plan.steps, 'step')} of {counted(plan.batch_size, 'row')}, "
         f"learning rate {plan.learning_rate:.3g}, precision {plan.precision}",
         "Template": _template(encoder),
     }
@@ -104,7 +105,7 @@ def _as_seen(encoder: Encoder, example: Example) -> tuple[str, dict[str, str], s
 
     if example.question is None:
         first = encoder.encode_text(example.answer)
-        pieces = f", in {_counted(len(first), 'piece')}" if len(first) > 1 else ""
+        pieces = f", in {counted(len(first), 'piece')}" if len(first) > 1 else ""
         note = f"All its tokens but the first are scored{pieces}; no end token follows."
         return (
             "The first text to forget, as the model sees it:",
@@ -113,7 +114,7 @@ def _as_seen(encoder: Encoder, example: Example) -> tuple[str, dict[str, str], s
         )
     encoded = encoder.encode(example.question, example.answer)
     end = visible(str(tokenizer.decode([encoder.template.end_id])))
-    scored = _counted(encoded.answer_length, "token")
+    scored = counted(encoded.answer_length, "token")
     if encoded.cut:
         ending = f"--max-length {encoder.max_length} truncates it, so no end token follows."
     else:
@@ -157,8 +158,4 @@ def _title(name: str) -> str:
 
 def _size(one: SetSize) -> str:
     note = f" ({one.note})" if one.note else ""
-    return f"{_counted(one.rows, 'row')}, {_counted(one.tokens, 'token')}{note}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"{counted(one.rows, 'row')}, {counted(one.tokens, 'token')}{note}"

@@ -16,6 +16,11 @@ def number(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
+def counted(count: int, what: str) -> str:
+    """Write how many of something: `1 row`, `1,200 rows`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def power_of_ten(exponent: int) -> str:
     """Write 10 to `exponent` with superscript digits."""
     return "10" + str(exponent).translate(_SUPERSCRIPTS)
