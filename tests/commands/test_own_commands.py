@@ -105,10 +105,8 @@ def test_a_plan_counts_the_rows(
     assert "Forget set" in done.out and "4 rows, " in done.out
     assert "60 steps of 10 rows" in done.out and "never trained on" in done.out
     assert "Measurements: " in done.out and "of training" in done.out
-    one = write_rows(
+    one = write_rows(tmp_path / "one.jsonl", [{"question": "Who is Ed Fane?", "answer": "Ed."}])
     assert " 1 row, " in simnpo(*plan[:3], "--forget", one, *own[2:], *plan[-2:]).out
-    )
-    assert " 1 row, " in simnpo(*plan[:3], "--forget", one, *own[2:]).out
     bare = simnpo(*plan, "--no-report", "--epochs", 3, "--batch-size", 2)
     assert "6 steps of 2 rows" in bare.out and "Measurements" not in bare.out
     assert "never trained on" not in bare.out
