@@ -187,8 +187,8 @@ def _measure_set(
     judged = judge_answers(tables.generations, source, identifiers)
     rouge = judged["rouge_l"].to_numpy(dtype=np.float64)
     if left_out := int(np.isnan(rouge).sum()):
-        count = unscored(left_out, len(rouge))
-        found.notes.append(f"ROUGE-L on the {title_in_text(name)} leaves out {count}.")
+        what = unscored(left_out, len(rouge))
+        found.notes.append(f"ROUGE-L on the {title_in_text(name)} leaves out {what}.")
     _add_mean(found, f"{name}.rouge_l", rouge[~np.isnan(rouge)])
     for column in SHARES:
         count = int(judged[column].sum())
