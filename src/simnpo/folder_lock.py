@@ -1,4 +1,4 @@
-"""One command at a time in an output folder; whoever comes second is told who is there."""
+"""One command at a time in an output folder; a second one gets the pid of the first."""
 
 import atexit
 import os

@@ -192,7 +192,7 @@ class Job:
         distributed.barrier()  # nor takes what is being removed for a result of this run
         try:
             results = work(resume, report_to, callbacks)
-        except UserError:
+        except (UserError, OSError):  # OSError: a full disk
             if fresh and last_checkpoint(out) is None:  # nothing was made: leave nothing in the way
                 runs.clear(out, self.names)
             raise

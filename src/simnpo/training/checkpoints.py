@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from simnpo import distributed
 from simnpo.ownership import own_among, remove_own
+from simnpo.system_errors import writing
 from simnpo.whole_folders import partial_folder, publish
 
 CHECKPOINTS = "checkpoint-[0-9]*"
@@ -38,7 +39,7 @@ def whole_checkpoint(
         distributed.barrier()
         distributed.barrier()
         return
-    with partial_folder(final) as room:
+    with writing(final), partial_folder(final) as room:
         yield distributed.from_main(lambda: room)
         distributed.barrier()  # every process has written its part
         made = room / final.name
