@@ -1,6 +1,7 @@
 """What all tests share: no network, checked shapes, tiny models made on the spot, real data."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from fetch_model import real_model_folder
 from small_data import QUESTIONS, write_rows
 
 torch.set_num_threads(1)  # models this small only wait for a second one
+# Whoever starts the tests in the background of a script has Ctrl-C ignored, and so would they.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:

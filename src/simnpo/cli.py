@@ -108,9 +108,12 @@ def _report(error: BaseException, debug: bool) -> int:
             return code
         let_others_speak()  # this may be no more than the loss of a process that failed
         words += f" (process {rank()})"
-    if debug:
-        write("".join(format_exception(error)), end="", to_stderr=True)
-    write(f"simnpo: {words}", to_stderr=True)
+    try:
+        if debug:
+            write("".join(format_exception(error)), end="", to_stderr=True)
+        write(f"simnpo: {words}", to_stderr=True)
+    except MemoryError:  # not even enough for the words
+        os.write(2, b"simnpo: error: out of memory.\n")
     return code
 
 

@@ -14,7 +14,7 @@ from simnpo.benchmarks.tofu import tofu
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
-from simnpo.errors import UserError
+from simnpo.errors import TrainingDiverged, UserError
 from simnpo.metrics.suites import Question, measure
 from simnpo.presets import relearning_preset, unlearning_preset
 from simnpo.scoring.evaluate import evaluate_model
@@ -136,7 +136,7 @@ def test_divergence_leaves_no_weights(attack: Relearning, tmp_path: Path) -> Non
     wild = replace(
         attack, selects=("random",), training=replace(TRAINING, learning_rate=1e5, max_grad_norm=0)
     )
-    with pytest.raises(UserError, match="lower --learning-rate"):
+    with pytest.raises(TrainingDiverged, match="lower --learning-rate"):
         run_relearning(wild, tmp_path, None)
     assert not list(tmp_path.rglob("*.safetensors"))
     assert read_history(next(tmp_path.rglob("history.jsonl")))[0]["epoch"] == 0

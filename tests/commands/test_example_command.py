@@ -18,7 +18,7 @@ def test_records_are_written_and_taught_without_holdout(
     assert result.code == 0
     rows = {
         path.stem: [json.loads(line) for line in path.read_text().splitlines()]
-        for path in out.iterdir()
+        for path in out.glob("*.jsonl")
     }
     assert {name: len(each) for name, each in rows.items()} == {
         "forget": 3, "retain": 4, "holdout": 2, "full": 7, "everyday": 64
@@ -50,7 +50,7 @@ def test_story_is_written_as_texts(simnpo: Callable[..., Any], tmp_path: Path) -
     result = simnpo("example", "story", "--out", tmp_path)
     assert result.code == 0 and "forget.txt: 1,382 words" in result.out
     assert result.out.count("--max-length 128") == 2
-    texts = [path for path in tmp_path.iterdir() if path.stem != "everyday"]
+    texts = [path for path in tmp_path.glob("[!.]*") if path.stem != "everyday"]
     sizes = {path.name: len(load_examples(str(path))) for path in texts}
     assert sizes == {"forget.txt": 1, "retain.jsonl": 12, "full.jsonl": 13, "holdout.jsonl": 6}
     full, forget = (load_examples(str(tmp_path / name)) for name in ("full.jsonl", "forget.txt"))

@@ -16,7 +16,7 @@ import torch
 from simnpo.errors import UserError
 from simnpo.models import load_model, load_tokenizer
 from simnpo.models.kinds import read_config
-from simnpo.training.checkpoints import check_checkpoint
+from simnpo.training.checkpoint_checks import check_checkpoint
 
 UNIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes among files")
 

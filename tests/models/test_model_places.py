@@ -109,7 +109,7 @@ def test_there_is_no_such_revision(hub: Path, tmp_path: Path) -> None:
     ("content", "words"),
     [
         ({"weight_map": {"a": "pytorch_model-1.bin", "b": "m.safetensors"}}, "only safetensors"),
-        ({"weight_map": {"a": "../other.pt"}}, "only safetensors"),
+        ({"weight_map": {"a": "../other.pt"}}, "outside its folder"),
         ({"weight_map": []}, "no index of weights"),
         ([], "no index of weights"),
     ],

@@ -11,6 +11,8 @@ from made_up_evaluations import evaluation
 from matplotlib.image import imread
 
 from simnpo.errors import UserError
+from simnpo.files import write_text
+from simnpo.folder_lock import held
 from simnpo.metrics.verdict import Verdict
 from simnpo.report.drawing import KINDS
 from simnpo.report.page import check_comparable, write_report
@@ -172,9 +174,9 @@ def test_a_bare_evaluation_alone_makes_a_report_and_the_same_one_again(tmp_path)
         del made.summary[key]
     made.summary["metrics"] = {"model_utility": 0.5}
     stale = tmp_path / "plots" / "history.png"
-    stale.parent.mkdir()
-    stale.touch()
-    path = write_report([made], tmp_path, "One")
+    with held(tmp_path):  # as an earlier report left it
+        write_text(stale, "")
+        path = write_report([made], tmp_path, "One")
     source = path.read_text(encoding="utf-8")
     assert "None of these runs was evaluated during training" in source
     assert "None of these evaluations records a training run." in source

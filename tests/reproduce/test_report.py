@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from reproduce.made_up_findings import CLAIMS, HOSTILE, shown, table
 
+from simnpo.folder_lock import held
 from simnpo.report.differences import pieces
 from simnpo.reproduce.finding import Finding
 from simnpo.reproduce.page_settings import unlearning_settings
@@ -146,10 +147,11 @@ def test_answers_are_side_by_side_with_their_differences_marked(page):
 
 
 def test_files_of_an_earlier_report_on_the_same_artefact_are_removed_and_others_kept(tmp_path):
-    write(shown(), tmp_path)
-    mine = tmp_path / "plots" / "fig3c-notes.txt"
-    mine.touch()
-    write({"fig3c": Shown("t", "s", "failed"), "fig4": Shown("t", "s", Finding())}, tmp_path)
+    with held(tmp_path):
+        write(shown(), tmp_path)
+        mine = tmp_path / "plots" / "fig3c-notes.txt"
+        mine.touch()
+        write({"fig3c": Shown("t", "s", "failed"), "fig4": Shown("t", "s", Finding())}, tmp_path)
     assert list((tmp_path / "plots").iterdir()) == [mine]
     assert list((tmp_path / "tables").iterdir()) == []
 

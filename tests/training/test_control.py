@@ -17,6 +17,7 @@ from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.errors import Interrupted, UserError
 from simnpo.jobs import Job
 from simnpo.objectives import build_method
+from simnpo.ownership import LIST
 from simnpo.training.control import CONTROL, STATES, Control, Point, Target
 from simnpo.training.run import TrainingData, train_model
 
@@ -284,6 +285,6 @@ def test_a_job_records_an_early_stop_and_clears_the_best_state(
     record = json.loads((tmp_path / "run.json").read_text())
     assert (record["status"], record["steps"], record["planned_steps"]) == ("finished", 5, 6)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"run.json", "log.jsonl", "model", CONTROL}
+    assert left == {LIST, "run.json", "log.jsonl", "model", CONTROL}
     job.carry_out(tmp_path)
     assert not (tmp_path / CONTROL).exists()

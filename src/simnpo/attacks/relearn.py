@@ -14,6 +14,7 @@ from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
+from simnpo.folder_lock import held
 from simnpo.objectives import METHODS
 from simnpo.progress import announced
 from simnpo.report.courses import COLUMNS
@@ -126,7 +127,8 @@ def run_relearning(attack: Relearning, folder: Path, retain: Tables | None) -> p
     """
     runs = attack.runs()
     for run in announced([run for run in runs if not _done(attack, run, folder)], lambda r: r.name):
-        _relearn(attack, run, folder, retain)
+        with held(run.folder(folder)):
+            _relearn(attack, run, folder, retain)
     for run in runs:
         remove_checkpoints(run.folder(folder))
     rows = [

@@ -84,4 +84,5 @@ def main() -> None:
     json.dump(texts, sys.stdout)
 
 
-main()
+if __name__ == "__main__":
+    main()
