@@ -153,7 +153,7 @@ def test_tensors_that_are_not_the_adapters(adapter: Path, change: Any, word: str
         (adapter / "adapter_model.safetensors").write_bytes(b"nothing")
     else:
         rewrite(adapter, change)
-    with pytest.raises(UserError, match="cannot load the (adapter|model)") as caught:
+    with pytest.raises(UserError, match=r"cannot load the (adapter|model)") as caught:
         load_model(str(adapter), "fp32")
     assert word in str(caught.value) and str(caught.value).count("\n") < 5
 
