@@ -83,6 +83,7 @@ def publish(made: Path, folder: Path, last: tuple[str, ...] = ()) -> None:
         stale = [file.relative_to(folder) for file in files_in(folder) if is_own(file)]
         kept = {*files, Path(LIST), Path(LOCK)}
         remove_own(folder, [glob.escape(str(file)) for file in stale if file not in kept])
+    claim(*(folder / file for file in files))  # again: what was removed has left the list
     for file in sorted(files, key=lambda file: str(file) in last):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (made / file).replace(folder / file)
