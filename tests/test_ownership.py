@@ -118,6 +118,12 @@ def test_a_folder_is_replaced_around_what_the_user_put_there(out: Path) -> None:
     assert (out / "model" / "config.json").read_text() == "new"
 
 
+def test_what_is_replaced_stays_ours(out: Path) -> None:
+    with whole_folder(out / "model", ("config.json",)) as made:
+        (made / "config.json").write_text("new")
+    assert is_own(out / "model" / "config.json")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links")
 def test_links_of_the_user_are_neither_followed_nor_removed(out: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -72,6 +73,8 @@ def start(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting = USUAL)
         code = 99
         try:
             code = _command(argv, cwd, notes, setting)
+        except KeyboardInterrupt:  # once more, when the command had ended already
+            code = 128 + signal.SIGINT
         finally:
             os._exit(code & 255)
     return Running(pid, notes, started)
@@ -136,7 +139,10 @@ def _command(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting) -> i
         setting.prepare()
     sys.stdout, sys.stderr = (_stream(number, setting.encoding) for number in (1, 2))
     sys.argv = ["simnpo", *argv]
-    numbers = os.open(notes / "counts.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    # Not in the place of a closed stream, where the command would write into it.
+    file = os.open(notes / "counts.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    numbers = fcntl.fcntl(file, fcntl.F_DUPFD, 10)
+    os.close(file)
     code = 1
     interpose.arm(setting.disk)
     try:

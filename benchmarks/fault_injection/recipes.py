@@ -57,7 +57,7 @@ RECIPES = {
         resumes=False,
     ),
     "merge": Recipe("merge --model {w}/adapter", resumes=False),
-    "convert": Recipe("convert --model {w}/pickled", resumes=False, weight=2),
+    "convert": Recipe("convert --model {w}/pickled", "out/converted", resumes=False, weight=2),
     "example": Recipe("example records --forget 3 --retain 3 --holdout 2", resumes=False, weight=2),
     "metrics": Recipe("metrics tofu --scores {w}/evaluation", resumes=False, weight=2),
     "compare": Recipe("compare {w}/evaluation", resumes=False, weight=1),

@@ -6,6 +6,7 @@ lack of memory among them.
 
 import os
 import platform
+import signal
 import sys
 from collections.abc import Sequence
 from traceback import format_exception  # later there may be no file left to open
@@ -51,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 said = output.lost.strerror
                 raise UserError(f"standard output was not written to its end: {said}.")
         except (Exception, KeyboardInterrupt) as error:
+            if argv is None:  # nothing is left that one more Ctrl-C could stop
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
             return _report(error, debug)
     return 0
 
