@@ -73,8 +73,6 @@ def start(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting = USUAL)
         code = 99
         try:
             code = _command(argv, cwd, notes, setting)
-        except KeyboardInterrupt:  # once more, when the command had ended already
-            code = 128 + signal.SIGINT
         finally:
             os._exit(code & 255)
     return Running(pid, notes, started)
@@ -157,7 +155,8 @@ def _command(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting) -> i
         code = 130
     except BaseException:
         traceback.print_exc()
-    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    with contextlib.suppress(KeyboardInterrupt):  # the command has ended
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     with contextlib.suppress(Exception):
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
