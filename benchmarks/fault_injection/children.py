@@ -147,7 +147,7 @@ def _command(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting) -> i
         from simnpo.cli import main
 
         signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
-        code = main(list(argv))
+        code = main()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:

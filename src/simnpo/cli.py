@@ -52,10 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 said = output.lost.strerror
                 raise UserError(f"standard output was not written to its end: {said}.")
         except (Exception, KeyboardInterrupt) as error:
-            if argv is None:  # nothing is left that one more Ctrl-C could stop
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            _ignore_interrupts(argv)
             return _report(error, debug)
+        _ignore_interrupts(argv)
     return 0
+
+
+def _ignore_interrupts(argv: Sequence[str] | None) -> None:
+    """Let one more Ctrl-C do nothing, as nothing is left to stop: where this ends a process."""
+    if argv is None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _check_working_folder() -> None:
