@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -110,3 +112,21 @@ def test_broken_files_are_named_with_the_line(tmp_path: Path) -> None:
             read_table(path.with_suffix(".parquet"))
     with pytest.raises(UserError, match="cannot be read"):
         read_json(tmp_path)
+
+
+def test_what_a_killed_process_left_of_a_file_goes_when_the_file_is_written_again(
+    tmp_path: Path,
+) -> None:
+    """Of this file alone, and not what a living process is writing."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = tmp_path / f".out.jsonl.{ended.pid}-0123abcd.partial"
+    others = [
+        tmp_path / f".other.jsonl.{ended.pid}-0123abcd.partial",
+        tmp_path / f".out.jsonl.{os.getppid()}-0123abcd.partial",
+        tmp_path / ".out.jsonl.partial",
+    ]
+    for path in (dead, *others):
+        path.touch()
+    write_text(tmp_path / "out.jsonl", "new")
+    assert not dead.exists() and all(path.exists() for path in others)

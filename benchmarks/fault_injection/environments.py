@@ -29,6 +29,8 @@ def carry_out(scene: Scene, fault: str) -> list[Finding]:
     notes = scene.folder / "notes"
     ended = children.run(words(scene.recipe, scene.world), scene.room, notes, around, scene.limit)
     found = behaved(ended, killed=fault in QUIET)
+    if fault == "colour forced":  # it was asked for
+        found = [one for one in found if not one.detail.startswith("raw")]
     if fault == "deleted folder":
         return found if ended.code else [*found, Finding("lost", "exit code 0, and no result")]
     if ended.code == 0:

@@ -72,6 +72,8 @@ def interrupt(scene: Scene, fault: str) -> list[Finding]:
     ends = go_on(scene.recipe, scene.world, scene.room, scene.folder / "notes", scene.limit)
     for ended in ends:
         found += behaved(ended)
+    if b"is there already" in ends[-1].stderr and not compared(scene, plants):
+        return found + plants.lost()  # it had made the new folder that it makes
     if ends[-1].code:
         said = ends[-1].stderr.strip().split(b"\n")[-1].decode(errors="replace")
         found.append(Finding("lost", f"does not go on: {said[:200]}"))

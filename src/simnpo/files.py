@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from simnpo.errors import UserError
-from simnpo.ownership import claim, partial_name
+from simnpo.ownership import claim, is_open, partial_name
 from simnpo.system_errors import writing
+from simnpo.whole_folders import remove_abandoned
 
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not is_open(path):  # else all are, once the folder is held
+        remove_abandoned(path)
     claim(path)
     temporary = path.with_name(partial_name(path.name))
     temporary.touch()  # with the permissions of any new file

@@ -32,9 +32,7 @@ def partial_folder(near: Path) -> Iterator[Path]:
     Those that killed processes have left for the same `near` are removed first.
     """
     near.parent.mkdir(parents=True, exist_ok=True)
-    for path in _partials(near.parent):
-        if path.name.startswith(f".{near.name}.") and _is_abandoned(path):
-            _remove(path)
+    remove_abandoned(near)
     folder = near.with_name(partial_name(near.name))
     claim(folder)  # so that it is known for ours, whatever becomes of `near`
     _in_use.add(folder)
@@ -44,6 +42,13 @@ def partial_folder(near: Path) -> Iterator[Path]:
     finally:
         _remove(folder)
         _in_use.discard(folder)
+
+
+def remove_abandoned(near: Path) -> None:
+    """Remove what killed processes have left half-written of what becomes `near`."""
+    for path in _partials(near.parent):
+        if path.name.startswith(f".{near.name}.") and _is_abandoned(path):
+            _remove(path)
 
 
 @contextmanager

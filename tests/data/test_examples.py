@@ -52,6 +52,7 @@ def test_topics_and_alternates_are_read_where_they_are_asked_for(tmp_path: Path)
         ([{"question": "q", "answer": 1956}], r"line 1: 'answer' must be text, got 1956"),
         ([{"question": "q", "answer": None}], r"line 1: 'answer' must be text, got None"),
         ([{"text": ["a"]}], r"line 1: 'text' must be text"),
+        ([{"text": "a" * 20_000_001}], "line 1: 'text' has 20,000,001 characters, .*split it"),
         ([{"text": ""}], r"line 1: 'text' is empty"),
     ],
 )

@@ -17,6 +17,8 @@ ALIASES = {
     "--text-column": ("text", "content", "body", "document", "passage", "story"),
 }
 """What columns are called that could be named with each option."""
+MOST_CHARACTERS = 20_000_000
+"""Of a value: a tokenizer needs gigabytes for more, and ends the process where it has none."""
 SHOWN = 12
 """Columns that an error lists."""
 
@@ -93,7 +95,7 @@ def text_of(row: Row, column: str) -> str:
     """Return the non-empty text in `column` of `row`.
 
     Raises:
-        UserError: the column is missing, not text, or empty.
+        UserError: the column is missing, not text, empty, or longer than `MOST_CHARACTERS`.
     """
     if column not in row.values:
         raise UserError(f"{row.place}: no column {column!r}; it has {listed(row.values)}.")
@@ -102,6 +104,11 @@ def text_of(row: Row, column: str) -> str:
         raise UserError(f"{row.place}: {column!r} must be text, got {value!r:.80}.")
     if not value.strip():
         raise UserError(f"{row.place}: {column!r} is empty.")
+    if len(value) > MOST_CHARACTERS:
+        raise UserError(
+            f"{row.place}: {column!r} has {len(value):,} characters, and tokenizers take up to "
+            f"{MOST_CHARACTERS:,} at a time; split it into several rows or files."
+        )
     try:
         value.encode()
     except UnicodeEncodeError as error:
