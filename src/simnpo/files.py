@@ -5,14 +5,17 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from simnpo.errors import UserError
 from simnpo.ownership import claim, is_open, partial_name
 from simnpo.system_errors import writing
-from simnpo.whole_folders import remove_abandoned
+from simnpo.whole_folders import partial_folder, remove_abandoned
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 T = TypeVar("T")
 
@@ -82,6 +85,19 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write `table` as Parquet."""
     with whole_file(path) as temporary:
         table.to_parquet(temporary, index=False)
+
+
+def write_tensors(
+    path: Path, tensors: "dict[str, Tensor]", metadata: dict[str, str] | None = None
+) -> None:
+    """Write `tensors` as one safetensors file."""
+    from safetensors.torch import save_file
+
+    with writing(path):
+        claim(path)
+        with partial_folder(path) as room:  # safetensors writes under a name of its own first
+            save_file(tensors, room / path.name, metadata)
+            (room / path.name).replace(path)
 
 
 def read_json(path: Path) -> Any:

@@ -1,6 +1,7 @@
 """A checkpoint whose tensors are not the model's is refused by name, and never filled up."""
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -218,3 +219,16 @@ def test_experts_of_before_they_were_stacked(tmp_path: Path) -> None:
     save_file(left, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match="cannot load the model"):
         load_model(str(tmp_path), "fp32")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_weight_that_is_no_number_is_refused(
+    model_folder: Path, tmp_path: Path, value: float
+) -> None:
+    """In a row of the embedding that no text needs it would never show."""
+    folder = Path(shutil.copytree(model_folder, tmp_path / "broken"))
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.embed_tokens.weight"][-1, 3] = value
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"1 of its tensors hold NaN or infinity, such as model\."):
+        load_model(str(folder))

@@ -11,6 +11,7 @@ from simnpo.models.device import device, weights_dtype
 from simnpo.models.files import is_adapter
 from simnpo.models.kinds import check_causal
 from simnpo.models.places import ADAPTER, cannot_load, file_of, pinned
+from simnpo.models.tensors import check_finite
 from simnpo.models.whole import load_whole
 from simnpo.precision import mark_four_bits, run_mixed
 from simnpo.tokenizer_checks import check_tokenizer, restore_bos
@@ -60,7 +61,7 @@ def load_model(
 
     Raises:
         UserError: there is no such model, it has no safetensors, or its code is remote; or an
-            adapter is to be merged into a base of 4 bits.
+            adapter is to be merged into a base of 4 bits; or a weight is NaN or infinite.
     """
     dtype = weights_dtype(precision)
     four_bits = _four_bits(precision) if load_in_4bit else None
@@ -78,6 +79,7 @@ def load_model(
         loaded = load_whole(model, dtype, trust_remote_code, four_bits)
     loaded = loaded.to(device()).eval()
     base = loaded.get_base_model() if adapter and not merge else loaded  # which is what is run
+    check_finite(base, model)
     check_causal(base, model)
     if precision == "mixed":
         run_mixed(base)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
+
 from simnpo.errors import UserError
 
 WRAPPED = re.compile(
@@ -104,3 +106,21 @@ def _cure(model: Any, missing: list[str], left: list[str], reshaped: bool) -> st
             'If the head is the embedding itself, set "tie_word_embeddings": true in config.json.'
         )
     return "The checkpoint is incomplete: copy or save all of it again."
+
+
+def check_finite(loaded: torch.nn.Module, model: str) -> None:
+    """Make sure that every weight is a number: one that is not may show only much later.
+
+    Raises:
+        UserError: naming how many tensors hold others, and one of them.
+    """
+    broken = [
+        name
+        for name, weight in loaded.named_parameters()
+        if weight.is_floating_point() and not weight.is_meta and not weight.isfinite().all()
+    ]
+    if broken:
+        raise UserError(
+            f"cannot load the model {model}: {len(broken)} of its tensors hold NaN or infinity, "
+            f"such as {broken[0]}: its file is damaged, or its training diverged."
+        )

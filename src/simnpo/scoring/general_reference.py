@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.errors import UserError
-from simnpo.files import whole_file
+from simnpo.files import write_tensors
 
 _TENSORS = ("choices", "logprobs", "ids", "lengths", "starts")
 
@@ -72,8 +71,7 @@ class GeneralReference(NamedTuple):
             "template": self.template,
             "vocabulary": self.vocabulary,
         }
-        with whole_file(path) as temporary:
-            save_file(tensors, temporary, {"simnpo": json.dumps(metadata)})
+        write_tensors(path, tensors, {"simnpo": json.dumps(metadata)})
 
     @classmethod
     def load(cls, path: Path) -> "GeneralReference":

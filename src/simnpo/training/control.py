@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from transformers import TrainerCallback
 
 from simnpo import distributed
 from simnpo.errors import UserError
-from simnpo.files import whole_file
+from simnpo.files import write_tensors
 from simnpo.metrics.verdict_rules import KEEP
 from simnpo.ownership import remove_own
 from simnpo.scoring.history import read_history, write_history
@@ -189,8 +189,7 @@ class Control(TrainerCallback):
             tensors = {
                 name: weight.detach().contiguous() for name, weight in _trained(model).items()
             }
-            with whole_file(self._state(step)) as temporary:
-                save_file(tensors, temporary)
+            write_tensors(self._state(step), tensors)
         distributed.barrier()
 
     def _load(self, model: Any, step: int) -> None:
