@@ -16,7 +16,7 @@ import torch
 from simnpo.errors import UserError
 from simnpo.models import load_model, load_tokenizer
 from simnpo.models.kinds import read_config
-from simnpo.training.checkpoint_checks import check_checkpoint
+from simnpo.training.checkpoint_checks import DIGESTS, check_checkpoint, write_digests
 
 UNIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes among files")
 
@@ -201,3 +201,20 @@ def test_states_to_resume_from(tmp_path: Path, name: str, how: str) -> None:
 def test_weights_of_a_state_are_no_pickle(tmp_path: Path) -> None:
     torch.save({}, tmp_path / "pytorch_model.bin")
     one_line(lambda: check_checkpoint(tmp_path), "pytorch_model.bin is a pickle")
+
+
+@pytest.mark.parametrize("change", ["value", "gone", "digests"])
+def test_a_checkpoint_that_was_changed_is_not_gone_on_from(tmp_path: Path, change: str) -> None:
+    """A loss that is missing from the log's rows would show nowhere."""
+    state, digests = tmp_path / "trainer_state.json", tmp_path / DIGESTS
+    state.write_text('{"log_history": [{"loss": 1.5, "step": 2}]}')
+    write_digests(tmp_path)
+    check_checkpoint(tmp_path)
+    if change == "value":
+        state.write_text('{"log_history": [{"step": 2}]}')
+    elif change == "gone":
+        state.unlink()
+    else:
+        digests.write_text("[1]")
+    named = DIGESTS if change == "digests" else "trainer_state.json"
+    one_line(lambda: check_checkpoint(tmp_path), f"{named} is not as it was written: remove")

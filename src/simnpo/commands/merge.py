@@ -44,8 +44,9 @@ class Merge:
         merged = load_merged(self.model, None, self.trust_remote_code)
         runs.clear(self.out, names)
         save_model(merged, tokenizer, self.out / MODEL_FOLDER)
-        write_json(self.out / runs.RUN, record)
-        write_model_card(self.out)
+        write_json(self.out / runs.RUN, {**record, "status": runs.RUNNING})
+        write_model_card(self.out, finished=True)
+        write_json(self.out / runs.RUN, record)  # last: nothing is finished before
         write(f"Model: {self.out / MODEL_FOLDER}\nRecord: {self.out / runs.RUN}")
 
     def _record(self) -> dict[str, Any]:

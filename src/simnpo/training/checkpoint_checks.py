@@ -1,12 +1,13 @@
-"""Nothing in a checkpoint may run code as it is read."""
+"""A checkpoint is what was written, and nothing in it runs code as it is read."""
 
+import hashlib
 import pickle
 from pathlib import Path
 
 import torch
 
 from simnpo.errors import UserError
-from simnpo.files import check_regular
+from simnpo.files import check_regular, read_json, write_json
 
 PICKLED = (".pt", ".pth", ".bin", ".pkl")
 """Endings of what torch and pickle write."""
@@ -15,21 +16,49 @@ NEVER_READ = "training_args.bin"
 WEIGHTS = ("pytorch_model.bin", "adapter_model.bin")
 
 
+DIGESTS = "digests.json"
+"""In a checkpoint: the SHA-256 of each of its small files."""
+SMALL = 1 << 20
+"""Bytes of a small file at most: what the run goes on from, beside tensors."""
+
+
+def write_digests(folder: Path) -> None:
+    """Write down what the small files of a checkpoint are."""
+    write_json(folder / DIGESTS, _digests(folder))
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    small = (path for path in sorted(folder.iterdir()) if path.is_file() and path.name != DIGESTS)
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in small
+        if path.stat().st_size <= SMALL
+    }
+
+
 def check_checkpoint(folder: Path) -> None:
-    """Make sure that nothing in a checkpoint runs code as it is read.
+    """Make sure that a checkpoint is as it was written, and that nothing in it runs code.
 
     transformers reads its states by torch's `weights_only`, as this does; only their outlines, the
     tensors stay on the disk. The weights themselves must be safetensors.
 
     Raises:
-        UserError: a file of it holds more than tensors and numbers, or cannot be read.
+        UserError: a small file has changed, or a file holds more than tensors and numbers or
+            cannot be read.
     """
     from transformers.trainer_pt_utils import safe_globals
 
+    advice = f"remove {folder} to continue from an earlier state, or start again (--overwrite)"
+    if (folder / DIGESTS).is_file():  # earlier versions wrote none
+        written, found = read_json(folder / DIGESTS), _digests(folder)
+        if not isinstance(written, dict):
+            written = {DIGESTS: written}
+        for name in written:
+            if found.get(name) != written[name]:
+                raise UserError(f"{folder / name} is not as it was written: {advice}.")
     for path in sorted(folder.iterdir()):
         if path.suffix not in PICKLED or path.name == NEVER_READ:
             continue
-        advice = f"remove {folder} to continue from an earlier state, or start again (--overwrite)"
         if path.name in WEIGHTS:
             raise UserError(f"{path} is a pickle, which may run code as it is read: {advice}.")
         check_regular(path)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from simnpo import distributed
 from simnpo.ownership import own_among, remove_own
 from simnpo.system_errors import writing
+from simnpo.training.checkpoint_checks import write_digests
 from simnpo.whole_folders import partial_folder, publish
 
 CHECKPOINTS = "checkpoint-[0-9]*"
@@ -46,6 +47,7 @@ def whole_checkpoint(
         for one in callbacks:
             if isinstance(one, KeepsRecord):
                 one.keep_record(made, step)
+        write_digests(made)
         publish(made, final, (STATE,))
     if limit:
         remove_checkpoints(folder, but=limit)
