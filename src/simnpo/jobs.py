@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 from simnpo import distributed, runs
 from simnpo.config import LoraConfig, TrainingConfig, check_offload
 from simnpo.data.as_seen import prompt_record
-from simnpo.data.encoding import Encoded, Encoder
+from simnpo.data.encoding import Encoder
 from simnpo.edits.task_vector import EditedModel, TaskVector
 from simnpo.errors import UserError
 from simnpo.folder_lock import held
@@ -28,7 +28,6 @@ from simnpo.models import (
 )
 from simnpo.objectives import Method
 from simnpo.ownership import adopt
-from simnpo.scoring.everyday import ANSWERS, everyday_answers
 from simnpo.scoring.history import HISTORY
 from simnpo.training.arguments import check_loggers
 from simnpo.training.checkpoints import last_checkpoint, remove_checkpoints
@@ -50,7 +49,7 @@ from simnpo.training.run import (
 from simnpo.training.terms import check_answers
 from simnpo.training.weights import WEIGHTS
 
-NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, ANSWERS, *FILES)
+NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, *FILES)
 """What a job writes into its folder."""
 Callbacks: TypeAlias = Callable[[Any, Any], Sequence[TrainerCallback]]
 """Given the model as it is before and its tokenizer, further callbacks of transformers' Trainer."""
@@ -135,12 +134,6 @@ class Job:
         check_offload(self.training, self.lora, self.method.compares)
         self.training.accumulation(distributed.world_size())
         check_loggers(report_to)
-        both = isinstance(self.method, Method) and self.method.forget and self.method.retain
-        if self.training.everyday_rows and not both:
-            raise UserError(
-                f"--everyday-rows {self.training.everyday_rows} joins a retain set, and "
-                f"{self.method.title} does not train on one beside a forget set; leave it out."
-            )
         if isinstance(self.method, TaskVector):
             return
         check_answers(self.method, self.data.forget, self.data.retain, self.data.refusals)
@@ -243,7 +236,7 @@ class Job:
                 model,
                 tokenizer,
                 self.method,
-                replace(self.data, everyday=self._everyday(out, model, tokenizer)),
+                self.data,
                 replace(self.training, precision=precision),
                 out,
                 lora=lora,
@@ -257,13 +250,6 @@ class Job:
             return results | ending(watching)
 
         return work, self._prompts(tokenizer) | {"precision": precision}
-
-    def _everyday(self, out: Path, model: Any, tokenizer: Any) -> Sequence[Encoded]:
-        """Return the model's answers to everyday questions, where they are to be kept."""
-        if not self.training.everyday_rows:
-            return ()
-        encoder = Encoder(tokenizer, self.data.prompts, self.data.max_length)
-        return everyday_answers(out, model, encoder, self.training.everyday_rows, Path(self.model))
 
     def _edit(self, out: Path) -> "tuple[_Work, dict[str, Any]]":
         """Find the tensors that are edited, and return the edit and a record of the prompts."""

@@ -159,8 +159,6 @@ CHECKPOINT_STEPS = 15
 """Steps between checkpoints at least: one takes as long as a step of a small set."""
 LOG_ROWS = 100
 """Steps below which every one is logged."""
-EVERYDAY_ROWS = 64
-"""Everyday questions that join the rows to keep: all that there are."""
 SMALL_SETS = 100
 """Rows of a forget set below which a step has few of them."""
 
@@ -188,8 +186,6 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     steps = max(60, 10 * epoch)
     rate = (LORA_RATE if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
     settings = _OWN_DATA.get(method, {})
-    built = build(method, **settings)
-    keeps = getattr(built, "forget", None) and getattr(built, "retain", None)
     training = TrainingConfig(
         epochs=None,
         steps=steps,
@@ -202,9 +198,8 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         warmup_ratio=WARMUP,
         log_rows=LOG_ROWS,
         checkpoint_epochs=math.ceil(CHECKPOINT_STEPS / epoch),
-        everyday_rows=EVERYDAY_ROWS if keeps else 0,
     )
-    return Preset(built, training)
+    return Preset(build(method, **settings), training)
 
 
 def _muse_method(split: str | None, method: str) -> "AnyMethod":

@@ -93,10 +93,7 @@ def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:
         command=COMMAND,
         method=METHOD,
         data=replace(job.data, forget=(), retain=job.data.forget, refusals=()),
-        # It has no reference, and no rows to keep.
-        training=replace(
-            reinforcement.over(job.training), offload_reference=False, everyday_rows=0
-        ),
+        training=replace(reinforcement.over(job.training), offload_reference=False),  # it has none
         lora=lora,
         further={},
         keeps_type=False,  # a task vector is a small difference

@@ -157,9 +157,6 @@ class TrainingOptions:
     dropout: Unset[Dropout] = None
     """off or keep: whether unlearning keeps a model's dropout, such as GPT-2's; finetune and attack
     relearn always do [off]."""
-    everyday_rows: Unset[int] = None
-    """How many everyday questions of ours join the rows to keep, with the model's own answers from
-    before, so that it stays the same elsewhere; 0 for none [unlearn on own data 64, else 0]."""
     gradient_checkpointing: Unset[bool] = None
     """Recompute activations to save memory [False]."""
     offload_reference: Unset[bool] = None

@@ -15,7 +15,6 @@ from transformers.trainer_callback import PrinterCallback
 
 from simnpo import distributed
 from simnpo.config import MAX_LENGTH, LoraConfig, TrainingConfig
-from simnpo.data.encoding import Encoded
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
@@ -49,8 +48,6 @@ class TrainingData:
     refusals: Sequence[str] = ()
     template: str | PromptSettings = "auto"
     max_length: int = MAX_LENGTH
-    everyday: Sequence[Encoded] = ()
-    """Further rows to keep, see `simnpo.scoring.everyday`."""
 
     @property
     def prompts(self) -> PromptSettings:
@@ -115,7 +112,6 @@ def train_model(
         reference=reference,
         offload_reference=config.offload_reference,
         keeps_dropout=config.dropout == "keep",
-        everyday=data.everyday,
         callbacks=[bar, *callbacks, interrupt],  # last: whether another one stops first
     )
     trainer.remove_callback(PrinterCallback)  # `bar` shows the log

@@ -42,11 +42,8 @@ def build_terms(
     encoder: Encoder,
     refusals: Sequence[str] = (),
     seed: int = 0,
-    everyday: Sequence[Encoded] = (),
 ) -> list[Term]:
     """Encode what `method` needs; its first term sets the length of an epoch.
-
-    `everyday` joins the rows to keep, see `simnpo.scoring.everyday`.
 
     Raises:
         UserError: a set the method needs is empty, or refusals or alternate answers are needed
@@ -63,8 +60,6 @@ def build_terms(
             elif answer == ALTERNATE:
                 answered = [Example(one.question, str(one.alternate)) for one in examples]
             encoded[answer] = encoder.encode_all(answered)
-            if name == RETAIN:
-                encoded[answer] += everyday
         terms.append(Term(name, objective, weight, encoded))
     return terms
 

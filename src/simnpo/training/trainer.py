@@ -12,7 +12,7 @@ from transformers import GenerationConfig, Trainer, TrainerCallback, TrainingArg
 from simnpo import distributed
 from simnpo.activations import check_layer, training_only
 from simnpo.config import MAX_LENGTH
-from simnpo.data.encoding import Encoded, Encoder
+from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import TrainingDiverged
@@ -98,7 +98,6 @@ class UnlearnTrainer(Trainer):
         reference: nn.Module | None = None,
         offload_reference: bool = False,
         keeps_dropout: bool = False,
-        everyday: Sequence[Encoded] = (),
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
@@ -124,7 +123,6 @@ class UnlearnTrainer(Trainer):
             offload_reference: see `FrozenReference`.
             keeps_dropout: whether a method that forgets keeps the model's dropout; one that does
                 not forget always does.
-            everyday: further rows to keep, see `simnpo.scoring.everyday`.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
@@ -138,7 +136,7 @@ class UnlearnTrainer(Trainer):
         check_reference(method, model, reference)
         encoder = Encoder(tokenizer, template, max_length)
         self.terms: list[Term] = build_terms(
-            method, forget, retain, encoder, refusals, seed=args.seed, everyday=everyday
+            method, forget, retain, encoder, refusals, seed=args.seed
         )
         check_sequences(
             model, [one for term in self.terms for rows in term.encoded.values() for one in rows]
