@@ -30,7 +30,9 @@ COLUMNS = (
     "rows", "verbatim", "leaked", "probability", "retain_rouge_l", "held_out_rouge_l",
     "general_ability",
 )  # fmt: skip
-POINT = ("forget_verbatim", "forget_probability", "kept", "general", "refused")
+POINT = (
+    "forget_verbatim", "forget_probability", "identifiers", "kept", "general", "refused"
+)  # fmt: skip
 """A measurement during a run, see `simnpo.training.target.Point`."""
 
 
