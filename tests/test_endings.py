@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from simnpo import cli
 from simnpo.endings import ending_of
 from simnpo.errors import Interrupted, Stopped, TrainingDiverged, UserError
 from simnpo.files import whole_file
+from simnpo.signals import swallowed_interrupts_return
 from simnpo.system_errors import writing
 
 
@@ -200,3 +202,14 @@ def test_an_error_of_what_is_read_keeps_its_name(tmp_path: Path) -> None:
     with pytest.raises(OSError) as named, writing(tmp_path / "made"):
         save_file({"a": torch.zeros(1)}, tmp_path / "none" / "file")
     assert named.value.filename == str(tmp_path / "made") and named.value.errno == errno.ENOENT
+
+
+def test_an_interrupt_within_a_finaliser_is_not_dropped() -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), swallowed_interrupts_return():
+        one = Finalised()
+        del one
+        time.sleep(5)

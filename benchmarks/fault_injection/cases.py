@@ -1,4 +1,4 @@
-"""Which cases there are: the same for the same seed, and each told by a line."""
+"""Which cases there are: the same for the same seed, and each described by a line."""
 
 import random
 import shutil

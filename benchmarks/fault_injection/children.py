@@ -137,7 +137,7 @@ def _command(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting) -> i
         setting.prepare()
     sys.stdout, sys.stderr = (_stream(number, setting.encoding) for number in (1, 2))
     sys.argv = ["simnpo", *argv]
-    # Not in the place of a closed stream, where the command would write into it.
+    # Above the numbers of closed streams: the command would write into it.
     file = os.open(notes / "counts.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     numbers = fcntl.fcntl(file, fcntl.F_DUPFD, 10)
     os.close(file)

@@ -16,7 +16,7 @@ from simnpo.distributed import is_main, launched_size, let_others_speak, rank, t
 from simnpo.endings import DEBUG, ending_of
 from simnpo.errors import Interrupted, UserError
 from simnpo.folder_lock import all_released
-from simnpo.signals import requests_raise
+from simnpo.signals import requests_raise, swallowed_interrupts_return
 from simnpo.terminal import check_width, output_may_end, write
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _run(arguments: Sequence[str]) -> None:
         with together(), all_released():
             _run_command(arguments)
         return
-    with requests_raise(), together(), all_released():
+    with swallowed_interrupts_return(), requests_raise(), together(), all_released():
         _run_command(arguments)
 
 

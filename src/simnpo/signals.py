@@ -1,6 +1,8 @@
 """Requests to end: Ctrl-C, SIGTERM of a scheduler or the system, SIGHUP of a closed terminal."""
 
+import _thread
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,3 +52,25 @@ def requests_raise() -> Iterator[None]:
 
     with handled(REQUESTS, stop):
         yield
+
+
+@contextmanager
+def swallowed_interrupts_return() -> Iterator[None]:
+    """Let Ctrl-C come again where Python drops it, as it does within a finaliser."""
+    before = sys.unraisablehook
+
+    def hook(dropped: "sys.UnraisableHookArgs") -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            again = threading.Timer(
+                0.01, _thread.interrupt_main
+            )  # at once it would be dropped, too
+            again.daemon = True
+            again.start()
+        else:
+            before(dropped)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
