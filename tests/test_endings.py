@@ -4,6 +4,8 @@ import errno
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -213,3 +215,13 @@ def test_an_interrupt_within_a_finaliser_is_not_dropped() -> None:
         one = Finalised()
         del one
         time.sleep(5)
+
+
+def test_nothing_but_the_standard_library_is_imported_before_errors_are_reported() -> None:
+    code = (
+        "import sys; import simnpo.cli; print({one.partition('.')[0] for one in sys.modules}"
+        " - set(sys.stdlib_module_names) - before)"
+    )
+    words = [sys.executable, "-c", f"import sys; before = set(sys.modules); {code}"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=True)
+    assert done.stdout.strip() == "{'simnpo'}", done.stdout

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from simnpo.distributed import is_main, launched_size, let_others_speak, rank, together, world_size
 from simnpo.endings import DEBUG, ending_of
 from simnpo.errors import Interrupted, UserError
-from simnpo.folder_lock import all_released
 from simnpo.signals import requests_raise, swallowed_interrupts_return
 from simnpo.terminal import check_width, output_may_end, write
 
@@ -82,6 +81,8 @@ def _run(arguments: Sequence[str]) -> None:
     if list(arguments) in (["--version"], ["-V"]):
         write(_version())
         return
+    from simnpo.folder_lock import all_released
+
     if launched_size() > 1:  # a launcher that has lost one process ends the others, at once
         with together(), all_released():
             _run_command(arguments)

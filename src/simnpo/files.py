@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
+RATIO = 200
+"""How many times its size a compressed file may stand for: texts shrink to a fifth or a tenth."""
 
 
 @contextmanager
@@ -138,6 +140,14 @@ def check_regular(path: Path) -> None:
         raise UserError(
             f"{path} is a pipe or a device, and may never end: save what it gives to a file first."
         )
+
+
+def bomb(path: Path, unpacked: int) -> UserError:
+    """Return the refusal of a compressed file that stands for far more bytes than it has."""
+    return UserError(
+        f"{path} holds more than {unpacked >> 20} MiB in {path.stat().st_size} bytes, as no file "
+        "of texts does: it is not read."
+    )
 
 
 def _read(path: Path, read: Callable[[], T]) -> T:

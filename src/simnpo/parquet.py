@@ -7,12 +7,10 @@ from typing import Any
 import pandas as pd
 
 from simnpo.errors import UserError
-from simnpo.files import check_regular
+from simnpo.files import RATIO, bomb, check_regular
 
 MOST_BYTES = 1 << 30
 """Of memory that a table may take if that is `RATIO` times the size of its file."""
-RATIO = 200
-"""Texts shrink to a fifth or a tenth as they are compressed."""
 _BATCH = 128  # rows that are unpacked before they are counted
 
 
@@ -57,18 +55,11 @@ def _bounded(path: Path, file: Any) -> Iterator[Any]:
     ]
     largest = max(columns, default=0)
     if largest > most:
-        raise _bomb(path, largest)
+        raise bomb(path, largest)
     small = size < MOST_BYTES // RATIO  # of larger files a few rows cannot stand for so much
     rows = max(1, min(_BATCH, most // max(1, largest))) if small else _BATCH
     for batch in file.iter_batches(batch_size=rows):
         unpacked += batch.nbytes
         if unpacked > most:
-            raise _bomb(path, unpacked)
+            raise bomb(path, unpacked)
         yield batch
-
-
-def _bomb(path: Path, unpacked: int) -> UserError:
-    return UserError(
-        f"{path} holds more than {unpacked >> 20} MiB in {path.stat().st_size} bytes, as no file "
-        "of texts does: it is not read."
-    )

@@ -61,9 +61,8 @@ def swallowed_interrupts_return() -> Iterator[None]:
 
     def hook(dropped: "sys.UnraisableHookArgs") -> None:
         if issubclass(dropped.exc_type, KeyboardInterrupt):
-            again = threading.Timer(
-                0.01, _thread.interrupt_main
-            )  # at once it would be dropped, too
+            # At once it would be dropped, too.
+            again = threading.Timer(0.01, _thread.interrupt_main)
             again.daemon = True
             again.start()
         else:

@@ -120,7 +120,7 @@ def test_headers_that_lie(folder: Path, name: str) -> None:
     ("shard", "message"),
     [
         ("../../x.safetensors", "outside its folder"),
-        ("/tmp/x.safetensors", "outside its folder"),
+        ("/elsewhere/x.safetensors", "outside its folder"),
         ("..\\x.safetensors", "outside its folder"),
         ("C:\\x.safetensors", "outside its folder"),
         ("pytorch_model.bin", "only safetensors are read"),

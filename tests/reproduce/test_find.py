@@ -88,11 +88,11 @@ def test_every_claim_and_how_many_there_are_of_each_verdict() -> None:
 def test_what_looks_like_markup_is_printed_as_it_stands() -> None:
     shown = {
         "fig4": Shown("A title", "It.", Finding(claims=(Claim("In [0, 1] [b]", "held", ""),))),
-        "fig5": Shown("A title", "It.", "pip install simnpo[sweep], or give [/tmp/x]."),
+        "fig5": Shown("A title", "It.", "pip install simnpo[sweep], or give [/elsewhere/x]."),
     }
     text = printed(shown)
     assert "In [0, 1] [b]" in text
-    assert "simnpo[sweep], or give [/tmp/x]." in text
+    assert "simnpo[sweep], or give [/elsewhere/x]." in text
 
 
 def test_nothing_is_printed_where_there_are_no_claims() -> None:

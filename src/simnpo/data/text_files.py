@@ -6,12 +6,10 @@ import zlib
 from pathlib import Path
 
 from simnpo.errors import UserError
-from simnpo.files import check_regular
+from simnpo.files import RATIO, bomb, check_regular
 
 MOST_BYTES = 1 << 28
 """That a `.gz` file may hold if that is `RATIO` times its own size."""
-RATIO = 200
-"""Texts shrink to a fifth or a tenth as they are compressed."""
 
 
 def read_text(path: Path) -> str:
@@ -52,15 +50,10 @@ def _unpacked(path: Path, content: bytes) -> bytes:
     try:
         with gzip.open(io.BytesIO(content)) as file:
             unpacked = file.read(most + 1)
-            if len(unpacked) > most:
-                raise UserError(
-                    f"{path} holds more than {most >> 20} MiB in {len(content)} bytes, as no file "
-                    "of texts does: it is not read."
-                )
-            return unpacked
-    except UserError:
-        raise
     except EOFError:
         raise UserError(f"{path} ends too early: it is not a complete gzip file.") from None
     except (OSError, zlib.error) as error:
         raise UserError(f"{path} is not a gzip file ({error}).") from None
+    if len(unpacked) > most:
+        raise bomb(path, most)
+    return unpacked

@@ -54,13 +54,6 @@ def whole_checkpoint(
     distributed.barrier()
 
 
-PICKLED = (".pt", ".pth", ".bin", ".pkl")
-"""Endings of what torch and pickle write."""
-NEVER_READ = "training_args.bin"
-"""transformers writes it, and nobody reads it."""
-WEIGHTS = ("pytorch_model.bin", "adapter_model.bin")
-
-
 def last_checkpoint(folder: Path) -> Path | None:
     """Return the newest whole checkpoint in `folder`."""
     return next(filter(_is_whole, reversed(_checkpoints(folder))), None)

@@ -1,7 +1,6 @@
 """Mean losses between two rows of the log, which go on through a kill and a resumption."""
 
 import itertools
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from simnpo import distributed
-from simnpo.files import write_json
+from simnpo.files import read_json, write_json
 
 FILE = "loss_sums.json"
 """In a checkpoint: what was summed since the last row of the log."""
@@ -56,7 +55,7 @@ class LossSums:
         """Go on with the sums of a checkpoint."""
         path = checkpoint / FILE
         if path.is_file():
-            sums = json.loads(path.read_text(encoding="utf-8"))
+            sums = read_json(path)
             self.terms = torch.tensor(sums["terms"])
             self._loss, self._steps = torch.tensor(sums["loss"]), sums["steps"]
 
