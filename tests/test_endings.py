@@ -51,6 +51,7 @@ def raised(error: BaseException, after: BaseException | None = None) -> BaseExce
         MemoryError(),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         ImportError("libtorch_cpu.so: cannot allocate memory in static TLS block"),
+        ImportError("_socket.so: failed to map segment from shared object"),
     ],
 )
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -20,10 +20,13 @@ MOST_CHARACTERS = 300
 """Of what a library says."""
 NO_MEMORY = re.compile(
     r"out of memory|(can't|cannot|unable to) allocate|not enough memory|bad_alloc"
-    r"|alloc(ation)?_failed|\(os error 12\)",
+    r"|alloc(ation)?_failed|\(os error 12\)|failed to map segment from shared object$",
     re.IGNORECASE,
 )
-"""What libraries say, each in its own way, where memory is lacking."""
+"""What libraries say, each in its own way, where memory is lacking.
+
+The last is the loader's; where it gives a reason after these words, memory is not it.
+"""
 ADVICE = {
     errno.ENOSPC: "make room there, or give a folder on another disk",
     errno.EDQUOT: "make room there, or give a folder on another disk",
