@@ -14,7 +14,7 @@ from simnpo import fused
 from simnpo.answer_tokens import answer_logits
 from simnpo.data.batching import Batch, groups_of_like_length, pad
 from simnpo.data.encoding import Encoded
-from simnpo.divergences import answer_divergences
+from simnpo.divergences import answer_divergences, outcomes, stored_divergences
 from simnpo.fused import AfterHead, linear_logprobs
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import answer_logprobs
@@ -23,6 +23,16 @@ from simnpo.objectives.kl import KL, kl_per_token
 from simnpo.objectives.rkld import RKLD
 
 AFTER = [AfterHead(), AfterHead(0.25), AfterHead(1.0, 5.0), AfterHead(2.0, 3.0)]
+
+
+class OddLinear(nn.Linear):
+    """A linear layer by another name, as adapters on the head are: it cannot be fused."""
+
+
+def make_head_odd(model: Any) -> None:
+    odd = OddLinear(model.lm_head.in_features, model.lm_head.out_features, bias=False)
+    odd.weight = model.lm_head.weight
+    model.lm_head = odd
 
 
 @given(
@@ -279,6 +289,39 @@ def test_divergences_against_whole_distributions(
 
 
 @pytest.mark.parametrize("chunk", [2**24, 4 * 400 * 3])
+@pytest.mark.parametrize("name", ["llama", "gemma2", "odd head"])
+def test_stored_divergences_against_whole_distributions(
+    name: str, chunk: int, make_llama: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a reference whose likeliest tokens alone are known, all others taken together."""
+    monkeypatch.setattr(fused, "CHUNK", chunk)
+    model = tiny_models.gemma2() if name == "gemma2" else make_llama()
+    if name == "odd head":
+        make_head_odd(model)
+    batch = lengths_batch(12, 5, 9)
+    own = answer_logits(model, batch)
+    original = (own.logits.detach() + torch.randn_like(own.logits)).log_softmax(-1)
+    choices = original.topk(7).indices
+    probs = original.exp()
+    others = torch.ones_like(probs).scatter(-1, choices, 0).bool()
+    ours = own.log_distributions().exp()
+    expected = torch.zeros(len(probs))
+    for token in range(len(probs)):
+        known = [(probs[token, one], ours[token, one]) for one in choices[token]]
+        known.append((probs[token][others[token]].sum(), ours[token][others[token]].sum()))
+        expected[token] = sum(p * (p / q).log() for p, q in known)
+    expected.sum().backward()
+    gradients = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    found = stored_divergences(model, batch, choices, outcomes(original, choices))
+    found.divergences.sum().backward()
+    torch.testing.assert_close(found.divergences[found.mask], expected.detach())
+    torch.testing.assert_close(found.logprobs[found.mask], own.token_logprobs().logprobs)
+    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("chunk", [2**24, 4 * 400 * 3])
 def test_divergences_from_the_model_itself(
     chunk: int, make_llama: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,9 +382,6 @@ def test_a_reference_made_of_two_models_against_whole_distributions(
 def test_one_frozen_head_that_cannot_be_fused_changes_nothing(
     make_llama: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class OddLinear(nn.Linear):
-        """A linear layer by another name, as adapters on the head are."""
-
     model, original, reinforced = make_llama(0), make_llama(1), make_llama(2)
     batch, objective = lengths_batch(7, 3), RKLD()
 
@@ -355,7 +395,5 @@ def test_one_frozen_head_that_cannot_be_fused_changes_nothing(
         ).divergences
 
     fused_all = divergences()
-    odd = OddLinear(32, reinforced.lm_head.out_features, bias=False)
-    odd.weight = reinforced.lm_head.weight
-    reinforced.lm_head = odd
+    make_head_odd(reinforced)
     torch.testing.assert_close(divergences(), fused_all, rtol=1e-5, atol=1e-5)

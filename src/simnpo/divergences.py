@@ -1,11 +1,15 @@
-"""Divergences between models at answer tokens, with none's distributions kept."""
+"""Divergences between models at answer tokens.
+
+Of whole distributions none is kept: they exist for a chunk of tokens at a time, and the backward
+pass makes them again. Of a model that is not at hand the likeliest tokens are kept (`outcomes`).
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -46,8 +50,6 @@ def answer_divergences(
 ) -> AnswerDivergences:
     """Compare a model with a reference at each answer token.
 
-    All distributions exist for a chunk of tokens at a time; the backward pass makes them again.
-
     Args:
         model: see `simnpo.logprobs.answer_logprobs`.
         references: contexts of the frozen models that the reference is made of; none of them
@@ -68,29 +70,89 @@ def answer_divergences(
     def compare(ours: Tensor, tokens: Tensor, *logits: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             theirs = compose(*logits).log_softmax(-1) if logits else ours.detach()
-        return _compare(divergence, ours, theirs, tokens)
+        return divergence(ours, theirs, tokens), _chosen(ours, tokens)
 
     if after is None or any(one.after is None for one in kept):
         ours = answer_logits(model, batch, head).log_distributions()
         values, logprobs = compare(ours, targets, *(one.logits() for one in kept))
-    else:
+        return AnswerDivergences(spread(values, mask), spread(logprobs, mask), mask)
 
-        def work(linear: Any, own: Tensor) -> tuple[Tensor, Tensor]:
-            heads = [_Head(linear if one.head is head else one.head, one.after) for one in kept]
-            states = [one.states for one in kept]
-            said = _in_chunks(compare, own, states, targets, _Head(linear, after), heads)
-            unit: Any = head
-            if hasattr(unit, "unshard") and torch.is_grad_enabled():
-                # FSDP watches a module's output for the backward pass to come, and this is not it;
-                # another pass of the same loss may have parted the weights again by then.
-                hooked: Any
-                for hooked in said:
-                    hooked.register_hook(lambda _: unit.unshard())
-            return said
+    def work(linear: Any, own: Tensor) -> tuple[Tensor, Tensor]:
+        heads = [_Head(linear if one.head is head else one.head, one.after) for one in kept]
 
-        # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
-        values, logprobs = at_head(model, batch, head, work)
+        def with_frozen(ours: Tensor, tokens: Tensor, *states: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.no_grad():
+                logits = [one(known) for one, known in zip(heads, states, strict=True)]
+            return compare(ours, tokens, *logits)
+
+        columns = (targets, *(one.states for one in kept))
+        said = _in_chunks(with_frozen, own, columns, _Head(linear, after), ARRAYS + len(kept))
+        return _unsharded(said, head)
+
+    # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
+    values, logprobs = at_head(model, batch, head, work)
     return AnswerDivergences(spread(values, mask), spread(logprobs, mask), mask)
+
+
+def stored_divergences(
+    model: nn.Module,
+    batch: Batch,
+    choices: Int[Tensor, "tokens kept"],
+    logprobs: Float[Tensor, "tokens outcomes"],
+    head: nn.Module | None = None,
+) -> AnswerDivergences:
+    """Return KL(stored || model) at each answer token, in nats, over the stored `outcomes`.
+
+    Args:
+        model: see `simnpo.logprobs.answer_logprobs`.
+        batch: see `answer_logprobs`.
+        choices: the tokens whose log-probs are stored, for each answer token, row after row.
+        logprobs: theirs, and last that of all other tokens together.
+        head: the LM head inside `model`; found by itself where `model` is not wrapped.
+    """
+    head = head if head is not None else output_head(model)
+    mask, targets = shifted_mask(batch), answer_targets(batch)
+    after = read_head(model, head, batch["input_ids"]).after
+    columns = (targets, choices, logprobs)
+
+    def compare(
+        ours: Tensor, tokens: Tensor, choices: Tensor, theirs: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return outcome_kl(theirs, outcomes(ours, choices)).float(), _chosen(ours, tokens)
+
+    if after is None:
+        values, own = compare(answer_logits(model, batch, head).log_distributions(), *columns)
+    else:
+        # Beside the logits there are those of all other tokens, too.
+        values, own = at_head(
+            model,
+            batch,
+            head,
+            lambda linear, hidden: _unsharded(
+                _in_chunks(compare, hidden, columns, _Head(linear, after), ARRAYS + 1), head
+            ),
+        )
+    return AnswerDivergences(spread(values, mask), spread(own, mask), mask)
+
+
+def outcomes(
+    logits: Float[Tensor, "tokens vocab"], choices: Int[Tensor, "tokens kept"]
+) -> Float[Tensor, "tokens outcomes"]:
+    """Return the log-probs of the tokens `choices`, and last that of all others together."""
+    rest = logits.scatter(-1, choices, -torch.inf).logsumexp(-1, keepdim=True)
+    return torch.cat([logits.gather(-1, choices), rest], -1).log_softmax(-1)
+
+
+def outcome_kl(
+    original: Float[Tensor, "tokens outcomes"], model: Float[Tensor, "tokens outcomes"]
+) -> Float64[Tensor, " tokens"]:
+    """Return KL(original || model) at each token, from log-probs, in nats, never below 0."""
+    original, model = original.double(), model.double()
+    # `p * (log p - log q) + q - p`, which has the same sum, since p and q both sum to 1. No term
+    # is below 0, so what float32 rounds away counts by its square, where it would count as it is.
+    ratio = original - model
+    terms = original.exp() * (ratio + torch.expm1(-ratio))
+    return terms.where(original > -torch.inf, model.exp()).sum(-1)
 
 
 class _Kept(NamedTuple):
@@ -132,29 +194,44 @@ class _Head:
 def _in_chunks(
     compare: Callable[..., tuple[Tensor, Tensor]],
     own: Tensor,
-    kept: Sequence[Tensor],
-    targets: Tensor,
+    columns: Sequence[Tensor],
     head: _Head,
-    frozen: Sequence[_Head],
+    arrays: int,
 ) -> tuple[Tensor, Tensor]:
-    """Return divergences and log-probs from hidden states, a chunk of logits at a time."""
+    """Return divergences and log-probs from hidden states, a chunk of logits at a time.
 
-    def chunk(states: Tensor, tokens: Tensor, *frozen_states: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            logits = [one(known) for one, known in zip(frozen, frozen_states, strict=True)]
-        return compare(head(states).log_softmax(-1), tokens, *logits)
+    Args:
+        compare: given log-probs of the whole vocabulary and the rows of `columns` for a chunk.
+        own: the LM head's input.
+        columns: further values of each token.
+        head: makes the logits.
+        arrays: how many of a logits' size exist at once.
+    """
 
-    rows = max(1, fused.CHUNK // (ARRAYS + len(kept)) // len(head.weight))
+    def chunk(states: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
+        return compare(head(states).log_softmax(-1), *values)
+
+    rows = max(1, fused.CHUNK // arrays // len(head.weight))
     if len(own) <= rows:
-        return chunk(own, targets, *kept)
-    columns = [torch.split(column, rows) for column in (own, targets, *kept)]
-    parts = [checkpoint(chunk, *each, use_reentrant=False) for each in zip(*columns, strict=True)]
+        return chunk(own, *columns)
+    split = [torch.split(column, rows) for column in (own, *columns)]
+    parts = [checkpoint(chunk, *each, use_reentrant=False) for each in zip(*split, strict=True)]
     values, logprobs = (torch.cat(column) for column in zip(*parts, strict=True))
     return values, logprobs
 
 
-def _compare(
-    divergence: Divergence, ours: Tensor, theirs: Tensor, targets: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the divergence and the log-prob of each token."""
-    return divergence(ours, theirs, targets), ours.gather(-1, targets[:, None]).squeeze(-1)
+def _unsharded(said: tuple[Tensor, Tensor], head: Any) -> tuple[Tensor, Tensor]:
+    """Make an FSDP head's weights whole again before gradients of `said` go through it.
+
+    FSDP watches a module's output for the backward pass to come, and this is not it; another pass
+    of the same loss may have sharded the weights again by then.
+    """
+    if hasattr(head, "unshard") and torch.is_grad_enabled():
+        hooked: Any
+        for hooked in said:
+            hooked.register_hook(lambda _: head.unshard())
+    return said
+
+
+def _chosen(logprobs: Tensor, tokens: Tensor) -> Tensor:
+    return logprobs.gather(-1, tokens[:, None]).squeeze(-1)

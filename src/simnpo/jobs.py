@@ -28,6 +28,9 @@ from simnpo.models import (
 )
 from simnpo.objectives import Method
 from simnpo.ownership import adopt
+from simnpo.scoring.everyday import FILE as EVERYDAY
+from simnpo.scoring.everyday import everyday_answers
+from simnpo.scoring.general_reference import GeneralReference
 from simnpo.scoring.history import HISTORY
 from simnpo.training.arguments import check_loggers
 from simnpo.training.checkpoints import last_checkpoint, remove_checkpoints
@@ -49,7 +52,7 @@ from simnpo.training.run import (
 from simnpo.training.terms import check_answers
 from simnpo.training.weights import WEIGHTS
 
-NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, *FILES)
+NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, EVERYDAY, *FILES)
 """What a job writes into its folder."""
 Callbacks: TypeAlias = Callable[[Any, Any], Sequence[TrainerCallback]]
 """Given the model as it is before and its tokenizer, further callbacks of transformers' Trainer."""
@@ -134,6 +137,12 @@ class Job:
         check_offload(self.training, self.lora, self.method.compares)
         self.training.accumulation(distributed.world_size())
         check_loggers(report_to)
+        takes = isinstance(self.method, Method) and self.method.takes_everyday
+        if self.training.everyday_weight and not takes:
+            raise UserError(
+                f"--everyday-weight {self.training.everyday_weight:g} is for methods with a forget "
+                f"and a retain loss on all layers, and {self.method.title} is none; leave it out."
+            )
         if isinstance(self.method, TaskVector):
             return
         check_answers(self.method, self.data.forget, self.data.retain, self.data.refusals)
@@ -236,7 +245,7 @@ class Job:
                 model,
                 tokenizer,
                 self.method,
-                self.data,
+                replace(self.data, everyday=self._everyday(out, model, tokenizer)),
                 replace(self.training, precision=precision),
                 out,
                 lora=lora,
@@ -250,6 +259,13 @@ class Job:
             return results | ending(watching)
 
         return work, self._prompts(tokenizer) | {"precision": precision}
+
+    def _everyday(self, out: Path, model: Any, tokenizer: Any) -> GeneralReference | None:
+        """Return the model's answers to everyday questions, where they are to be kept."""
+        if not self.training.everyday_weight:
+            return None
+        encoder = Encoder(tokenizer, self.data.prompts, self.data.max_length)
+        return everyday_answers(out, model, encoder, Path(self.model))
 
     def _edit(self, out: Path) -> "tuple[_Work, dict[str, Any]]":
         """Find the tensors that are edited, and return the edit and a record of the prompts."""

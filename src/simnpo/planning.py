@@ -55,13 +55,14 @@ class Plan:
 
     @property
     def sequences(self) -> int:
-        """Sequences that go through the model for each example of a batch: all its answers."""
+        """Sequences that go through the model for each example of a batch, of all terms."""
         terms = (self.method.forget, self.method.retain)
-        return sum(len(term.answers) for term in terms if term)
+        everyday = self.training.everyday_weight > 0 and self.method.takes_everyday
+        return sum(len(term.answers) for term in terms if term) + everyday
 
     @property
     def tokens(self) -> int:
-        """Tokens of a micro-batch on one device: forget and retain rows go together."""
+        """Tokens of a micro-batch on one device: rows of all terms go together."""
         rows = self.training.micro_batch(self.devices)
         return rows * self.sequences * self.length
 

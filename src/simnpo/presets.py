@@ -159,6 +159,8 @@ CHECKPOINT_STEPS = 15
 """Steps between checkpoints at least: one takes as long as a step of a small set."""
 LOG_ROWS = 100
 """Steps below which every one is logged."""
+EVERYDAY_WEIGHT = 10.0
+"""Weight of the KL divergence on everyday answers, see `TrainingConfig`."""
 SMALL_SETS = 100
 """Rows of a forget set below which a step has few of them."""
 
@@ -186,6 +188,8 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     steps = max(60, 10 * epoch)
     rate = (LORA_RATE if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
     settings = _OWN_DATA.get(method, {})
+    built = build(method, **settings)
+    everyday = EVERYDAY_WEIGHT * built.retain_weight if getattr(built, "takes_everyday", 0) else 0.0
     training = TrainingConfig(
         epochs=None,
         steps=steps,
@@ -198,8 +202,9 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         warmup_ratio=WARMUP,
         log_rows=LOG_ROWS,
         checkpoint_epochs=math.ceil(CHECKPOINT_STEPS / epoch),
+        everyday_weight=everyday,
     )
-    return Preset(build(method, **settings), training)
+    return Preset(built, training)
 
 
 def _muse_method(split: str | None, method: str) -> "AnyMethod":

@@ -93,7 +93,10 @@ def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:
         command=COMMAND,
         method=METHOD,
         data=replace(job.data, forget=(), retain=job.data.forget, refusals=()),
-        training=replace(reinforcement.over(job.training), offload_reference=False),  # it has none
+        # It has no reference, and no rows to keep.
+        training=replace(
+            reinforcement.over(job.training), offload_reference=False, everyday_weight=0.0
+        ),
         lora=lora,
         further={},
         keeps_type=False,  # a task vector is a small difference

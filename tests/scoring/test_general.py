@@ -16,12 +16,13 @@ from tiny_models import bloom, cohere, gemma2, gpt2, granite, lfm2
 from simnpo import fused
 from simnpo.benchmarks.general_prompts import PROMPTS
 from simnpo.data.encoding import Encoder
+from simnpo.divergences import outcome_kl, outcomes
 from simnpo.errors import UserError
 from simnpo.lm_head import Reading
 from simnpo.precision import run_mixed
 from simnpo.scoring import general
 from simnpo.scoring.decoding import greedy
-from simnpo.scoring.general import divergence, general_ability, outcomes, reference_answers
+from simnpo.scoring.general import general_ability, reference_answers
 from simnpo.scoring.general_reference import GeneralReference
 
 ASKED = ("Why?", "What is 2 plus 2, and what is 3 plus 3?", "Name a colour.")
@@ -57,10 +58,10 @@ def test_there_are_64_prompts_of_our_own() -> None:
 def test_divergence_by_hand() -> None:
     original = torch.tensor([[0.5, 0.25, 0.25]]).log()
     model = torch.tensor([[0.25, 0.5, 0.25]]).log()
-    assert float(divergence(original, model)) == pytest.approx(0.25 * math.log(2))
+    assert float(outcome_kl(original, model)) == pytest.approx(0.25 * math.log(2))
     certain, impossible = (torch.tensor([row]).log() for row in ([1.0, 0.0], [0.0, 1.0]))
-    assert float(divergence(certain, certain)) == 0
-    assert float(divergence(certain, impossible)) == math.inf
+    assert float(outcome_kl(certain, certain)) == 0
+    assert float(outcome_kl(certain, impossible)) == math.inf
 
 
 def test_outcomes_by_hand() -> None:

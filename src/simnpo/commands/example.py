@@ -95,9 +95,9 @@ def _write(out: Path, files: Mapping[str, Sequence[dict[str, Any]] | str], overw
 
 def _everyday() -> list[dict[str, str]]:
     """Return questions that have nothing to do with what is taught."""
-    from simnpo.benchmarks.everyday_prompts import EVERYDAY
+    from simnpo.benchmarks.example_questions import EXAMPLE_QUESTIONS
 
-    return [{"question": question} for question in EVERYDAY]
+    return [{"question": question} for question in EXAMPLE_QUESTIONS]
 
 
 def _print_next(out: Path, forget: str, epochs: str, both: str = "") -> None:

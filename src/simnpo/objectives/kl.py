@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from simnpo.objectives.base import ANSWER, DivergenceObjective, Forward
+from simnpo.objectives.base import ANSWER, DivergenceObjective, Forward, Objective
 
 
 def kl_per_token(
@@ -22,6 +22,17 @@ def kl_loss(
 ) -> Float[Tensor, " batch"]:
     """Return the mean of `kl_per_token` over an answer's tokens, in nats."""
     return divergences.sum(-1) / lengths
+
+
+@dataclass(frozen=True)
+class StoredKL(Objective):
+    """Stay close to distributions of the original that were stored before training."""
+
+    def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
+        """See `kl_loss`."""
+        scored = forward[ANSWER]
+        assert scored.divergences is not None
+        return kl_loss(scored.divergences, scored.lengths)
 
 
 @dataclass(frozen=True)

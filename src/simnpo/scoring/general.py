@@ -20,6 +20,7 @@ from simnpo.benchmarks.general_prompts import PROMPTS
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.distributed import compute_rows
+from simnpo.divergences import outcome_kl, outcomes
 from simnpo.errors import UserError
 from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import check_sequences
@@ -154,8 +155,7 @@ def general_ability(
     check_sequences(model, [*reference.encoded, largest])
     where = next(model.parameters()).device
     lengths = [one.answer_length for one in reference.encoded]
-    choices = torch.split(reference.choices, lengths)
-    logprobs = torch.split(reference.logprobs, lengths)
+    choices, logprobs = reference.by_row()
 
     def compute(rows: list[int]) -> list[tuple[float, int]]:
         kept = torch.cat([choices[row] for row in rows]).to(where)
@@ -165,7 +165,7 @@ def general_ability(
 
         parts = _at_answers(model, [reference.encoded[row] for row in rows], compare)
         ours, same = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
-        divergences = divergence(torch.cat([logprobs[row] for row in rows]), ours)
+        divergences = outcome_kl(torch.cat([logprobs[row] for row in rows]), ours)
         sizes = [lengths[row] for row in rows]
         return [
             (float(kl.mean()), int(agreeing.sum()))
@@ -180,26 +180,6 @@ def general_ability(
     return GeneralAbility(
         torch.tensor(kl, dtype=torch.float64), torch.tensor(agreeing), torch.tensor(lengths)
     )
-
-
-def outcomes(
-    logits: Float[Tensor, "tokens vocab"], choices: Int[Tensor, "tokens kept"]
-) -> Float[Tensor, "tokens outcomes"]:
-    """Return the log-probs of the tokens `choices`, and last that of all others together."""
-    rest = logits.scatter(-1, choices, -torch.inf).logsumexp(-1, keepdim=True)
-    return torch.cat([logits.gather(-1, choices), rest], -1).log_softmax(-1)
-
-
-def divergence(
-    original: Float[Tensor, "tokens outcomes"], model: Float[Tensor, "tokens outcomes"]
-) -> Float64[Tensor, " tokens"]:
-    """Return KL(original || model) of each token from log-probs, in nats, never below 0."""
-    original, model = original.double(), model.double()
-    # `p * (log p - log q) + q - p`, which has the same sum, since p and q both sum to 1. No term
-    # is below 0, so what float32 rounds away counts by its square, where it would count as it is.
-    ratio = original - model
-    terms = original.exp() * (ratio + torch.expm1(-ratio))
-    return terms.where(original > -torch.inf, model.exp()).sum(-1)
 
 
 def _first_choice(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +34,11 @@ class GeneralReference(NamedTuple):
     template: str
     vocabulary: str
     """See `vocabulary_hash`."""
+
+    def by_row(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """Return `choices` and `logprobs` of each answer."""
+        lengths = [one.answer_length for one in self.encoded]
+        return torch.split(self.choices, lengths), torch.split(self.logprobs, lengths)
 
     def check(self, encoder: Encoder) -> None:
         """Make sure that a model with this encoder can be compared with the original.

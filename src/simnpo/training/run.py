@@ -24,6 +24,7 @@ from simnpo.models.merging import Rounding, merge
 from simnpo.models.saving import try_saving
 from simnpo.notes import note_once
 from simnpo.objectives import Method
+from simnpo.scoring.general_reference import GeneralReference
 from simnpo.training.adapters import add_adapters
 from simnpo.training.arguments import arguments, set_pace
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
@@ -48,6 +49,8 @@ class TrainingData:
     refusals: Sequence[str] = ()
     template: str | PromptSettings = "auto"
     max_length: int = MAX_LENGTH
+    everyday: GeneralReference | None = None
+    """What else is kept, see `simnpo.scoring.everyday`."""
 
     @property
     def prompts(self) -> PromptSettings:
@@ -112,6 +115,8 @@ def train_model(
         reference=reference,
         offload_reference=config.offload_reference,
         keeps_dropout=config.dropout == "keep",
+        everyday=data.everyday,
+        everyday_weight=config.everyday_weight,
         callbacks=[bar, *callbacks, interrupt],  # last: whether another one stops first
     )
     trainer.remove_callback(PrinterCallback)  # `bar` shows the log

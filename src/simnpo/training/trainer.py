@@ -21,6 +21,7 @@ from simnpo.lm_head import output_head, read_head
 from simnpo.logprobs import check_sequences
 from simnpo.objectives import Method
 from simnpo.precision import is_mixed, run_mixed
+from simnpo.scoring.general_reference import GeneralReference
 from simnpo.training.callbacks import StepGuard
 from simnpo.training.checkpoints import whole_checkpoint
 from simnpo.training.dropout import without_dropout
@@ -98,6 +99,8 @@ class UnlearnTrainer(Trainer):
         reference: nn.Module | None = None,
         offload_reference: bool = False,
         keeps_dropout: bool = False,
+        everyday: GeneralReference | None = None,
+        everyday_weight: float = 0.0,
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
@@ -123,6 +126,8 @@ class UnlearnTrainer(Trainer):
             offload_reference: see `FrozenReference`.
             keeps_dropout: whether a method that forgets keeps the model's dropout; one that does
                 not forget always does.
+            everyday: what else is kept, see `simnpo.scoring.everyday`.
+            everyday_weight: weight of the KL divergence from it, see `StoredKL`.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
@@ -136,7 +141,7 @@ class UnlearnTrainer(Trainer):
         check_reference(method, model, reference)
         encoder = Encoder(tokenizer, template, max_length)
         self.terms: list[Term] = build_terms(
-            method, forget, retain, encoder, refusals, seed=args.seed
+            method, forget, retain, encoder, refusals, args.seed, everyday, everyday_weight
         )
         check_sequences(
             model, [one for term in self.terms for rows in term.encoded.values() for one in rows]
