@@ -6,15 +6,17 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo real test test-real faults check format clean
+.PHONY: help setup demo real real-gemma test test-real faults check format clean
 
 help:
 	@echo "make demo    set up, then run the main job on the embedded benchmark"
 	@echo "make real    set up, then fetch for make test SmolLM2-135M-Instruct, from Q4_1 weights"
 	@echo "             (93 MB, Apache-2.0), and seven tokenizers of published models (146 MB)"
+	@echo "make real-gemma  set up, then fetch Gemma 3 270M, from Q4_K_M weights, for further tests"
+	@echo "             (238 MB, Gemma terms of use: https://ai.google.dev/gemma/terms)"
 	@echo "make test    set up, then run all checks: ruff, mypy, pytest"
 	@echo "make test-real  docs/own-data.md with the real model, about an hour on two cores"
-	@echo "make faults  1,000 injected faults (kills, full disks, hostile files), under an hour"
+	@echo "make faults  1,030 injected faults (kills, full disks, hostile files), under an hour"
 	@echo "make format  put the code into ruff's format"
 	@echo "make clean   remove the virtual environment and what the tools left"
 
@@ -31,6 +33,9 @@ demo: setup
 
 real: setup
 	$(BIN)/python benchmarks/fetch_real.py
+
+real-gemma: setup
+	$(BIN)/python benchmarks/fetch_gemma.py
 
 test: check
 	$(BIN)/pytest -n 2 --dist worksteal

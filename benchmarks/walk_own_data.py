@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from fetch_model import real_model_folder
+import fetch_model
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "own_data"
 PROGRESS = re.compile(r"\d+ s left|^(Loading|Writing|Generating|Scoring)")
@@ -104,7 +104,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / MODEL
     if not model.exists():
-        model.symlink_to(real_model_folder(), target_is_directory=True)
+        model.symlink_to(fetch_model.MODEL.folder, target_is_directory=True)
     failed = 0
     for name in sys.argv[2:] or PARTS:
         failed += not run(name, PARTS[name], folder)

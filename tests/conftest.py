@@ -16,10 +16,10 @@ from jaxtyping import install_import_hook
 # silently without it.
 install_import_hook("simnpo", "checking.typecheck")
 
+import fetch_model
 import groups
 import pytest
 import torch
-from fetch_model import real_model_folder
 from small_data import QUESTIONS, write_rows
 
 torch.set_num_threads(1)  # models this small only wait for a second one
@@ -39,7 +39,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def real_model() -> Path:
     """The folder of the real model, for tests marked `real`."""
-    return real_model_folder()
+    return fetch_model.MODEL.folder
 
 
 @pytest.fixture(scope="session")

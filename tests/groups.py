@@ -2,7 +2,8 @@
 
 A test joins with `@pytest.mark.real` or the like. Where what its group needs is missing, the whole
 group skips for one reason, from one place, so pytest's summary has one line for it.
-`SIMNPO_REQUIRE=real,optuna` makes a missing group an error instead, before any test runs.
+`SIMNPO_REQUIRE=real,optuna` makes a missing group an error instead, before any test runs. CI
+demands all groups but those on request.
 """
 
 import os
@@ -10,9 +11,11 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import NamedTuple
 
+import fetch_gemma
+import fetch_model
 import fetch_tokenizers
 import pytest
-from fetch_model import is_complete, real_model_folder
+from fetched_gguf import is_complete
 
 
 class Group(NamedTuple):
@@ -22,13 +25,21 @@ class Group(NamedTuple):
     is_there: Callable[[], bool]
     missing: str
     """Why its tests skip, and how to have them run."""
+    on_request: bool = False
+    """Whether what it needs is fetched for whoever asks alone, as its terms must be accepted."""
 
 
 GROUPS = {
     "real": Group(
         "the real model",
-        lambda: is_complete(real_model_folder()),
+        lambda: is_complete(fetch_model.MODEL),
         "real model not there: run make real",
+    ),
+    "gemma": Group(
+        "Gemma 3 270M",
+        lambda: is_complete(fetch_gemma.MODEL),
+        "Gemma 3 270M not there: run make real-gemma (Gemma terms of use)",
+        on_request=True,
     ),
     "tokenizers": Group(
         "tokenizers of published models",

