@@ -18,9 +18,10 @@ from fault_injection.processes import descendants
 
 CAMPAIGN = Path(__file__).parents[1] / "benchmarks" / "faults.py"
 WANTED = {
-    "kill": 6, "crash": 4, "signals": 4, "disk": 5, "hostile": 12, "environment": 5, "two": 4,
+    "kill": 5, "crash": 4, "signals": 4, "disk": 5, "conversion": 2, "hostile": 11,
+    "environment": 5, "two": 4,
 }  # fmt: skip
-QUICK = ("finetune", "unlearn", "evaluate", "generate", "merge", "example")
+QUICK = ("finetune", "unlearn", "evaluate", "generate", "merge", "example", "gguf")
 
 
 def forty() -> list[str]:
@@ -55,10 +56,10 @@ def test_the_campaign_is_the_same_for_the_same_seed() -> None:
     wanted = cases.schedule(0)
     assert wanted == cases.schedule(0) != cases.schedule(1)
     assert Counter(one.kind for one in wanted) == {
-        "kill": 150, "crash": 100, "signals": 80, "disk": 100, "hostile": 350,
+        "kill": 150, "crash": 100, "signals": 80, "disk": 100, "conversion": 30, "hostile": 350,
         "environment": 120, "two": 100,
     }  # fmt: skip
-    assert len({one.name for one in wanted}) == 1000
+    assert len({one.name for one in wanted}) == 1030
     assert {one.kind for one in cases.interleaved(wanted)[:20]} == set(WANTED)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from fault_injection import environments, hostile, interruptions, pairs
 from fault_injection.interruptions import NEEDS_LIBRARY, Scene
 from fault_injection.judging import Finding, worst
-from fault_injection.recipes import RECIPES, Undisturbed, choose
+from fault_injection.recipes import WITHOUT_CACHE, Undisturbed, choose
 from fault_injection.world import World
 
 
@@ -21,7 +21,7 @@ class Kind(NamedTuple):
     faults: Sequence[str]
     """Taken in turn."""
     carry_out: Callable[[Scene, str], list[Finding]]
-    recipes: Sequence[str] = tuple(RECIPES)
+    recipes: Sequence[str] = WITHOUT_CACHE
 
 
 CUT = interruptions.interrupt
@@ -32,6 +32,8 @@ KINDS = {
                               for name in interruptions.SIGNALS), CUT),
     "disk": Kind(100, ("full disk", "file size", "full disk", "read-only", "quota",
                        "input-output error"), CUT),
+    "conversion": Kind(30, ("kill", "die", "full disk", "SIGINT", "tear", "file size", "SIGTERM",
+                            "read-only", "SIGINT twice", "input-output error"), CUT, ("gguf",)),
     "hostile": Kind(350, tuple(hostile.FAULTS), hostile.carry_out, ()),
     "environment": Kind(120, tuple(environments.FAULTS), environments.carry_out,
                         environments.RECIPES),

@@ -28,6 +28,8 @@ class Recipe(NamedTuple):
     """Whether an unfinished one is continued with --resume; else the same command does."""
     weight: int = 4
     """How often it is chosen, against others."""
+    caches: bool = False
+    """Whether it fills the cache, which is a part of its result."""
 
 
 RECIPES = {
@@ -71,7 +73,14 @@ RECIPES = {
         resumes=False,
         weight=1,
     ),
+    "gguf": Recipe(
+        "generate --model {w}/tiny.gguf --questions {w}/forget.jsonl --max-new-tokens 4",
+        "out.jsonl",
+        resumes=False,
+        caches=True,
+    ),
 }
+WITHOUT_CACHE = tuple(name for name, recipe in RECIPES.items() if not recipe.caches)
 
 
 class Undisturbed(NamedTuple):
@@ -91,12 +100,15 @@ def words(name: str, world: World, *more: str) -> list[str]:
 
 
 def setting(folder: Path, changes: Setting = USUAL) -> Setting:
-    """Return what commands find around them in `folder`: a home and a cache of its own."""
+    """Return what commands find around them in `folder`: a home and a cache of its own.
+
+    The cache is in the room, so that all that is looked for in results is looked for in it, too.
+    """
     for name in ("home", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     around = {
         "HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp"), "TERM": "dumb",
-        "COLUMNS": "80", "XDG_CACHE_HOME": None, "SIMNPO_CACHE": None,
+        "COLUMNS": "80", "XDG_CACHE_HOME": None, "SIMNPO_CACHE": "cache",
     }  # fmt: skip
     return changes._replace(
         environment={**around, **changes.environment}, prepare=_prepared(changes)
@@ -166,6 +178,6 @@ def go_on(name: str, world: World, room: Path, notes: Path, limit: float) -> lis
     return ends
 
 
-def choose(draw: Any, names: Sequence[str] = tuple(RECIPES)) -> str:
+def choose(draw: Any, names: Sequence[str] = WITHOUT_CACHE) -> str:
     """Draw a recipe by weight."""
     return str(draw.choices(names, [RECIPES[name].weight for name in names])[0])

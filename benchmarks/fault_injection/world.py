@@ -119,8 +119,9 @@ def write_data(folder: Path) -> None:
 
 
 def write_models(folder: Path) -> None:
-    """Save a Llama of some thousand weights, with a chat template, and as a pickle."""
+    """Save a Llama of some thousand weights: with a chat template, as a pickle, as a GGUF file."""
     import torch
+    from make_tiny_gguf import write_gguf
     from make_tiny_model import make_tokenizer
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -132,6 +133,7 @@ def write_models(folder: Path) -> None:
         bos_token_id=0, eos_token_id=1,
     )  # fmt: skip
     model = LlamaForCausalLM(config)
+    write_gguf(model, tokenizer, folder / "tiny.gguf")
     for name in ("base", "chat", "pickled"):
         tokenizer.chat_template = CHAT if name == "chat" else None
         model.save_pretrained(folder / name)
