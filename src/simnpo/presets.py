@@ -181,6 +181,7 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     Raises:
         UserError: an unknown method.
     """
+    from simnpo.objectives import Method
     from simnpo.precision import own_data_precision
 
     batch = 10 if rows < SMALL_SETS else 32
@@ -189,7 +190,8 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     rate = (LORA_RATE if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
     settings = _OWN_DATA.get(method, {})
     built = build(method, **settings)
-    everyday = EVERYDAY_WEIGHT * built.retain_weight if getattr(built, "takes_everyday", 0) else 0.0
+    takes = isinstance(built, Method) and built.takes_everyday
+    everyday = EVERYDAY_WEIGHT * settings.get("retain_weight", 1) if takes else 0.0
     training = TrainingConfig(
         epochs=None,
         steps=steps,

@@ -107,16 +107,17 @@ def _read_once() -> Iterator[None]:
 
     It reads the header three times; a vocabulary of 262,000 tokens takes 20 seconds each time.
     """
-    import gguf
+    import gguf as library
     from transformers import modeling_gguf_pytorch_utils as reading
     from transformers.utils import logging
 
-    reader, bar = gguf.GGUFReader, reading.tqdm
-    gguf.GGUFReader, reading.tqdm = cache(reader), logging.tqdm
+    module: Any = library
+    reader, bar = module.GGUFReader, reading.tqdm
+    module.GGUFReader, reading.tqdm = cache(reader), logging.tqdm
     try:
         yield
     finally:
-        gguf.GGUFReader, reading.tqdm = reader, bar
+        module.GGUFReader, reading.tqdm = reader, bar
 
 
 def _inside(gguf: Path) -> tuple[Tensor | None, int, torch.dtype]:
