@@ -145,7 +145,7 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
 
 
 _OWN_DATA: Mapping[str, Mapping[str, float]] = {
-    "simnpo": {"beta": 2.5},
+    "simnpo": {"beta": 1.0},
     # NPO's loss sums over an answer's tokens: at equal weights it drowns the retain loss, a mean.
     "npo": {"retain_weight": 10},
 }
@@ -159,7 +159,7 @@ CHECKPOINT_STEPS = 15
 """Steps between checkpoints at least: one takes as long as a step of a small set."""
 LOG_ROWS = 100
 """Steps below which every one is logged."""
-EVERYDAY_WEIGHT = 10.0
+EVERYDAY_WEIGHT = 3.0
 """Weight of the KL divergence on everyday answers, see `TrainingConfig`."""
 SMALL_SETS = 100
 """Rows of a forget set below which a step has few of them."""
