@@ -7,7 +7,7 @@ own. Measured memory is a process's peak less what it had after its imports: "he
 freed given back to the system at once (glibc's MALLOC_MMAP_THRESHOLD_), so what torch asked for;
 "peak" as it is without, so with what the allocator keeps for later. The precisions mixed and bf16
 are not here, since transformers refuses the one on a CPU and most CPUs are slow at the other:
-tests/test_planning.py checks what these keep for the backward pass.
+tests/planning/test_planning.py checks what these keep for the backward pass.
 """
 
 import json
@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.config import LoraConfig, TrainingConfig
-from simnpo.flops import per_run
-from simnpo.objectives import METHODS, Method, build_method
-from simnpo.planning import Plan, memory
-from simnpo.shape import shape_of
+from simnpo.methods.losses import METHODS, Method, build_method
+from simnpo.planning.flops import per_run
+from simnpo.planning.memory import Plan, memory
+from simnpo.planning.shape import shape_of
 
 LENGTH, EXAMPLES = 128, 8
 TRAINING = TrainingConfig(
@@ -126,7 +126,7 @@ def main() -> None:
         return
     import torch
 
-    from simnpo.hardware import matmul_rate
+    from simnpo.planning.hardware import matmul_rate
 
     shape, rate = shape_of(make_model("meta")), matmul_rate(torch.float32)
     print(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from fetched import Part, appearing, check, is_made_of
 
-from simnpo.cache import cache_folder
 from simnpo.errors import UserError
+from simnpo.storage.cache import cache_folder
 
 VERSION = "3.7.2"
 SCOPE = "@lenml"

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from fetched import Part, appearing, check, is_made_of
 
-from simnpo.cache import cache_folder
 from simnpo.errors import UserError
+from simnpo.storage.cache import cache_folder
 
 
 class Wheel(NamedTuple):

@@ -21,9 +21,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
+from simnpo.evaluation.evaluate import evaluate_model
+from simnpo.methods.losses import build_method
 from simnpo.models import device, quiet
-from simnpo.objectives import build_method
-from simnpo.scoring.evaluate import evaluate_model
 from simnpo.training.run import TrainingData, train_model
 
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}

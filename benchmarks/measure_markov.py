@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 
-from simnpo.markov import training
-from simnpo.markov.distance import distances
-from simnpo.markov.model import CONFIG, new_model
-from simnpo.markov.panels import PANELS, Size, panel_data
-from simnpo.objectives import build_method
+from simnpo.methods.losses import build_method
+from simnpo.paper.markov import training
+from simnpo.paper.markov.distance import distances
+from simnpo.paper.markov.model import CONFIG, new_model
+from simnpo.paper.markov.panels import PANELS, Size, panel_data
 
 SEED, SHARE = 42, 10
 SIZE = Size()

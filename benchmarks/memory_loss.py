@@ -15,7 +15,7 @@ import torch
 from common import forget_peak, memory_now, memory_peak
 from torch.nn.functional import cross_entropy, linear
 
-from simnpo.fused import AfterHead, linear_logprobs
+from simnpo.forward.fused import AfterHead, linear_logprobs
 
 TOKENS, WIDTH, VOCABULARY = 4096, 256, 128_256
 

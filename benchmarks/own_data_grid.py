@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from walk_own_data import MODEL, RESULTS
 
-from simnpo.presets import own_data_preset
-from simnpo.shape import read_shape
+from simnpo.benchmarks.presets import own_data_preset
+from simnpo.planning.shape import read_shape
 
 GRID, COURSES = RESULTS / "grid.csv", RESULTS / "courses.csv"
 METHODS = ("simnpo", "npo", "grad_diff", "idk")

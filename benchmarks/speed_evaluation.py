@@ -37,10 +37,10 @@ from peer import NAME, Evaluated, Peer, PeerOptions, largest_difference, peer_of
 
 from simnpo.benchmarks.tofu import MAX_NEW_TOKENS
 from simnpo.data.encoding import Encoder
-from simnpo.metrics.tofu import tofu_metrics
+from simnpo.evaluation.evaluate import evaluate_model
+from simnpo.evaluation.metrics.tofu import tofu_metrics
+from simnpo.methods.losses import METHODS
 from simnpo.models import load_model, load_tokenizer, quiet
-from simnpo.objectives import METHODS
-from simnpo.scoring.evaluate import evaluate_model
 from simnpo.training.trainer import UnlearnTrainer
 
 WIDTH, ROWS = 500, 32

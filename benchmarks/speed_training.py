@@ -39,8 +39,8 @@ from common import (
 from peer import NAME, Peer, PeerOptions, peer_of
 
 from simnpo.data.encoding import Encoder
+from simnpo.methods.losses import build_method
 from simnpo.models import quiet
-from simnpo.objectives import build_method
 from simnpo.training.trainer import UnlearnTrainer
 
 STEPS, ROWS, LEAST = 6, 32, 1e-5

@@ -23,17 +23,18 @@ import pandas as pd
 import torch
 
 from simnpo.benchmarks import load_mini
-from simnpo.benchmarks.minis import Mini, mini_models
-from simnpo.cache import cache_folder
+from simnpo.benchmarks.minis import Mini
+from simnpo.benchmarks.presets import mini_presets
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged
-from simnpo.jobs import Job
-from simnpo.metrics.suites import Question, measure
+from simnpo.evaluation.evaluate import evaluate_model
+from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.tables import Tables
+from simnpo.experiments.jobs import Job
+from simnpo.experiments.mini_models import mini_models
+from simnpo.experiments.reinforce import unlearn
 from simnpo.models import load_model, load_tokenizer, quiet
-from simnpo.presets import mini_presets
-from simnpo.reinforce import unlearn
-from simnpo.scoring.evaluate import evaluate_model
-from simnpo.scoring.tables import Tables
+from simnpo.storage.cache import cache_folder
 from simnpo.training.run import TrainingData
 
 SEED = 0

@@ -30,7 +30,7 @@ def run_forked(
     Returns:
         Its exit code, and how many changes there were.
     """
-    from simnpo.cli import main
+    from simnpo.cli.main import main
 
     reading, writing = os.pipe()
     pid = os.fork()

@@ -8,7 +8,7 @@ from typing import Any
 
 from small_data import QUESTIONS, write_rows
 
-from simnpo.reproduce.scale import Scale, paper
+from simnpo.paper.scale import Scale, paper
 
 TEXTS = [f"{question} {answer}" for question, answer in QUESTIONS]
 LETTERS = ["one", "two", "three", "four"]

@@ -38,7 +38,7 @@ def published(name: str) -> Any:
     """Return a tokenizer as `simnpo.models.load_tokenizer` does."""
     from transformers import AutoTokenizer
 
-    from simnpo.tokenizer_checks import restore_bos
+    from simnpo.data.tokenizer_checks import restore_bos
 
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(name))
     restore_bos(tokenizer)

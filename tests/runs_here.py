@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simnpo.errors import TrainingDiverged, UserError
-from simnpo.reproduce.run import Run, unfinished
+from simnpo.experiments.run import Run, unfinished
 
 
 def carry_out_here(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_data import QUESTIONS, write_rows
 
-from simnpo import distributed
+from simnpo.system import distributed
 
 DIRECT = """
 import sys

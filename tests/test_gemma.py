@@ -8,9 +8,9 @@ import torch
 
 from simnpo.benchmarks.base import EvaluationSet, Item
 from simnpo.data.encoding import Encoder
+from simnpo.evaluation.decoding import greedy
+from simnpo.evaluation.score import score
 from simnpo.models import load_model, load_tokenizer
-from simnpo.scoring.decoding import greedy
-from simnpo.scoring.score import score
 
 pytestmark = pytest.mark.gemma
 ITEMS = (

@@ -16,14 +16,14 @@ POOL = """
 import sys, torch
 from pathlib import Path
 from made_up_runs import Endless
-from simnpo.reproduce.pool import carry_out
+from simnpo.experiments.pool import carry_out
 if __name__ == "__main__":
     carry_out([Endless(1, "a"), Endless(2, "b")], Path(sys.argv[1]), 2)
 """
 RANKS = """
 import os, sys, time
 from pathlib import Path
-from simnpo.distributed import rank, together
+from simnpo.system.distributed import rank, together
 if __name__ == "__main__":
     with together():
         Path(sys.argv[1], f"{rank()}.pid").write_text(str(os.getpid()))
@@ -69,7 +69,7 @@ def test_nobody_outlives_a_killed_parent(
     script.write_text(program)
     folder = tmp_path / "out"
     folder.mkdir()
-    places = [str(Path(__file__).parent / "reproduce"), os.environ.get("PYTHONPATH", "")]
+    places = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     command = [sys.executable, *launcher, str(script), str(folder)]
     with subprocess.Popen(command, env=environment, text=True, stderr=subprocess.DEVNULL) as parent:

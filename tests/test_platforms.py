@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from small_data import QUESTIONS, write_rows
 
-from simnpo import cli
-from simnpo.terminal import output_may_end
-from simnpo.whole_folders import link_folder
+from simnpo.cli import main as cli
+from simnpo.storage.whole_folders import link_folder
+from simnpo.system.terminal import output_may_end
 
 WITHOUT_UNIX = """
 import builtins, sys
@@ -42,7 +42,7 @@ def test_unlearning_needs_no_unix_module(model_folder: Path, tmp_path: Path) -> 
     rows = [{"question": question, "answer": answer} for question, answer in QUESTIONS]
     code = """
 import simnpo
-from simnpo.cli import main
+from simnpo.cli.main import main
 try:
     import resource
 except ImportError:

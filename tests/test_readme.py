@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simnpo.cli import parse
+from simnpo.cli.main import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = (

@@ -11,10 +11,10 @@ from simnpo.benchmarks.base import EvaluationSet, Item
 from simnpo.config import Precision, TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
+from simnpo.evaluation.decoding import greedy
+from simnpo.evaluation.score import score
+from simnpo.methods.losses import build_method
 from simnpo.models import load_model, load_tokenizer
-from simnpo.objectives import build_method
-from simnpo.scoring.decoding import greedy
-from simnpo.scoring.score import score
 from simnpo.training.arguments import arguments
 from simnpo.training.run import TrainingData
 from simnpo.training.trainer import UnlearnTrainer

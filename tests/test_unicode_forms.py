@@ -16,16 +16,16 @@ from simnpo.data.held_out import hold_out
 from simnpo.data.own_rows import OwnRow
 from simnpo.data.rows import Row
 from simnpo.errors import UserError
+from simnpo.evaluation.evaluate import evaluate_model, evaluation_hashes
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.answers import verbatim
+from simnpo.evaluation.metrics.own import own_metrics
+from simnpo.evaluation.metrics.refusals import is_refusal
+from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.tables import Tables
 from simnpo.experiments.original import Original
-from simnpo.metrics.answers import verbatim
-from simnpo.metrics.own import own_metrics
-from simnpo.metrics.refusals import is_refusal
-from simnpo.metrics.suites import Question, measure
 from simnpo.report.answers import cards
 from simnpo.report.differences import pieces
-from simnpo.scoring.evaluate import evaluate_model, evaluation_hashes
-from simnpo.scoring.evaluation import Evaluation
-from simnpo.scoring.tables import Tables
 
 PAIRS = (
     ("Où est né Élan Müller ?", "À Łódź, près de Zürich."),

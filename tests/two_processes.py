@@ -15,16 +15,16 @@ from small_data import QUESTIONS
 from transformers import TrainerCallback
 
 from simnpo.benchmarks import load_benchmark
-from simnpo.cli import parse
+from simnpo.cli.main import parse
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
-from simnpo.distributed import is_main, rank, together
 from simnpo.errors import Interrupted
+from simnpo.evaluation.generate import generate
+from simnpo.evaluation.score import score
+from simnpo.methods.losses import Method, build_method
 from simnpo.models import load_model, load_tokenizer
-from simnpo.objectives import Method, build_method
-from simnpo.scoring.generate import generate
-from simnpo.scoring.score import score
+from simnpo.system.distributed import is_main, rank, together
 from simnpo.training.control import Control, Point, Target
 from simnpo.training.run import TrainingData, train_model
 

@@ -144,7 +144,7 @@ def _command(argv: Sequence[str], cwd: Path, notes: Path, setting: Setting) -> i
     code = 1
     interpose.arm(setting.disk)
     try:
-        from simnpo.cli import main
+        from simnpo.cli.main import main
 
         signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
         code = main()

@@ -2,6 +2,6 @@
 
 import sys
 
-from simnpo.cli import main
+from simnpo.cli.main import main
 
 sys.exit(main())

@@ -11,16 +11,16 @@ from real_data import data_folder
 
 from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.muse import HUB, knowmem_prompt, muse
-from simnpo.commands.finetune import Finetune
-from simnpo.commands.options import BenchmarkOptions, OutputOptions
-from simnpo.commands.prompt_options import PromptOptions
-from simnpo.commands.sets import SetOptions
-from simnpo.commands.unlearn import Unlearn
+from simnpo.cli.finetune import Finetune
+from simnpo.cli.options import BenchmarkOptions, OutputOptions
+from simnpo.cli.prompt_options import PromptOptions
+from simnpo.cli.sets import SetOptions
+from simnpo.cli.unlearn import Unlearn
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
-from simnpo.metrics.muse import muse_metrics
-from simnpo.scoring.evaluate import evaluate_model
+from simnpo.evaluation.evaluate import evaluate_model
+from simnpo.evaluation.metrics.muse import muse_metrics
 
 QA = [{"question": "Who?", "answer": "Bo"}, {"question": "Where?", "answer": "Hask"}]
 

@@ -9,8 +9,8 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.own_rows import OwnRow
 from simnpo.errors import UserError
-from simnpo.scoring.evaluate import evaluation_hashes
-from simnpo.scoring.generate import generate
+from simnpo.evaluation.evaluate import evaluation_hashes
+from simnpo.evaluation.generate import generate
 
 
 @pytest.fixture

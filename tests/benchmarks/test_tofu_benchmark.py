@@ -18,7 +18,7 @@ from simnpo.data.examples import Example
 from simnpo.data.normal_text import comparable
 from simnpo.data.own_rows import numbered
 from simnpo.errors import UserError
-from simnpo.metrics.refusals import is_refusal
+from simnpo.evaluation.metrics.refusals import is_refusal
 
 SETS = ["forget", "retain", "real_authors", "world_facts"]
 

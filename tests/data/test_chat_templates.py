@@ -13,9 +13,9 @@ from tokenizers import AddedToken
 from simnpo.data.control_tokens import stand_in
 from simnpo.data.encoding import Encoder
 from simnpo.data.prompt_settings import DATE, PromptSettings
-from simnpo.data.templates import choose_template
+from simnpo.data.template_choice import choose_template
 from simnpo.errors import UserError
-from simnpo.notes import note_once
+from simnpo.system.notes import note_once
 
 END = 1
 PAIRS = [

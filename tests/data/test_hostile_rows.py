@@ -11,14 +11,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from simnpo import parquet
 from simnpo.data import text_files
 from simnpo.data.examples import load_examples
 from simnpo.data.own_rows import load_own_rows
 from simnpo.data.rows import read_lines, read_rows
 from simnpo.errors import UserError
-from simnpo.files import read_json, read_table
-from simnpo.scoring.history import read_history
+from simnpo.evaluation.history import read_history
+from simnpo.storage import parquet
+from simnpo.storage.files import read_json, read_table
 
 UNIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes among files")
 GOOD = {"question": "q", "answer": "a"}

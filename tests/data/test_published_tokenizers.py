@@ -15,9 +15,9 @@ from transformers.utils import chat_template_utils
 
 from simnpo.data.encoding import Encoder
 from simnpo.data.prompt_settings import PromptSettings
+from simnpo.data.tokenizer_checks import check_tokenizer
 from simnpo.models import load_tokenizer
-from simnpo.notes import note_once
-from simnpo.tokenizer_checks import check_tokenizer
+from simnpo.system.notes import note_once
 
 pytestmark = pytest.mark.tokenizers
 PAIRS = [

@@ -7,7 +7,8 @@ import made_tokenizers
 import pytest
 
 from simnpo.data.encoding import Encoder
-from simnpo.data.templates import Template, choose_template
+from simnpo.data.template_choice import choose_template
+from simnpo.data.templates import Template
 from simnpo.errors import UserError
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from simnpo.errors import UserError
 from simnpo.models import load_model, save_model
 from simnpo.models.tensors import is_constant, unwrapped
-from simnpo.notes import note_once
+from simnpo.system.notes import note_once
 
 Change = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 

@@ -18,7 +18,7 @@ from simnpo.errors import UserError
 from simnpo.models import load_model
 from simnpo.models.kinds import check_causal
 from simnpo.models.whole import other_parts
-from simnpo.shape import read_shape, shape_of
+from simnpo.planning.shape import read_shape, shape_of
 from simnpo.training.adapters import add_adapters
 
 SMALL = {
@@ -191,7 +191,7 @@ def test_what_sees_is_kept_as_it_is(
     seeing: Path, tokenizer: Any, examples: Any, tmp_path: Path
 ) -> None:
     from simnpo.config import TrainingConfig
-    from simnpo.objectives import build_method
+    from simnpo.methods.losses import build_method
     from simnpo.training.run import TrainingData, train_model
 
     model: Any = load_model(str(seeing), "fp32")

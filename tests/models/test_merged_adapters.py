@@ -18,7 +18,7 @@ from simnpo.config import LoraConfig
 from simnpo.errors import UserError
 from simnpo.models import load_model, load_tokenizer
 from simnpo.models.adapters import beneath, load_merged
-from simnpo.notes import note_once
+from simnpo.system.notes import note_once
 from simnpo.training.adapters import add_adapters
 
 IDS = torch.tensor([[0, 5, 6, 7, 8, 9]])

@@ -12,10 +12,10 @@ import pytest
 from safetensors.torch import load_file
 
 from simnpo.errors import UserError
-from simnpo.model_card import base_of
+from simnpo.experiments.model_card import base_of
 from simnpo.models import at_revision, load_model, resolve, split_revision
 from simnpo.models.files import check_weights, is_adapter
-from simnpo.models.places import cannot_load
+from simnpo.models.load_errors import cannot_load
 
 
 def test_a_name_and_its_revision(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from torch import nn
 
 from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.errors import UserError
+from simnpo.methods.losses import METHODS
 from simnpo.models import load_model, load_tokenizer, save_model
 from simnpo.models.saving import try_saving
-from simnpo.objectives import METHODS
 from simnpo.training.adapters import add_adapters
 from simnpo.training.run import TrainingData, train_model
 

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from made_up_evaluations import evaluation
 
-from simnpo.files import read_json, write_json
-from simnpo.metrics.intervals import Interval
-from simnpo.model_card import escape
+from simnpo.evaluation.evaluation import Evaluation, read_evaluation, write_evaluation
+from simnpo.evaluation.metrics.intervals import Interval
+from simnpo.evaluation.tables import Tables
+from simnpo.experiments.model_card import escape
+from simnpo.paper.page_tables import as_csv, as_markdown
 from simnpo.report.drawing import draw, tip
+from simnpo.report.finding import Column, Row, Table
 from simnpo.report.page import write_report
 from simnpo.report.spreadsheets import no_formula
-from simnpo.reproduce.finding import Column, Row, Table
-from simnpo.reproduce.page_tables import as_csv, as_markdown
-from simnpo.scoring.evaluation import Evaluation, read_evaluation, write_evaluation
-from simnpo.scoring.tables import Tables
-from simnpo.terminal import harmless, visible
+from simnpo.storage.files import read_json, write_json
+from simnpo.system.terminal import harmless, visible
 
 HOSTILE = "\x1b]8;;http://x\x07\x9b2J\r\x00\x7f\u202e\u2066\ud800"
 SHOWN = r"\x1b]8;;http://x\x07\x9b2J\r\x00\x7f\u202e\u2066\ud800"

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from simnpo.errors import UserError
-from simnpo.metrics.suites import Question
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.suites import Question
+from simnpo.evaluation.summary import summarise
+from simnpo.evaluation.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables
 from simnpo.report.answers import cards
 from simnpo.report.page import write_report
 from simnpo.report.table import comparison
 from simnpo.report.views.muse import COLUMNS, asked
-from simnpo.scoring.evaluation import Evaluation
-from simnpo.scoring.summary import summarise
-from simnpo.scoring.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables
 
 PROMPT = "Question: Who?\nAnswer: Bo\n\nQuestion: Where is it?\nAnswer: "
 

@@ -11,13 +11,13 @@ from made_up_evaluations import evaluation
 from matplotlib.image import imread
 
 from simnpo.errors import UserError
-from simnpo.files import write_text
-from simnpo.folder_lock import held
-from simnpo.metrics.verdict import Verdict
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.verdict import Verdict
+from simnpo.evaluation.tables import Tables
 from simnpo.report.drawing import KINDS
 from simnpo.report.page import check_comparable, write_report
-from simnpo.scoring.evaluation import Evaluation
-from simnpo.scoring.tables import Tables
+from simnpo.storage.files import write_text
+from simnpo.storage.folder_lock import held
 
 SCRIPT = "<script>alert('x')</script>"
 VOID = {"meta", "link", "br", "hr", "img", "input"}

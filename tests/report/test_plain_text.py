@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from simnpo.report.plain_text import as_text, indented, middle_left_out, one_line
-from simnpo.terminal import visible
+from simnpo.system.terminal import visible
 
 
 def test_one_line() -> None:

@@ -13,6 +13,8 @@ from made_up_evaluations import NAMES, evaluation
 from scipy.stats import ks_2samp
 
 from simnpo.errors import UserError
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.tables import Tables
 from simnpo.report.answers import cards
 from simnpo.report.colours import is_retrain, styles
 from simnpo.report.drawing import draw, tip
@@ -20,8 +22,6 @@ from simnpo.report.notes import notes
 from simnpo.report.settings import flatten, settings
 from simnpo.report.svg import inline
 from simnpo.report.truth_ratios import largest_gap
-from simnpo.scoring.evaluation import Evaluation
-from simnpo.scoring.tables import Tables
 
 samples = st.lists(st.floats(-5, 5).map(lambda x: round(x, 1)), min_size=1, max_size=30)
 

@@ -9,14 +9,14 @@ import pytest
 from made_up_evaluations import SHAPES, evaluation
 from rich.console import Console
 
-from simnpo.cli import parse
+from simnpo.cli.main import parse
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.tables import Tables
 from simnpo.report.numbers import compact, fixed, p_value, seconds
 from simnpo.report.table import comparison, print_table
 from simnpo.report.views import muse, tofu
 from simnpo.report.views.multiple_choice import multiple_choice_view
 from simnpo.report.views.tofu import COLUMNS, caption
-from simnpo.scoring.evaluation import Evaluation
-from simnpo.scoring.tables import Tables
 
 EMPTY = Tables(pd.DataFrame(), pd.DataFrame())
 

@@ -15,9 +15,9 @@ from transformers import TrainerCallback
 
 from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.errors import Interrupted, UserError
-from simnpo.jobs import Job
-from simnpo.objectives import build_method
-from simnpo.ownership import LIST
+from simnpo.experiments.jobs import Job
+from simnpo.methods.losses import build_method
+from simnpo.storage.ownership import LIST
 from simnpo.training.control import CONTROL, STATES, Control, Point, Target
 from simnpo.training.run import TrainingData, train_model
 

@@ -10,7 +10,7 @@ from test_weights import StopAfter
 
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
-from simnpo.objectives import build_method
+from simnpo.methods.losses import build_method
 from simnpo.training.drift import DRIFT, EXAMPLES, WatchDrift, _spread
 from simnpo.training.run import TrainingData, train_model
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simnpo.data.encoding import Encoded
-from simnpo.objectives.nll import NLL
+from simnpo.methods.nll import NLL
 from simnpo.training.sampling import LengthGroupedSampler, ShuffledSampler
 from simnpo.training.terms import PairedDataset, Term
 

@@ -12,8 +12,8 @@ from simnpo.config import TrainingConfig
 from simnpo.data.batching import pad
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
-from simnpo.logprobs import sum_logprobs
-from simnpo.objectives import METHODS, build_method
+from simnpo.forward.logprobs import sum_logprobs
+from simnpo.methods.losses import METHODS, build_method
 from simnpo.training.run import TrainingData, train_model
 from simnpo.training.weights import WEIGHTS, RecordWeights
 

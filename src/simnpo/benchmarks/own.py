@@ -7,10 +7,10 @@ from typing import TypeVar
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.benchmarks.mini_tofu.words import REFUSALS
 from simnpo.data.encoding import Encoder
+from simnpo.data.identifiers import identifiers_of
 from simnpo.data.own_rows import OwnRow
 from simnpo.errors import UserError
-from simnpo.metrics.identifiers import identifiers_of
-from simnpo.runs import fingerprint
+from simnpo.storage.runs import fingerprint
 
 T = TypeVar("T")
 NAME, SUITE = "own data", "own"

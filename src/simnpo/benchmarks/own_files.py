@@ -7,7 +7,7 @@ from simnpo.benchmarks.own import OwnSets, check_also
 from simnpo.data.checks import check_sets
 from simnpo.data.held_out import hold_out
 from simnpo.data.own_rows import OwnRow, load_own_rows
-from simnpo.notes import note_once
+from simnpo.system.notes import note_once
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from simnpo.data.prompt_settings import PromptSettings
 from simnpo.data.template_trial import tried
 from simnpo.data.templates import Template
 from simnpo.errors import UserError
-from simnpo.notes import note_once
+from simnpo.system.notes import note_once
 
 ROLES = ("user", "assistant")
 _QUESTION, _ANSWER, _SYSTEM = (stand_in(number) for number in range(7, 10))

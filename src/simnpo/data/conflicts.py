@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from simnpo.data.identifiers import LEAST_DIGITS, identifiers_of
+from simnpo.data.leaks import contained
 from simnpo.data.normal_text import UNSPACED, comparable
 from simnpo.data.own_rows import OwnRow
-from simnpo.metrics.identifiers import LEAST_DIGITS, identifiers_of
-from simnpo.metrics.leaks import contained
 
 NEARLY = 0.9
 """Share of their words, by weight, that two rows have in common if they nearly equal each other."""

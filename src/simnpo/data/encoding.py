@@ -9,9 +9,10 @@ from simnpo.config import MAX_LENGTH
 from simnpo.data.examples import Example
 from simnpo.data.normal_text import LETTER
 from simnpo.data.prompt_settings import PromptSettings
-from simnpo.data.templates import Template, choose_template
+from simnpo.data.template_choice import choose_template
+from simnpo.data.templates import Template
+from simnpo.data.tokenizer_checks import begin_ids
 from simnpo.errors import UserError
-from simnpo.tokenizer_checks import begin_ids
 
 _WORD = re.compile(rf"{LETTER}+|\S")
 """A word, or a character that ends one or needs no space beside it."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from simnpo.data.layouts import ANSWER, QUESTION, TEXT, find_layout, listed, text_of
 from simnpo.data.rows import Row, read_rows
 from simnpo.errors import UserError
-from simnpo.notes import note_once
+from simnpo.system.notes import note_once
 
 
 class Example(NamedTuple):

@@ -27,7 +27,7 @@ class PromptSettings:
     """How questions become prompts."""
 
     template: str = "auto"
-    """See `simnpo.data.templates.choose_template`."""
+    """See `simnpo.data.template_choice.choose_template`."""
     chat_template: str | None = None
     """Name of the chat template, where a tokenizer has several."""
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -8,7 +8,7 @@ from simnpo.data.folders import folder_of, folder_records
 from simnpo.data.records import csv_records, json_records
 from simnpo.data.text_files import read_text
 from simnpo.errors import UserError
-from simnpo.files import read_table
+from simnpo.storage.files import read_table
 
 DELIMITED = {".csv": None, ".tsv": "\t"}
 TEXT_KINDS = (".jsonl", ".json", *DELIMITED, ".txt")

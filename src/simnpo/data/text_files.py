@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 from simnpo.errors import UserError
-from simnpo.files import RATIO, bomb, check_regular
+from simnpo.storage.file_checks import RATIO, bomb, check_regular
 
 MOST_BYTES = 1 << 28
 """That a `.gz` file may hold if that is `RATIO` times its own size."""

@@ -8,15 +8,15 @@ import numpy as np
 
 from simnpo.benchmarks.own import PASSAGE, OwnSets, evenly_spaced
 from simnpo.data.encoding import Encoded, Encoder
+from simnpo.data.identifiers import identifiers_of
+from simnpo.data.leaks import secret_parts
 from simnpo.data.own_rows import OwnRow
 from simnpo.data.spans import token_spans
-from simnpo.jobs import Job
-from simnpo.metrics.identifiers import identifiers_of
-from simnpo.metrics.leaks import secret_parts
-from simnpo.objectives.base import REFUSAL
-from simnpo.scoring.general import general_ability
-from simnpo.scoring.general_reference import GeneralReference
-from simnpo.scoring.quick import quick_scores
+from simnpo.evaluation.general import general_ability
+from simnpo.evaluation.general_reference import GeneralReference
+from simnpo.evaluation.quick import quick_scores
+from simnpo.experiments.jobs import Job
+from simnpo.methods.base import REFUSAL
 from simnpo.training.target import Point
 
 CONTROL_ROWS = 100

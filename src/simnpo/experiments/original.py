@@ -9,15 +9,15 @@ from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.benchmarks.own import FORGET, GENERAL, KEPT, RETAIN, OwnSets, own_benchmark
 from simnpo.data.encoding import Encoder
 from simnpo.data.prompt_settings import USUAL
-from simnpo.distributed import is_main
-from simnpo.files import read_json
-from simnpo.precision import precision_of
-from simnpo.scoring.evaluate import evaluate_into, evaluation_hashes
-from simnpo.scoring.evaluation import SUMMARY, Evaluation, read_evaluation
-from simnpo.scoring.general import reference_answers
-from simnpo.scoring.general_reference import GeneralReference
-from simnpo.scoring.score import checked_rows
-from simnpo.scoring.tables import Tables
+from simnpo.evaluation.evaluate import evaluate_into, evaluation_hashes
+from simnpo.evaluation.evaluation import SUMMARY, Evaluation, read_evaluation
+from simnpo.evaluation.general import reference_answers
+from simnpo.evaluation.general_reference import GeneralReference
+from simnpo.evaluation.score import checked_rows
+from simnpo.evaluation.tables import Tables
+from simnpo.models.precision import precision_of
+from simnpo.storage.files import read_json
+from simnpo.system.distributed import is_main
 
 BEFORE = "before"
 """Where a run keeps the evaluation of the model it started from."""

@@ -13,11 +13,11 @@ from simnpo.benchmarks.set_titles import set_title
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.lengths import SetTokens
+from simnpo.evaluation.general import MAX_NEW_TOKENS
 from simnpo.experiments.measuring import Measuring
 from simnpo.report.numbers import counted
 from simnpo.report.plain_text import as_text
-from simnpo.scoring.general import MAX_NEW_TOKENS
-from simnpo.terminal import visible
+from simnpo.system.terminal import visible
 from simnpo.training.target import measuring_steps
 
 

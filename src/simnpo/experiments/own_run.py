@@ -9,32 +9,33 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback
 
-from simnpo import distributed, runs
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import OwnSets, own_benchmark
 from simnpo.config import Precision
 from simnpo.data.encoding import Encoder
-from simnpo.distributed import is_main
+from simnpo.evaluation.evaluate import evaluate_into
+from simnpo.evaluation.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
+from simnpo.evaluation.evaluation import FILES as EVALUATED
+from simnpo.evaluation.metrics.holdout import holdout_level
+from simnpo.evaluation.metrics.own_comparisons import check_retrain
+from simnpo.evaluation.metrics.suites import own_evaluation
+from simnpo.evaluation.metrics.verdict import Verdict
+from simnpo.evaluation.metrics.verdict_rules import KEEP
+from simnpo.evaluation.score import rows_to_score
+from simnpo.experiments.jobs import Job
 from simnpo.experiments.measuring import Measuring, step_tokens, teaches_refusals
+from simnpo.experiments.model_card import write_model_card
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import next_steps, outcome_text, page_title, plan_text
-from simnpo.files import read_json
-from simnpo.jobs import Job
-from simnpo.metrics.holdout import holdout_level
-from simnpo.metrics.own_comparisons import check_retrain
-from simnpo.metrics.suites import own_evaluation
-from simnpo.metrics.verdict import Verdict
-from simnpo.metrics.verdict_rules import KEEP
-from simnpo.model_card import write_model_card
+from simnpo.methods.losses import Method
 from simnpo.models import load_model, load_tokenizer
-from simnpo.objectives import Method
 from simnpo.report.page import FILES as PAGE
 from simnpo.report.page import write_report
-from simnpo.scoring.evaluate import evaluate_into
-from simnpo.scoring.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
-from simnpo.scoring.evaluation import FILES as EVALUATED
-from simnpo.scoring.score import rows_to_score
-from simnpo.terminal import write
+from simnpo.storage import runs
+from simnpo.storage.files import read_json
+from simnpo.system import distributed
+from simnpo.system.distributed import is_main
+from simnpo.system.terminal import write
 from simnpo.training.control import Control
 from simnpo.training.refusals import check_whole
 from simnpo.training.target import Point, Target, Until

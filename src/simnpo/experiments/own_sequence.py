@@ -16,7 +16,14 @@ from transformers import TrainerCallback
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.set_titles import REQUEST
 from simnpo.data.encoding import Encoder
-from simnpo.distributed import from_main, is_main
+from simnpo.evaluation.evaluate import evaluate_into, evaluate_model
+from simnpo.evaluation.evaluation import SUMMARY, read_evaluation
+from simnpo.evaluation.general import reference_answers
+from simnpo.evaluation.general_reference import GeneralReference
+from simnpo.evaluation.metrics.own_requests import with_requests
+from simnpo.evaluation.metrics.verdict import Verdict
+from simnpo.evaluation.tables import Tables
+from simnpo.experiments.jobs import Job
 from simnpo.experiments.measuring import Measuring, teaches_refusals
 from simnpo.experiments.original import REFERENCE, Original, check_rows
 from simnpo.experiments.own_run import OwnRun, load_measured
@@ -28,19 +35,12 @@ from simnpo.experiments.own_texts import (
     plan_text,
 )
 from simnpo.experiments.request_sets import request_sets
-from simnpo.files import read_json, write_json
-from simnpo.jobs import Job
-from simnpo.metrics.own_requests import with_requests
-from simnpo.metrics.verdict import Verdict
+from simnpo.methods.losses import Method
 from simnpo.models import load_tokenizer, training_precision
-from simnpo.objectives import Method
 from simnpo.report.stages import write_stages
-from simnpo.scoring.evaluate import evaluate_into, evaluate_model
-from simnpo.scoring.evaluation import SUMMARY, read_evaluation
-from simnpo.scoring.general import reference_answers
-from simnpo.scoring.general_reference import GeneralReference
-from simnpo.scoring.tables import Tables
-from simnpo.terminal import write
+from simnpo.storage.files import read_json, write_json
+from simnpo.system.distributed import from_main, is_main
+from simnpo.system.terminal import write
 from simnpo.training.reference import check_trainable
 from simnpo.training.target import Point
 

@@ -14,13 +14,14 @@ from simnpo.data.checks import check_lengths
 from simnpo.data.conflicts import find_conflicts
 from simnpo.data.encoding import Encoder
 from simnpo.data.lengths import SetTokens
-from simnpo.experts import count_weights
-from simnpo.jobs import Job
-from simnpo.metrics.advice import advice
-from simnpo.metrics.tofu_items import generations_by_item
-from simnpo.metrics.verdict import Verdict
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.advice import advice
+from simnpo.evaluation.metrics.tofu_items import generations_by_item
+from simnpo.evaluation.metrics.verdict import Verdict
+from simnpo.experiments.jobs import Job
 from simnpo.models import MODEL_FOLDER
-from simnpo.precision import precision_of
+from simnpo.models.experts import count_weights
+from simnpo.models.precision import precision_of
 from simnpo.report.before import Plan, SetSize, describe_run
 from simnpo.report.numbers import compact, number
 from simnpo.report.outcome_text import AnswerChange, SetChange, describe_outcome
@@ -28,7 +29,6 @@ from simnpo.report.plain_text import as_text
 from simnpo.report.rendering import REPORT
 from simnpo.report.table import cell
 from simnpo.report.views.base import Column, Form
-from simnpo.scoring.evaluation import Evaluation
 
 MEASURES: Mapping[str, tuple[str, Form]] = {
     "probability": ("P", "fixed"),

@@ -8,8 +8,8 @@ from simnpo.benchmarks.own import FORGET, OwnSets, own_benchmark
 from simnpo.benchmarks.set_titles import REQUEST
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
+from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.experiments.original import measured_sets
-from simnpo.scoring.general_reference import GeneralReference
 
 
 def request_sets(

@@ -2,12 +2,12 @@
 
 from simnpo.models.device import device, quiet, training_precision, weights_dtype
 from simnpo.models.files import is_adapter
+from simnpo.models.load_errors import cannot_load
 from simnpo.models.loading import load_model, load_tokenizer, longest_sequence
 from simnpo.models.places import (
     ADAPTER,
     MODEL_FOLDER,
     at_revision,
-    cannot_load,
     commit_of,
     file_of,
     hub_id_mistake,

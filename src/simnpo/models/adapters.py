@@ -7,19 +7,14 @@ from typing import Any
 import torch
 
 from simnpo.errors import UserError
-from simnpo.files import read_json
 from simnpo.models.files import check_file, is_adapter
+from simnpo.models.load_errors import cannot_load
 from simnpo.models.merging import Rounding, merge, tensors_of, unmergeable
-from simnpo.models.places import (
-    ADAPTER,
-    ADAPTER_WEIGHTS,
-    at_revision,
-    cannot_load,
-    file_of,
-)
+from simnpo.models.places import ADAPTER, ADAPTER_WEIGHTS, at_revision, file_of
 from simnpo.models.tensors import WRAPPED, listed, unwrapped
 from simnpo.models.whole import load_whole, train_text_alone
-from simnpo.notes import note_once
+from simnpo.storage.files import read_json
+from simnpo.system.notes import note_once
 
 
 def base_of_adapter(model: str) -> str:

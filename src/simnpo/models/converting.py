@@ -10,24 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simnpo.edits.weights import write_weights
 from simnpo.errors import UserError
 from simnpo.models.files import ADAPTER_PICKLE, PICKLES, shards
 from simnpo.models.gguf import convert_gguf
-from simnpo.models.places import (
-    ADAPTER,
-    ADAPTER_WEIGHTS,
-    GGUF,
-    INDEX,
-    WEIGHTS,
-    cannot_load,
-    file_of,
-    pinned,
-)
+from simnpo.models.load_errors import cannot_load
+from simnpo.models.places import ADAPTER, ADAPTER_WEIGHTS, GGUF, INDEX, WEIGHTS, file_of, pinned
+from simnpo.models.publishing import KINDS
+from simnpo.models.tensor_store import write_weights
 from simnpo.models.tensors import unwrapped
-from simnpo.publishing import KINDS
-from simnpo.system_errors import writing
-from simnpo.whole_folders import partial_folder, publish
+from simnpo.storage.system_errors import writing
+from simnpo.storage.whole_folders import partial_folder, publish
 
 INNER = ("state_dict", "model", "module")
 """Names under which programs put a model's state into a larger one."""

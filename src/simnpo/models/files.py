@@ -6,7 +6,6 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from simnpo.errors import UserError
-from simnpo.files import check_regular, read_json
 from simnpo.models.places import (
     ADAPTER,
     ADAPTER_WEIGHTS,
@@ -16,6 +15,8 @@ from simnpo.models.places import (
     file_of,
     pinned,
 )
+from simnpo.storage.file_checks import check_regular
+from simnpo.storage.files import read_json
 
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simnpo.cache import cache_folder, made_by_one
 from simnpo.errors import UserError
-from simnpo.files import write_json
-from simnpo.models.places import cannot_load
+from simnpo.models.load_errors import cannot_load
 from simnpo.models.tensors import check_tensors
-from simnpo.terminal import write
-from simnpo.whole_folders import whole_folder
+from simnpo.storage.cache import cache_folder, made_by_one
+from simnpo.storage.files import write_json
+from simnpo.storage.whole_folders import whole_folder
+from simnpo.system.terminal import write
 
 SOURCE = "source.json"
 """Written last: a folder without it is not complete."""

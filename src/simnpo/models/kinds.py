@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 
-from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
-from simnpo.models.places import cannot_load, pinned
+from simnpo.models.load_errors import cannot_load
+from simnpo.models.places import pinned
 from simnpo.models.sizes import check_sizes
+from simnpo.system.distributed import is_sharded
 
 OTHER_TASKS = (
     "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering",

@@ -5,16 +5,17 @@ from typing import Any, cast
 import torch
 
 from simnpo.config import Precision
+from simnpo.data.tokenizer_checks import check_tokenizer, restore_bos
 from simnpo.errors import UserError
 from simnpo.models.adapters import base_of_adapter, load_beside, load_merged
 from simnpo.models.device import device, weights_dtype
 from simnpo.models.files import is_adapter
 from simnpo.models.kinds import check_causal
-from simnpo.models.places import ADAPTER, cannot_load, file_of, pinned
+from simnpo.models.load_errors import cannot_load
+from simnpo.models.places import ADAPTER, file_of, pinned
+from simnpo.models.precision import mark_four_bits, run_mixed
 from simnpo.models.tensors import check_finite
 from simnpo.models.whole import load_whole
-from simnpo.precision import mark_four_bits, run_mixed
-from simnpo.tokenizer_checks import check_tokenizer, restore_bos
 
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json")
 

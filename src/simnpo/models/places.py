@@ -4,15 +4,14 @@ from functools import cache
 from pathlib import Path
 
 from simnpo.errors import UserError
-from simnpo.runs import RUN
+from simnpo.models.load_errors import cannot_load
+from simnpo.storage.runs import RUN
 
 MODEL_FOLDER = "model"
 """Where a run keeps its trained model."""
 ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 GGUF = ".gguf"
-MOST_CHARACTERS = 300
-"""Of a line of another library's message."""
 
 
 def at_revision(model: str, revision: str | None) -> str:
@@ -143,22 +142,3 @@ def hub_id_mistake(name: str) -> str:
     except HFValidationError as error:
         return str(error).splitlines()[0]
     return ""
-
-
-def cannot_load(what: str, model: str, error: Exception) -> str:
-    """Say that `what` (with its preposition) of `model` cannot be loaded, and what may help.
-
-    What our own messages say is enough; of another library's the first lines are kept.
-    """
-    if isinstance(error, UserError):
-        return f"cannot load {what} {model}: {error}"
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()][:3]
-    said = "\n".join(
-        line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}..." for line in lines
-    )
-    hint = ""
-    if "trust_remote_code" in str(error):
-        hint = "\nIts code is not part of transformers: add --trust-remote-code if you trust it."
-    elif not Path(model).exists():
-        hint = "\nIt is no folder here, so it was looked up on the hub."
-    return f"cannot load {what} {model}: {type(error).__name__}: {said}{hint}"

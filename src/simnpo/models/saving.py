@@ -6,13 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simnpo.distributed import is_sharded
 from simnpo.errors import UserError
-from simnpo.files import read_json, write_json
-from simnpo.models.places import ADAPTER, CONFIG, MOST_CHARACTERS
-from simnpo.system_errors import writing
-from simnpo.terminal import write
-from simnpo.whole_folders import partial_folder, whole_folder
+from simnpo.models.load_errors import MOST_CHARACTERS
+from simnpo.models.places import ADAPTER, CONFIG
+from simnpo.storage.files import read_json, write_json
+from simnpo.storage.system_errors import writing
+from simnpo.storage.whole_folders import partial_folder, whole_folder
+from simnpo.system.distributed import is_sharded
+from simnpo.system.terminal import write
 
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
 

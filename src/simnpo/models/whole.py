@@ -10,10 +10,11 @@ import torch
 from simnpo.errors import UserError
 from simnpo.models.files import check_weights, first_dtype, weighed
 from simnpo.models.kinds import auto_class, read_config
-from simnpo.models.places import cannot_load, pinned, resolve, split_revision
+from simnpo.models.load_errors import cannot_load
+from simnpo.models.places import pinned, resolve, split_revision
 from simnpo.models.sizes import check_sizes
 from simnpo.models.tensors import check_tensors, forget_unwrapping, unwrapped, unwrapping
-from simnpo.notes import note_once
+from simnpo.system.notes import note_once
 
 # transformers would ask a service to convert a hub repository's pickles, and read the result.
 os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from simnpo.benchmarks.own import evenly_spaced
 from simnpo.data.normal_text import composed
 from simnpo.errors import UserError
-from simnpo.metrics.tofu_items import generations_by_item
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.tofu_items import generations_by_item
 from simnpo.report.differences import Piece, pieces
 from simnpo.report.views import view_of
-from simnpo.scoring.evaluation import Evaluation
 
 
 class Answer(NamedTuple):

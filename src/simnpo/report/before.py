@@ -13,7 +13,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.report.numbers import counted
 from simnpo.report.plain_text import WIDTH, as_text, middle_left_out
-from simnpo.terminal import visible
+from simnpo.system.terminal import visible
 
 WARNINGS = 5
 """Warnings printed; the number of further ones is printed in their place."""

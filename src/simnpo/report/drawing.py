@@ -11,10 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 
-from simnpo.files import whole_file, write_text
 from simnpo.report.colours import INK, LINE, MUTED, PAPER, Style
 from simnpo.report.svg import FONT, TIP, inline, with_titles
-from simnpo.terminal import harmless
+from simnpo.storage.files import whole_file, write_text
+from simnpo.system.terminal import harmless
 
 _SETTINGS = {
     "font.family": FONT,

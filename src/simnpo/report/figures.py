@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from simnpo.metrics.item_logprobs import item_logprobs
-from simnpo.metrics.truth_ratio import log_truth_ratio
-from simnpo.ownership import remove_own
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.item_logprobs import item_logprobs
+from simnpo.evaluation.metrics.truth_ratio import log_truth_ratio
 from simnpo.report.colours import Style, is_original, is_retrain
 from simnpo.report.drawing import KINDS, Plot, draw
 from simnpo.report.numbers import DASH, fixed, number, p_value
@@ -16,7 +16,7 @@ from simnpo.report.trade_off import paint_history, paint_trade_off
 from simnpo.report.truth_ratios import Values, paint_truth_ratios
 from simnpo.report.views import suite_of, view_of
 from simnpo.report.views.base import Axis
-from simnpo.scoring.evaluation import Evaluation
+from simnpo.storage.ownership import remove_own
 
 TRADE_OFF, TRUTH_RATIOS, HISTORY = PLOTS = ("trade_off", "truth_ratios", "history")
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from simnpo.evaluation.evaluation import Evaluation
 from simnpo.report.numbers import number
 from simnpo.report.views import view_of
 from simnpo.report.views.base import Column
-from simnpo.scoring.evaluation import Evaluation
 
 
 class Note(NamedTuple):

@@ -4,7 +4,7 @@ import math
 import sys
 from typing import Any
 
-from simnpo.metrics.intervals import Interval
+from simnpo.evaluation.metrics.intervals import Interval
 
 DASH = "—"
 _SMALLEST = sys.float_info.min_10_exp

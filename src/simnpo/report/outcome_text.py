@@ -10,7 +10,7 @@ from rich.text import Text
 
 from simnpo.benchmarks.own import evenly_spaced
 from simnpo.report.plain_text import WIDTH, as_text, indented, one_line
-from simnpo.terminal import visible
+from simnpo.system.terminal import visible
 
 SHOWN = 3
 """Forget answers printed."""

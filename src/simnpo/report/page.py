@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from simnpo.benchmarks.own import FORGET
 from simnpo.errors import UserError
-from simnpo.metrics.verdict import Verdict
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.verdict import Verdict
 from simnpo.report.answers import answered_cards
 from simnpo.report.colours import is_retrain, styles
 from simnpo.report.drawing import KINDS
@@ -20,7 +21,6 @@ from simnpo.report.settings import settings
 from simnpo.report.table import cell, comparison
 from simnpo.report.views import suite_of, view_of
 from simnpo.report.views.base import Column
-from simnpo.scoring.evaluation import Evaluation
 
 FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in KINDS))
 """What `write_report` writes."""

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from simnpo.terminal import visible
+from simnpo.system.terminal import visible
 
 WIDTH = 80
 """Columns where nothing else is known."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from simnpo.scoring.evaluation import Evaluation
-from simnpo.terminal import visible
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.system.terminal import visible
 
 FACTS = {
     "template": "template",

@@ -7,11 +7,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from simnpo.files import write_text
 from simnpo.report import numbers
 from simnpo.report.colours import Style
 from simnpo.report.drawing import marker_outline
-from simnpo.terminal import harmless
+from simnpo.storage.files import write_text
+from simnpo.system.terminal import harmless
 
 REPORT = "report.html"
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from simnpo.evaluation.evaluation import Evaluation
 from simnpo.report.numbers import DASH
-from simnpo.scoring.evaluation import Evaluation
 
 
 class Settings(NamedTuple):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simnpo.terminal import visible
+from simnpo.system.terminal import visible
 
 _BEGIN = tuple("=+-@")
 

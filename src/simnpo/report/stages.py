@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from simnpo.benchmarks.set_titles import REQUEST
-from simnpo.metrics.verdict import Verdict
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.verdict import Verdict
 from simnpo.report.answers import Card, answered_cards
 from simnpo.report.colours import styles
 from simnpo.report.courses import (
@@ -26,7 +27,6 @@ from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.table import cell
 from simnpo.report.views import view_of
 from simnpo.report.views.base import View
-from simnpo.scoring.evaluation import Evaluation
 
 HEADLINE, METRICS = PLOTS = ("stages", "stages_metrics")
 FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in KINDS))

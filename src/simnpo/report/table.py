@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simnpo.evaluation.evaluation import Evaluation, computed_in
 from simnpo.report.numbers import compact, number
 from simnpo.report.stacking import print_stacked
 from simnpo.report.views import view_of
 from simnpo.report.views.base import Column
-from simnpo.scoring.evaluation import Evaluation, computed_in
-from simnpo.terminal import visible
+from simnpo.system.terminal import visible
 
 NARROW, WIDE = 14, 24
 """Columns that a model's name takes: it is folded into them where there is no room for more."""

@@ -5,11 +5,11 @@ from typing import Any
 from torch import nn
 
 from simnpo.config import LoraConfig
-from simnpo.experts import linear_layers, stacked_experts, told_left_out
+from simnpo.models.experts import linear_layers, stacked_experts, told_left_out
 from simnpo.models.tensors import listed
 from simnpo.models.whole import other_parts
-from simnpo.notes import note_once
-from simnpo.shape import shape_of
+from simnpo.planning.shape import shape_of
+from simnpo.system.notes import note_once
 
 RENAMED = ("gate", "w1", "w2", "w3", "gate_proj", "up_proj", "down_proj")
 """Names by which peft takes a linear layer of a mixture of experts for the experts themselves, as

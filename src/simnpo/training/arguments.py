@@ -7,11 +7,11 @@ import torch
 from transformers import TrainingArguments
 from transformers.integrations import get_reporting_integration_callbacks
 
-from simnpo import distributed
 from simnpo.config import Optimizer, TrainingConfig
 from simnpo.errors import UserError
 from simnpo.models import device
-from simnpo.terminal import write
+from simnpo.system import distributed
+from simnpo.system.terminal import write
 
 OPTIMIZERS: dict[Optimizer, str] = {
     "adamw": "adamw_torch_fused",  # torch has it for every device of `simnpo.models.device`

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from simnpo import distributed
 from simnpo.errors import TrainingDiverged
-from simnpo.progress import Advance, progress
-from simnpo.signals import REQUESTS, handled
+from simnpo.system import distributed
+from simnpo.system.progress import Advance, progress
+from simnpo.system.signals import REQUESTS, handled
 from simnpo.training.terms import PairedDataset
 
 NOTE = len("forget -1.23 retain -1.23 grad 1.23 lr 1.2e-5")
@@ -67,7 +67,7 @@ def _short(value: float) -> str:
 class StopOnInterrupt(TrainerCallback):
     """Turns a request to end into: finish the step, write a checkpoint, stop.
 
-    Requests are Ctrl-C, of which a second one stops at once, and those of `simnpo.signals`.
+    Requests are Ctrl-C, of which a second one stops at once, and those of `simnpo.system.signals`.
     """
 
     number: signal.Signals | None = None

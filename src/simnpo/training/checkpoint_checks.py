@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from simnpo.errors import UserError
-from simnpo.files import check_regular, read_json, write_json
+from simnpo.storage.file_checks import check_regular
+from simnpo.storage.files import read_json, write_json
 
 PICKLED = (".pt", ".pth", ".bin", ".pkl")
 """Endings of what torch and pickle write."""

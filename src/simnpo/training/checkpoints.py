@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from simnpo import distributed
-from simnpo.ownership import own_among, remove_own
-from simnpo.system_errors import writing
+from simnpo.storage.ownership import own_among, remove_own
+from simnpo.storage.system_errors import writing
+from simnpo.storage.whole_folders import partial_folder, publish
+from simnpo.system import distributed
 from simnpo.training.checkpoint_checks import write_digests
-from simnpo.whole_folders import partial_folder, publish
 
 CHECKPOINTS = "checkpoint-[0-9]*"
 STATE = "trainer_state.json"

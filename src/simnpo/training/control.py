@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import TrainerCallback
 
-from simnpo import distributed
 from simnpo.errors import UserError
-from simnpo.files import write_tensors
-from simnpo.metrics.verdict_rules import KEEP
-from simnpo.ownership import remove_own
-from simnpo.scoring.history import read_history, write_history
+from simnpo.evaluation.history import read_history, write_history
+from simnpo.evaluation.metrics.verdict_rules import KEEP
+from simnpo.storage.files import write_tensors
+from simnpo.storage.ownership import remove_own
+from simnpo.system import distributed
 from simnpo.training.refusals import check_whole
 from simnpo.training.target import (
     SHARE,

@@ -11,9 +11,9 @@ from transformers import TrainerCallback
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.data.examples import Example
-from simnpo.divergences import answer_divergences
-from simnpo.files import read_table, write_table
-from simnpo.objectives.kl import KL
+from simnpo.forward.divergences import answer_divergences
+from simnpo.methods.kl import KL
+from simnpo.storage.files import read_table, write_table
 from simnpo.training.reference import TOKENS_PER_BATCH, FrozenReference
 
 DRIFT = "drift.parquet"

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simnpo.activations import layer_activations
 from simnpo.data.batching import rows_of
-from simnpo.divergences import answer_divergences, stored_divergences
-from simnpo.lm_head import output_head
-from simnpo.logprobs import answer_logprobs
-from simnpo.objectives.base import (
+from simnpo.forward.activations import layer_activations
+from simnpo.forward.divergences import answer_divergences, stored_divergences
+from simnpo.forward.lm_head import output_head
+from simnpo.forward.logprobs import answer_logprobs
+from simnpo.methods.base import (
     ORIGINAL,
     REINFORCED,
     ActivationObjective,
@@ -21,8 +21,8 @@ from simnpo.objectives.base import (
     Scored,
     trained_layers,
 )
-from simnpo.objectives.kl import StoredKL
-from simnpo.objectives.rmu import control_vector
+from simnpo.methods.kl import StoredKL
+from simnpo.methods.rmu import control_vector
 from simnpo.training.reference import FrozenLayers, FrozenReference, reference_logps
 from simnpo.training.terms import Term
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simnpo import distributed
-from simnpo.files import read_json, write_json
+from simnpo.storage.files import read_json, write_json
+from simnpo.system import distributed
 
 FILE = "loss_sums.json"
 """In a checkpoint: what was summed since the last row of the log."""

@@ -10,13 +10,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from simnpo.activations import check_layer, find_decoder, layer_activations
 from simnpo.data.batching import Batch, pad, token_budget_batches
 from simnpo.data.encoding import Encoded
-from simnpo.distributed import compute_rows
 from simnpo.errors import UserError
-from simnpo.logprobs import sum_logprobs
-from simnpo.objectives import Method
+from simnpo.forward.activations import check_layer, find_decoder, layer_activations
+from simnpo.forward.logprobs import sum_logprobs
+from simnpo.methods.losses import Method
+from simnpo.system.shared_rows import compute_rows
 
 TOKENS_PER_BATCH = 8192
 

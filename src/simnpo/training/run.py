@@ -13,18 +13,18 @@ import torch
 from transformers import TrainerCallback, set_seed
 from transformers.trainer_callback import PrinterCallback
 
-from simnpo import distributed
 from simnpo.config import MAX_LENGTH, LoraConfig, TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
-from simnpo.files import write_text
+from simnpo.evaluation.general_reference import GeneralReference
+from simnpo.methods.losses import Method
 from simnpo.models import MODEL_FOLDER, save_model
 from simnpo.models.merging import Rounding, merge
 from simnpo.models.saving import try_saving
-from simnpo.notes import note_once
-from simnpo.objectives import Method
-from simnpo.scoring.general_reference import GeneralReference
+from simnpo.storage.files import write_text
+from simnpo.system import distributed
+from simnpo.system.notes import note_once
 from simnpo.training.adapters import add_adapters
 from simnpo.training.arguments import arguments, set_pace
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
@@ -50,7 +50,7 @@ class TrainingData:
     template: str | PromptSettings = "auto"
     max_length: int = MAX_LENGTH
     everyday: GeneralReference | None = None
-    """What else is kept, see `simnpo.scoring.everyday`."""
+    """What else is kept, see `simnpo.evaluation.everyday`."""
 
     @property
     def prompts(self) -> PromptSettings:

@@ -14,10 +14,10 @@ from simnpo.data.batching import pad
 from simnpo.data.encoding import Encoded, Encoder, count_cut
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
-from simnpo.objectives import Method
-from simnpo.objectives.base import ALTERNATE, ANSWER, REFUSAL, Objective
-from simnpo.objectives.kl import StoredKL
-from simnpo.scoring.general_reference import GeneralReference
+from simnpo.evaluation.general_reference import GeneralReference
+from simnpo.methods.base import ALTERNATE, ANSWER, REFUSAL, Objective
+from simnpo.methods.kl import StoredKL
+from simnpo.methods.losses import Method
 
 FORGET, RETAIN, EVERYDAY = "forget", "retain", "everyday"
 """Names of the terms."""
@@ -51,7 +51,7 @@ def build_terms(
 ) -> list[Term]:
     """Encode what `method` needs; its first term sets the length of an epoch.
 
-    With `everyday` (see `simnpo.scoring.everyday`) there is one more term, of `everyday_weight`.
+    With `everyday` (see `simnpo.evaluation.everyday`) there is one more term, of `everyday_weight`.
 
     Raises:
         UserError: a set the method needs is empty, or refusals or alternate answers are needed

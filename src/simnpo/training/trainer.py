@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig, Trainer, TrainerCallback, TrainingArguments
 
-from simnpo import distributed
-from simnpo.activations import check_layer, training_only
 from simnpo.config import MAX_LENGTH
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import TrainingDiverged
-from simnpo.folder_lock import held
-from simnpo.lm_head import output_head, read_head
-from simnpo.logprobs import check_sequences
-from simnpo.objectives import Method
-from simnpo.precision import is_mixed, run_mixed
-from simnpo.scoring.general_reference import GeneralReference
+from simnpo.evaluation.general_reference import GeneralReference
+from simnpo.forward.activations import check_layer, training_only
+from simnpo.forward.lm_head import output_head, read_head
+from simnpo.forward.logprobs import check_sequences
+from simnpo.methods.losses import Method
+from simnpo.models.precision import is_mixed, run_mixed
+from simnpo.storage.folder_lock import held
+from simnpo.system import distributed
 from simnpo.training.callbacks import StepGuard
 from simnpo.training.checkpoints import whole_checkpoint
 from simnpo.training.dropout import without_dropout
@@ -108,13 +108,14 @@ class UnlearnTrainer(Trainer):
         Args:
             model: a causal LM, with LoRA adapters or without.
             args: transformers' training arguments. With `bf16` the model runs under autocast in
-                passes outside training, too, so that it rounds alike in all (`simnpo.precision`).
-            method: see `simnpo.objectives.build_method`.
+                passes outside training, too, so that it rounds alike in all
+                (`simnpo.models.precision`).
+            method: see `simnpo.methods.losses.build_method`.
             tokenizer: the model's tokenizer.
             forget: what to forget.
             retain: what to keep.
             refusals: answers for IDK methods.
-            template: see `simnpo.data.templates.choose_template`.
+            template: see `simnpo.data.template_choice.choose_template`.
             max_length: tokens of a sequence at most.
             group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
             warmup_ratio: for a learning rate that is never 0, see `simnpo.training.schedule`; None
@@ -126,7 +127,7 @@ class UnlearnTrainer(Trainer):
             offload_reference: see `FrozenReference`.
             keeps_dropout: whether a method that forgets keeps the model's dropout; one that does
                 not forget always does.
-            everyday: what else is kept, see `simnpo.scoring.everyday`.
+            everyday: what else is kept, see `simnpo.evaluation.everyday`.
             everyday_weight: weight of the KL divergence from it, see `StoredKL`.
             callbacks: further callbacks of transformers' Trainer.
 

@@ -9,14 +9,14 @@ from transformers import TrainerCallback
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.data.encoding import Encoder
-from simnpo.distributed import from_main, is_main
-from simnpo.metrics.own import GeneralScores
-from simnpo.metrics.suites import Question, measure
-from simnpo.scoring.evaluate import evaluate_model, general_scores
-from simnpo.scoring.evaluation import Evaluation
-from simnpo.scoring.general_reference import GeneralReference
-from simnpo.scoring.history import HISTORY, read_history, write_history
-from simnpo.scoring.tables import Tables
+from simnpo.evaluation.evaluate import evaluate_model, general_scores
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.general_reference import GeneralReference
+from simnpo.evaluation.history import HISTORY, read_history, write_history
+from simnpo.evaluation.metrics.own import GeneralScores
+from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.tables import Tables
+from simnpo.system.distributed import from_main, is_main
 
 
 class EvaluateWhileTraining(TrainerCallback):

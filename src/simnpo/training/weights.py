@@ -10,10 +10,10 @@ from jaxtyping import Int
 from torch import Tensor
 from transformers import TrainerCallback
 
-from simnpo.distributed import world_size
 from simnpo.errors import UserError
-from simnpo.files import read_table, write_table
-from simnpo.objectives.base import ANSWER, Forward, Objective
+from simnpo.methods.base import ANSWER, Forward, Objective
+from simnpo.storage.files import read_table, write_table
+from simnpo.system.distributed import world_size
 from simnpo.training.terms import FORGET, Term
 
 WEIGHTS = "weights.parquet"

@@ -3,8 +3,8 @@
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_muse.build import mini_muse, pretraining, rehearsal
 from simnpo.benchmarks.minis import Mini, mini_training
+from simnpo.benchmarks.preset import MiniPresets
 from simnpo.config import Reinforcement
-from simnpo.presets import MiniPresets
 
 VOCABULARY = 1280
 PRETRAIN = mini_training(epochs=8, learning_rate=3e-3, batch_size=8, group_by_length=True)

@@ -3,9 +3,9 @@
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_tofu.build import mini_tofu, pretraining, rehearsal
 from simnpo.benchmarks.minis import Mini, mini_training
+from simnpo.benchmarks.preset import MiniPresets
 from simnpo.config import Reinforcement
 from simnpo.data.templates import PLAIN
-from simnpo.presets import MiniPresets
 
 VOCABULARY = 1536
 PRETRAIN = mini_training(epochs=12, learning_rate=3e-3, batch_size=32, group_by_length=True)

@@ -3,8 +3,8 @@
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_wmdp.build import mini_wmdp, pretraining, rehearsal
 from simnpo.benchmarks.minis import Mini, mini_training
+from simnpo.benchmarks.preset import MiniPresets
 from simnpo.config import Reinforcement
-from simnpo.presets import MiniPresets
 
 VOCABULARY = 2048
 TEMPLATE = "{question} {answer}"

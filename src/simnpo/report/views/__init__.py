@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from simnpo.evaluation.evaluation import Evaluation
 from simnpo.report.views.base import View
 from simnpo.report.views.multiple_choice import multiple_choice_view
 from simnpo.report.views.muse import VIEW as MUSE
 from simnpo.report.views.own import own_view
 from simnpo.report.views.tofu import VIEW as TOFU
-from simnpo.scoring.evaluation import Evaluation
 
 VIEWS: Mapping[str, Callable[[Sequence[str], Sequence[str]], View]] = {
     "tofu": lambda *_: TOFU,
@@ -15,8 +15,8 @@ VIEWS: Mapping[str, Callable[[Sequence[str], Sequence[str]], View]] = {
     "multiple_choice": lambda sets, _: multiple_choice_view(sets),
     "own": own_view,
 }
-"""By a key of `simnpo.metrics.suites.SUITES`: given the evaluation sets and the metrics, how they
-are shown."""
+"""By a key of `simnpo.evaluation.metrics.suites.SUITES`: given the evaluation sets and the metrics,
+how they are shown."""
 
 
 def view_of(evaluations: Sequence[Evaluation]) -> View:

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Float64
 
-from simnpo.metrics.rouge import rouge_l_recall
-from simnpo.scoring.evaluation import Evaluation
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.rouge import rouge_l_recall
 
 Form: TypeAlias = Literal["fixed", "p_value", "logarithm", "percent", "count"]
 
@@ -57,7 +57,7 @@ class View:
     """Evaluation sets by their name in the tables, and as a reader sees them."""
     short_groups: Mapping[str, str]
     """Groups of columns by a name for narrow terminals."""
-    keep: float = 0.9  # simnpo.sweep.pareto.KEEP
+    keep: float = 0.9  # simnpo.experiments.sweep.pareto.KEEP
     """Share of what Original keeps that a sweep's picked setting keeps at least."""
     lead: str = ""
     """The report's first sentence; a benchmark's where it is empty."""

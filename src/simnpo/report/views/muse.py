@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from simnpo.metrics.muse import GENERATED, cut_answer
-from simnpo.metrics.rouge import rouge_l_f1
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.muse import GENERATED, cut_answer
+from simnpo.evaluation.metrics.rouge import rouge_l_f1
 from simnpo.report.views.base import Axis, Column, View
-from simnpo.scoring.evaluation import Evaluation
 
 SETS = {
     "verbmem": "Continued forget texts",

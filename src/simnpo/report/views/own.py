@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, KEPT, RETAIN
 from simnpo.benchmarks.set_titles import REQUEST, TITLES, set_title
-from simnpo.metrics.identifiers import LEAST_DIGITS
-from simnpo.metrics.verdict_rules import HELD_OUT_KEEP, KEEP
+from simnpo.data.identifiers import LEAST_DIGITS
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.verdict_rules import HELD_OUT_KEEP, KEEP
 from simnpo.report.views.base import Axis, Column, Form, View
-from simnpo.scoring.evaluation import Evaluation
 
 _FORGET_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
     ("extracted", "out", "answers that come out: verbatim, or with an identifier", "count"),

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from simnpo.evaluation.evaluation import Evaluation
 from simnpo.report.views.base import Axis, Column, View
-from simnpo.scoring.evaluation import Evaluation
 
 SETS = {
     "forget": "Forget set",

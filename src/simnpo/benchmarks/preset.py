@@ -1,0 +1,64 @@
+"""A method with its settings: published ones, and those that tuning picked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from simnpo.config import Reinforcement, TrainingConfig
+from simnpo.methods.registry import build
+
+if TYPE_CHECKING:
+    from simnpo.methods.registry import AnyMethod
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A method with its settings, and how to train with it."""
+
+    method: "AnyMethod"
+    training: TrainingConfig
+    reinforcement: Reinforcement = field(default_factory=Reinforcement)
+    """How to over-fit the model that the method compares with, if it needs one."""
+
+
+@dataclass(frozen=True)
+class MiniPresets:
+    """How an embedded benchmark's models are fine-tuned, and how each method unlearns from them."""
+
+    finetune: TrainingConfig
+    """Original's and Retrain's."""
+    unlearn: TrainingConfig
+    reinforce: Reinforcement
+    tuned: Mapping[str, Mapping[str, float]]
+    """What tuning picked, by method: a setting as `with_setting` takes it."""
+
+    def of(self, method: str) -> Preset:
+        """Return the tuned settings of `method`.
+
+        Raises:
+            UserError: an unknown method.
+        """
+        if method == "retrain":
+            return Preset(build(method), self.finetune)
+        return self.with_setting(method, self.tuned.get(method, {}))
+
+    def with_setting(self, method: str, setting: Mapping[str, float]) -> Preset:
+        """Return `method` with one setting of a grid.
+
+        Args:
+            method: a method's name.
+            setting: fields of the method, `learning_rate`, and `reinforce_epochs` and
+                `reinforce_learning_rate` of a method that needs a reinforced model.
+
+        Raises:
+            UserError: an unknown method, or a setting it does not have or allow.
+        """
+        own = dict(setting)
+        rate = own.pop("learning_rate", self.unlearn.learning_rate)
+        reinforcement = Reinforcement(
+            own.pop("reinforce_epochs", self.reinforce.epochs),
+            own.pop("reinforce_learning_rate", self.reinforce.learning_rate),
+        )
+        return Preset(
+            build(method, **own), replace(self.unlearn, learning_rate=rate), reinforcement
+        )

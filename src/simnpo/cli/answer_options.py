@@ -1,0 +1,59 @@
+"""What `chat` and `generate` share: how a model answers, and the prompts it was trained with."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simnpo.cli.options import Unset
+from simnpo.cli.prompt_options import ChatOptions, run_settings
+from simnpo.config import MAX_LENGTH, Precision
+from simnpo.errors import UserError
+
+if TYPE_CHECKING:
+    from simnpo.data.encoding import Encoder
+
+
+@dataclass(frozen=True)
+class AnswerOptions(ChatOptions):
+    """How questions are answered."""
+
+    max_new_tokens: int = 256
+    """Tokens of an answer at most."""
+    temperature: float = 0.0
+    """Draw answers at this temperature; 0 answers greedily, as evaluations do."""
+    seed: int = 42
+    """Seed of drawn answers."""
+    template: Unset[str] = None
+    """How a question becomes a prompt, as in unlearn [that of the run in --model, else auto]."""
+    precision: Precision = "auto"
+    """fp32, bf16, mixed (bf16 autocast over fp32 weights), or auto: bf16 on a GPU, else fp32."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model. Only for models whose code you have read."""
+
+    def check(self) -> None:
+        """Make sure that the values are in their ranges.
+
+        Raises:
+            UserError: one is not.
+        """
+        if self.max_new_tokens < 1:
+            raise UserError(f"--max-new-tokens {self.max_new_tokens}: must be at least 1.")
+        if not 0 <= self.temperature < float("inf"):
+            raise UserError(f"--temperature {self.temperature}: must be at least 0.")
+
+    def encoder(self, model: str) -> "Encoder":
+        """Return the encoder of `model`: its tokenizer with the prompts of its run.
+
+        Raises:
+            UserError: the tokenizer cannot be loaded, or does not go with the template.
+        """
+        from dataclasses import replace
+
+        from simnpo.data.encoding import Encoder
+        from simnpo.data.prompt_settings import PromptSettings
+        from simnpo.models import load_tokenizer
+
+        run = run_settings(model)
+        known = PromptSettings.of_record(run)
+        prompts = self.over(replace(known, template=self.template or known.template))
+        limit = run.get("max_length", MAX_LENGTH)
+        return Encoder(load_tokenizer(model, self.trust_remote_code), prompts, limit)

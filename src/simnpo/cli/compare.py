@@ -1,0 +1,54 @@
+"""`simnpo compare`: several evaluated runs side by side."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from simnpo.cli.options import Unset
+from simnpo.system.terminal import write
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Put several evaluations side by side, as a table and as a report.
+
+    Example: simnpo compare runs/retrain runs/npo runs/simnpo --out comparison
+    """
+
+    folders: Positional[tuple[Path, ...]]
+    """Evaluations' folders, or runs' folders that hold an `evaluation`."""
+    out: Path = Path("comparison")
+    """Folder for report.html and its plots."""
+    title: Unset[str] = None
+    """Title of the report."""
+    explain: bool = False
+    """Say at length what each column of the table is."""
+    overwrite: bool = False
+    """Replace the report in --out."""
+
+    def run(self) -> None:
+        """Print the table, write the report, and say where it is."""
+        from simnpo.errors import UserError
+        from simnpo.evaluation.evaluation import read_evaluation
+        from simnpo.evaluation.summary import told_apart
+        from simnpo.report.page import FILES, check_comparable, write_report
+        from simnpo.report.table import print_table
+        from simnpo.storage.runs import check_free, clear
+
+        if not self.folders:
+            raise UserError("give the folders of one or more evaluations.")
+        evaluations = [read_evaluation(folder) for folder in self.folders]
+        names = told_apart([one.name for one in evaluations], self.folders)
+        evaluations = [
+            one._replace(name=name) for one, name in zip(evaluations, names, strict=True)
+        ]
+        check_comparable(evaluations)
+        check_free(self.out, FILES, self.overwrite)
+        clear(self.out, FILES)
+        print_table(evaluations, explain=self.explain)
+        first = evaluations[0].summary
+        title = self.title or f"{first['benchmark']} {first['split'] or ''}".strip()
+        report = write_report(evaluations, self.out, title, "simnpo " + " ".join(sys.argv[1:]))
+        write(f"Report: {report}")

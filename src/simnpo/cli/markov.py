@@ -1,0 +1,115 @@
+"""`simnpo markov`: the paper's study on mixtures of Markov chains (Fig. 5)."""
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from simnpo.cli.options import OutputOptions, check_output
+from simnpo.errors import Interrupted, UserError
+from simnpo.system.terminal import write
+
+if TYPE_CHECKING:
+    from simnpo.paper.markov.study import Study
+
+METHODS = ("npo", "simnpo", "ga", "grad_diff", "weighted_grad_diff")
+MOST_SEEDS = 1000
+RUNS = "runs"
+"""Folder of the finished runs within --out, until all are done."""
+
+
+@dataclass(frozen=True)
+class Markov:
+    """Run the paper's Markov-chain study: NPO, SimNPO and the GA family against Retrain.
+
+    Needs no model or data. Trained models are kept, for the next time.
+
+    Example: simnpo markov --panel both --seeds 5 --out markov
+    """
+
+    output: OutputOptions
+    panel: Literal["short", "unseen", "both"] = "both"
+    """short: Forget2's sequences are short; unseen: the original model never learnt Forget2."""
+    seeds: int = 5
+    """How many seeds, from --seed on."""
+    seed: int = 42
+    """First seed of every random choice."""
+    methods: tuple[str, ...] = METHODS
+    """Methods to run: npo, simnpo, ga, grad_diff, weighted_grad_diff."""
+    grid: bool = False
+    """Also search beta of npo and simnpo over six values each, as the paper did."""
+
+    def run(self) -> None:
+        """Run the study, print its tables, and say where the report is."""
+        from simnpo.models import quiet
+        from simnpo.paper.markov.report import FILES, print_results, write_study
+        from simnpo.paper.markov.study import run_study
+        from simnpo.report.rendering import REPORT
+        from simnpo.storage import runs
+        from simnpo.storage.cache import cache_folder
+
+        started = time.monotonic()
+        quiet()
+        study, out = self._study(), self.output.out
+        config = json.loads(json.dumps(asdict(study)))  # as it is read again
+        names = (runs.RUN, *FILES, RUNS)
+        if not check_output(
+            self.output, names, lambda: runs.check_resumable(out, "markov", config, {})
+        ):
+            return
+        if not self.output.resume:
+            runs.clear(out, names)
+            runs.begin(out, "markov", config, {})
+        try:
+            paths = run_study(study, out / RUNS, cache_folder(), _cores())
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "finished runs are kept. Continue with the same command and --resume."
+            ) from None
+        seconds = time.monotonic() - started
+        found = write_study(paths, study, out, "simnpo " + " ".join(sys.argv[1:]), seconds)
+        runs.finish(out, {"seconds": round(seconds, 1)})
+        runs.clear(out, (RUNS,))
+        print_results(found)
+        write(f"Report: {out / REPORT} ({time.monotonic() - started:.0f} s)")
+
+    def _study(self) -> "Study":
+        """Check the options.
+
+        Raises:
+            UserError: a number of seeds out of range, an unknown method, or one named twice.
+        """
+        from simnpo.paper.markov.panels import BETA_GRID, PANELS, Size
+        from simnpo.paper.markov.study import Study
+
+        if not 1 <= self.seeds <= MOST_SEEDS:
+            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+        if not 0 <= self.seed < 2**32 - MOST_SEEDS:
+            raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
+        for name in self.methods:
+            if name not in METHODS or self.methods.count(name) > 1:
+                what = (
+                    "is named twice" if name in METHODS else f"is not one of {', '.join(METHODS)}"
+                )
+                raise UserError(f"--methods: {name} {what}.")
+        if not self.methods:
+            raise UserError("--methods: name at least one.")
+        if self.grid and not set(self.methods) & set(BETA_GRID):
+            raise UserError("--grid searches beta of npo and simnpo: name one in --methods.")
+        methods: list[tuple[str, float | None]] = [(name, None) for name in self.methods]
+        if self.grid:
+            methods += [(m, beta) for m in self.methods for beta in BETA_GRID.get(m, ())]
+        return Study(
+            panels=tuple(PANELS) if self.panel == "both" else (self.panel,),
+            seeds=tuple(range(self.seed, self.seed + self.seeds)),
+            methods=tuple(methods),
+            size=Size(),
+        )
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

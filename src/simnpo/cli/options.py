@@ -1,0 +1,284 @@
+"""Options that several commands share, by the same names."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from simnpo.cli.unset import Unset as Unset
+from simnpo.config import (
+    Dropout,
+    LoraConfig,
+    Optimizer,
+    Precision,
+    Schedule,
+    TrainingConfig,
+)
+from simnpo.errors import UserError
+from simnpo.methods.registry import NAMES
+from simnpo.system.terminal import write
+
+if TYPE_CHECKING:
+    from simnpo.benchmarks.base import Benchmark
+    from simnpo.data.examples import Example
+
+
+MethodName = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(NAMES)} (which needs a base).")]
+"""A method's name."""
+
+
+REVISION = "Branch, tag or commit of a --model on the hub, as in name@revision [main]."
+Revision = Annotated[str | None, tyro.conf.arg(help=REVISION, help_behavior_hint="")]
+"""Which state of a hub repository is meant."""
+
+
+def pin_model(command: Any) -> None:
+    """Write the revision that a command was given into its model's name, as `name@revision`.
+
+    So whatever is told of the model, a record too, says which state of it was meant.
+
+    Raises:
+        UserError: there is no model, or see `simnpo.models.at_revision`.
+    """
+    revision = getattr(command, "revision", None)
+    if revision is None:
+        return
+    if command.model is None:
+        raise UserError(f"--revision {revision} does nothing without --model.")
+    from simnpo.models import at_revision
+
+    object.__setattr__(command, "model", at_revision(command.model, revision))
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where results go."""
+
+    out: Path
+    """Folder for the results; it is made if it is not there."""
+    resume: bool = False
+    """Continue the run in --out where it stopped; its settings must be the same."""
+    overwrite: bool = False
+    """Replace the results in --out."""
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """Names of the columns in your files.
+
+    Found without these: question and answer; messages; prompt and completion; instruction, input
+    and output; text.
+    """
+
+    question_column: str = "question"
+    """Column with the question."""
+    answer_column: str = "answer"
+    """Column with the answer."""
+    text_column: str = "text"
+    """Column with plain text, where there are no questions and answers."""
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """A benchmark in the place of your files."""
+
+    benchmark: Unset[str] = None
+    """tofu, muse, wmdp, mini-tofu, mini-muse or mini-wmdp: fills in the data and the paper's
+    settings."""
+    split: Unset[str] = None
+    """What to forget. tofu and mini-tofu: forget01, forget05 or forget10 [tofu forget05, mini-tofu
+    forget10]; muse: news, books, news-scal1 to 4 [news]; wmdp: bio, cyber, bio-cyber or chem [bio];
+    mini-muse: gazette, gazette-scal1 to 4 [gazette]; mini-wmdp: craft."""
+    data_dir: Unset[str] = None
+    """Folder with the benchmark's files; without it they come from the hub."""
+
+    def load(self, part: Literal["training", "evaluation"] | None = None) -> "Benchmark":
+        """Load the benchmark, or what is needed of it.
+
+        Raises:
+            UserError: none is named, or see `simnpo.benchmarks.load_benchmark`.
+        """
+        from simnpo.benchmarks import BENCHMARKS, load_benchmark
+
+        if self.benchmark is None:
+            raise UserError(f"name a benchmark: --benchmark {', '.join(BENCHMARKS)}.")
+        return load_benchmark(self.benchmark, self.split, self.data_dir, part)
+
+    def kept(self, benchmark: "Benchmark") -> "tuple[Example, ...]":
+        """Return the benchmark's retain set.
+
+        Raises:
+            UserError: a folder without it was given, which does for evaluation alone.
+        """
+        if not benchmark.retain:
+            raise UserError(
+                f"--data-dir {self.data_dir} has no retain set (raw/retain1.json or .txt), and "
+                "this needs it; only an evaluation does without."
+            )
+        return benchmark.retain
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Training; what is not given is the benchmark's, else the paper's for TOFU."""
+
+    epochs: Unset[float] = None
+    """Passes over the forget set (over the data, in finetune and attack relearn) [10; finetune 5;
+    attack relearn 3]."""
+    steps: Unset[int] = None
+    """Optimizer steps, instead of --epochs [wmdp 125; unlearn on own data 60, or 10 epochs if that
+    is more]."""
+    learning_rate: Unset[float] = None
+    """Peak learning rate of AdamW [1e-5; unlearn on own data 1e-5 * sqrt(7e9 / parameters), with
+    LoRA five times that]."""
+    batch_size: Unset[int] = None
+    """Examples per optimizer step, of the forget set and as many of the retain set [32; unlearn on
+    fewer than 100 rows 10]."""
+    micro_batch_size: Unset[int] = None
+    """Examples per forward pass and device; gradients accumulate up to --batch-size [8]."""
+    weight_decay: Unset[float] = None
+    """AdamW's weight decay [0.01]."""
+    warmup_epochs: Unset[float] = None
+    """Epochs over which the learning rate rises from 0; with --steps an epoch counts as a tenth of
+    them at most [1]."""
+    schedule: Unset[Schedule] = None
+    """What follows the warm-up: a linear decay to 0, or a constant rate [linear]."""
+    max_grad_norm: Unset[float] = None
+    """Gradients are scaled down to this norm; 0 leaves them [1; npo on own data 10]."""
+    precision: Unset[Precision] = None
+    """fp32, mixed (fp32 weights, bf16 compute), bf16 (weights too), or auto: on a GPU mixed (bf16
+    with LoRA), else fp32; with fp32 and bf16 the model is saved so, else in the type it came in
+    [auto; on your own data mixed for large models on CPUs with fast bf16]."""
+    optimizer: Unset[Optimizer] = None
+    """adamw, adamw-8bit (its states in 8 bits), or paged-adamw-8bit (and moved to host memory where
+    the GPU's is short); the 8-bit ones need bitsandbytes and a GPU [adamw]."""
+    dropout: Unset[Dropout] = None
+    """off or keep: whether unlearning keeps a model's dropout, such as GPT-2's; finetune and attack
+    relearn always do [off]."""
+    everyday_weight: Unset[float] = None
+    """Weight of the KL divergence from the model before, on its own answers to 64 everyday
+    questions of ours, so that it stays the same elsewhere; 0 for none [unlearn on own data the
+    retain weight, else 0]."""
+    gradient_checkpointing: Unset[bool] = None
+    """Recompute activations to save memory [False]."""
+    offload_reference: Unset[bool] = None
+    """Hold the frozen copy for --retain-loss kl, undial or rkld in host memory and bring its layers
+    to the GPU one at a time, which takes longer [False]."""
+    group_by_length: Unset[bool] = None
+    """Make batches of examples of like length, which saves padding [False]."""
+    checkpoint_epochs: Unset[int] = None
+    """Epochs between checkpoints to resume from; 0 writes none [1]."""
+    seed: Unset[int] = None
+    """Seed of every random choice [42]."""
+
+    def over(self, preset: TrainingConfig) -> TrainingConfig:
+        """Return `preset` with what was given in its place.
+
+        Raises:
+            UserError: a value out of its range, or both --epochs and --steps.
+        """
+        settings = given(self)
+        if self.epochs is not None and self.steps is not None:
+            raise UserError("--epochs and --steps both say how long to train; give one.")
+        if self.steps is not None:
+            settings["epochs"] = None
+        if self.epochs is not None:
+            settings["steps"] = None
+        if self.warmup_epochs is not None:  # as the paper counts it, whatever the preset has
+            settings["warmup_ratio"] = None
+        return replace(preset, **settings)
+
+
+@dataclass(frozen=True)
+class LoraOptions:
+    """LoRA through peft."""
+
+    lora_rank: int = 0
+    """Rank of LoRA adapters; 0 trains all weights."""
+    lora_alpha: int = 32
+    """Scale of the adapters."""
+    lora_merge: bool = False
+    """Save the model with the adapters merged into it."""
+    load_in_4bit: bool = False
+    """Hold the frozen base in 4 bits (QLoRA's NF4); needs --lora-rank, bitsandbytes and a GPU."""
+
+    def config(self) -> LoraConfig:
+        """Return these options, checked.
+
+        Raises:
+            UserError: a value out of its range, or a contradiction.
+        """
+        return LoraConfig(self.lora_rank, self.lora_alpha, self.lora_merge, self.load_in_4bit)
+
+
+def check_output(
+    output: OutputOptions,
+    names: Sequence[str],
+    unfinished: Callable[[], bool],
+    inputs: Callable[[], Iterable[str | None]] = tuple,
+) -> bool:
+    """Return whether there is anything to do in `output.out`; if not, the user is told.
+
+    Args:
+        output: where to.
+        names: see `simnpo.storage.runs.check_free`.
+        unfinished: tells it of the run that is to be resumed, see
+            `simnpo.storage.runs.check_resumable`.
+        inputs: gives the files and folders that are read; asked for if nothing is resumed.
+
+    Raises:
+        UserError: --resume and --overwrite were both given, or see these two.
+    """
+    from simnpo.storage.runs import RUN, check_free, check_room
+
+    refuse_both(output.resume, output.overwrite)
+    if not output.resume:
+        check_free(output.out, names, output.overwrite, inputs())
+        return True
+    if (output.out / RUN).is_file():
+        check_room(output.out, names, adopts=True)
+    if not unfinished():
+        write(f"Nothing to do: {output.out} is finished.")
+        return False
+    return True
+
+
+def refuse_both(resume: bool, overwrite: bool) -> None:
+    """Refuse --resume together with --overwrite.
+
+    Raises:
+        UserError: both were given.
+    """
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite contradict each other; give one.")
+
+
+def check_retain_scores(benchmark: "Benchmark", retain_scores: str | None) -> None:
+    """Refuse scores of a retain model where no metric compares with one.
+
+    Raises:
+        UserError: the benchmark is of multiple choice.
+    """
+    if retain_scores is not None and benchmark.suite == "multiple_choice":
+        raise UserError("--retain-scores does nothing here: accuracies need no retain model.")
+
+
+def as_words(options: object) -> list[str]:
+    """Return the options of a dataclass that differ from their defaults, as a user types them."""
+    words: list[str] = []
+    for field in fields(options):  # type: ignore[arg-type]
+        value = getattr(options, field.name)
+        if is_dataclass(value):
+            words += as_words(value)
+        elif value != field.default:
+            values = () if value is True else value if isinstance(value, tuple) else (value,)
+            words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+    return words
+
+
+def given(options: object) -> dict[str, Any]:
+    """Return the options of a dataclass that are not None."""
+    named = {field.name: getattr(options, field.name) for field in fields(options)}  # type: ignore[arg-type]
+    return {name: value for name, value in named.items() if value is not None}

@@ -1,0 +1,54 @@
+"""How `unlearn` measures a run on your own sets."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from simnpo.cli.options import Unset
+from simnpo.errors import UserError
+from simnpo.evaluation.metrics.verdict_rules import KEEP
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from simnpo.benchmarks.own import OwnSets
+    from simnpo.experiments.own_run import OwnRun
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Measurements before, during and after a run on --forget and --retain."""
+
+    no_report: bool = False
+    """Do not measure the model before, during and after the run: no verdict, no report."""
+    until: Literal["target", "end"] = "target"
+    """target stops the run once almost nothing comes out any more; end goes on to the last step."""
+    keep: float = KEEP
+    """Share of before that ROUGE-L on retain rows and general ability must keep."""
+    max_items: Unset[int] = None
+    """Rows of each set that are measured at most, evenly spaced [200]."""
+
+    def check(self) -> None:
+        """Refuse values out of their range.
+
+        Raises:
+            UserError: naming the value.
+        """
+        if not 0 < self.keep <= 1:
+            raise UserError(f"--keep {self.keep}: must be above 0 and at most 1.")
+        if self.max_items is not None and self.max_items < 1:
+            raise UserError(f"--max-items {self.max_items}: must be at least 1.")
+
+    def own_run(
+        self, sets: "OwnSets", retain_scores: str | None, usual: "Mapping[str, Any]"
+    ) -> "OwnRun":
+        """Return how a run on `sets` is measured."""
+        from simnpo.experiments.own_run import MOST_ROWS, OwnRun
+
+        return OwnRun(
+            sets,
+            self.until,
+            self.keep,
+            self.max_items or MOST_ROWS,
+            retain_scores=retain_scores,
+            usual=usual,
+        )

@@ -1,0 +1,155 @@
+"""`simnpo reproduce`: the paper's tables and figures, from nothing to one report."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from simnpo.cli.options import Unset
+from simnpo.errors import UserError
+from simnpo.system.terminal import write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from simnpo.experiments.run import Run
+    from simnpo.paper.scale import Scale
+    from simnpo.paper.studies.base import Study
+
+MOST_SEEDS = 100
+RUNS = "runs"
+"""Folder of all runs within --out."""
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Make the paper's tables and figures again, and hold its claims against them.
+
+    Runs are kept in --out by their content: artefacts share them, and an interrupted command goes
+    on where it stopped when it is given again.
+
+    Example: simnpo reproduce fig4 table1 --seeds 1 --out reproduction
+    """
+
+    artefacts: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Tables and figures by name, e.g. table1 fig4 figA2; `all` for all of them."""
+    list: bool = False
+    """Print the artefacts and stop."""
+    out: Path = Path("simnpo-reproduction")
+    """Folder for the runs and the report; what is finished in it is kept."""
+    scale: Literal["mini", "paper"] = "mini"
+    """mini: embedded benchmarks, minutes on a laptop; paper: its own models and data, on GPUs."""
+    seeds: int = 5
+    """How many trials, from --seed on."""
+    seed: int = 42
+    """First seed of every random choice."""
+    model: Unset[str] = None
+    """With --scale paper: what TOFU's models are fine-tuned from, in the place of Llama-2-7B."""
+    data_dir: Unset[str] = None
+    """With --scale paper: folder with TOFU's files, in the place of the hub."""
+    workers: Unset[int] = None
+    """Runs at a time [one for each GPU, or for each core]."""
+    dry_run: bool = False
+    """Resolve every run's settings and data, print what would be done, and stop."""
+
+    def run(self) -> None:
+        """Do the runs, write the report, and say what holds."""
+        from simnpo.paper.studies import ARTEFACTS, find_names, load_study
+
+        if self.list:
+            width = max(map(len, ARTEFACTS))
+            write("\n".join(f"{name:<{width}}  {title}" for name, title in ARTEFACTS.items()))
+            return
+        if not self.artefacts:
+            raise UserError("name an artefact, or all; --list shows them.")
+        if not 1 <= self.seeds <= MOST_SEEDS:
+            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed}: must be 0 or more.")
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers}: must be at least 1.")
+        names, scale = find_names(self.artefacts), self._scale()
+        seeds = tuple(range(self.seed, self.seed + self.seeds))
+        studies = {name: load_study(name) for name in names}
+        if self.dry_run:
+            self._describe(studies, scale, seeds)
+        else:
+            self._reproduce(studies, scale, seeds)
+
+    def _describe(
+        self, studies: "Mapping[str, Study]", scale: "Scale", seeds: tuple[int, ...]
+    ) -> None:
+        from simnpo.experiments.dry_run import describe
+
+        runs: dict[Run, None] = {}
+        for name, study in studies.items():
+            try:
+                runs |= dict.fromkeys(study.runs(scale, seeds))
+            except UserError as error:  # how many runs there are depends on data
+                write(f"fails     {name}: {error}")
+        write("\n".join(describe(list(runs), self.out / RUNS)))
+
+    def _reproduce(
+        self, studies: "Mapping[str, Study]", scale: "Scale", seeds: tuple[int, ...]
+    ) -> None:
+        from simnpo.experiments.pool import carry_out, workers
+        from simnpo.experiments.run import Run
+        from simnpo.models import quiet
+        from simnpo.paper.find import find_all
+        from simnpo.paper.markdown import write_markdown
+        from simnpo.paper.report import files, write_reproduction
+        from simnpo.paper.results import Results
+        from simnpo.paper.studies import ARTEFACTS
+        from simnpo.paper.summary import print_findings
+        from simnpo.storage.runs import check_room
+
+        started = time.monotonic()
+        quiet()
+        check_room(self.out, files(studies))
+        home = self.out / RUNS
+        wanted, untold = dict[str, list[Run]](), dict[str, str]()
+        for name, study in studies.items():
+            try:
+                wanted[name] = study.runs(scale, seeds)
+            except UserError as error:  # how many runs there are depends on data
+                wanted[name], untold[name] = [], str(error)
+        every = [run for runs in wanted.values() for run in runs]
+        failed = carry_out(every, home, self.workers or workers())
+        results = Results(scale, seeds, home)
+        shown = find_all(studies, wanted, results, ARTEFACTS, failed, untold)
+        several = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+        title = f"SimNPO, reproduced at the {scale.name} scale"
+        command = "simnpo " + " ".join(sys.argv[1:])
+        settings = {"Scale": scale.name, "Seeds": several}
+        path = write_reproduction(
+            shown,
+            self.out,
+            title=title,
+            command=command,
+            settings=settings,
+            failed={run.title: why for run, why in failed.items()},
+        )
+        write_markdown(shown, self.out, title=title, command=command, settings=settings)
+        print_findings(shown)
+        for run, why in failed.items():
+            write(f"failed: {run.title}: {why}", to_stderr=True)
+        write(f"Report: {path} ({time.monotonic() - started:.0f} s)")
+        if untold and not failed:
+            raise UserError(f"{', '.join(untold)} could not be made; the report says why.")
+        if failed:
+            count = "1 run" if len(failed) == 1 else f"{len(failed)} runs"
+            raise UserError(f"{count} failed; the report shows what could be made.")
+
+    def _scale(self) -> "Scale":
+        from simnpo.paper.scale import mini, paper
+
+        if self.scale == "paper":
+            return paper(self.model, self.data_dir)
+        for name in ("model", "data_dir"):
+            if getattr(self, name) is not None:
+                option = "--" + name.replace("_", "-")
+                raise UserError(f"{option} does nothing at the mini scale: add --scale paper.")
+        return mini()

@@ -1,0 +1,234 @@
+"""`simnpo sweep`: a method's settings tried out, and which of them nothing else beats."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from simnpo.cli.options import (
+    BenchmarkOptions,
+    MethodName,
+    Revision,
+    Unset,
+    as_words,
+    check_retain_scores,
+)
+from simnpo.cli.own_sets import OwnSetOptions, warn_of_lengths
+from simnpo.cli.prompt_options import PromptOptions
+from simnpo.config import TrainingConfig
+from simnpo.errors import UserError
+from simnpo.system.terminal import write
+
+if TYPE_CHECKING:
+    from simnpo.experiments.own_site import OwnSite
+    from simnpo.experiments.run import Run
+    from simnpo.experiments.sweep.outcome import Outcome
+    from simnpo.experiments.sweep.runs import Trials
+    from simnpo.experiments.sweep.settings import Setting
+
+MOST_SEEDS = 100
+RUNS = "runs"
+"""Folder of all runs within --out."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Try a method's settings on a benchmark, and show what each forgets and keeps.
+
+    Runs are kept in --out by their content: an interrupted sweep goes on when the same command is
+    given again, and a larger one takes over what a smaller one has done.
+
+    Example: simnpo sweep --benchmark mini-tofu --over beta=1.5,2.5,4.5 gamma=0,1 --out sweep
+    """
+
+    out: Path
+    """Folder for the runs and the report; what is finished in it is kept."""
+    revision: Revision = None
+    over: tuple[str, ...] = ()
+    """Settings with their values, as in beta=1.5,2.5,4.5 forget_weight=0.1,1 learning_rate=1e-5
+    [with --forget: half, once and twice the default learning rate]."""
+    method: MethodName = "simnpo"
+    search: Literal["grid", "random", "optuna"] = "grid"
+    """grid: every combination; random: --trials of them, drawn; optuna: --trials of them, each
+    chosen by what those before have shown (needs simnpo[sweep])."""
+    trials: Unset[int] = None
+    """Settings to try, with --search random or optuna."""
+    model: Unset[str] = None
+    """Model to unlearn from: a folder, a run of simnpo, or a hub id [an embedded benchmark's own
+    Original of each seed]."""
+    retain_scores: Unset[str] = None
+    """With --model: evaluation of a retain model or an official TOFU log, for forget quality."""
+    seeds: int = 1
+    """How many seeds each setting has, from --seed on."""
+    seed: int = 42
+    """First seed of every random choice."""
+    workers: Unset[int] = None
+    """Runs at a time [one for each GPU, or for each core]."""
+    max_items: Unset[int] = None
+    """With --forget: rows of each set that are measured at most, evenly spaced [200]."""
+    own: OwnSetOptions = field(default_factory=OwnSetOptions)
+    benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
+    prompt: PromptOptions = field(default_factory=PromptOptions)
+
+    def run(self) -> None:
+        """Try the settings, print their table, and say where the report is."""
+        from simnpo.experiments.sweep.report import CSV, FILES, print_sweep, write_sweep
+        from simnpo.models import quiet
+        from simnpo.storage.runs import check_room
+
+        quiet()
+        self._check()
+        check_room(self.out, FILES)
+        outcome = self._search()
+        for run, why in outcome.failed.items():
+            write(f"{run.title}: {why}", to_stderr=True)
+        page = write_sweep(outcome, self.out, "simnpo " + " ".join(sys.argv[1:]))
+        print_sweep(outcome)
+        if self.own.forget and outcome.pick is not None:
+            write(f"Run it with:\n  {self._command(outcome.settings[outcome.pick])}")
+        write(f"Numbers: {self.out / CSV}\nReport: {page}")
+
+    def _check(self) -> None:
+        if not 1 <= self.seeds <= MOST_SEEDS:
+            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+        if not 0 <= self.seed < 2**32 - MOST_SEEDS:
+            raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers}: must be at least 1.")
+        if self.max_items is not None and not (self.own.forget and self.max_items > 0):
+            raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
+        if self.search == "grid" and self.trials is not None:
+            raise UserError("--search grid tries every combination; leave out --trials.")
+        if self.search != "grid" and (self.trials is None or self.trials < 1):
+            raise UserError(f"--search {self.search}: say how many settings, with --trials.")
+        if self.method == "retrain":
+            raise UserError("retrain forgets nothing, so there is nothing to weigh; name another.")
+
+    def _command(self, setting: "Setting") -> str:
+        """Return the command that unlearns with a setting."""
+        import shlex
+
+        words = ["simnpo", "unlearn", "--model", str(self.model), "--method", self.method]
+        words += [*as_words(self.own), *as_words(self.prompt)]
+        for name, value in setting:
+            # Not shortened: another digit is another run.
+            text = f"{value:g}" if float(f"{value:g}") == value else repr(value)
+            words += [f"--{name.replace('_', '-')}", text]
+        usual = {"retain_scores": None, "max_items": None, "seed": TrainingConfig.seed}
+        for name, default in usual.items():
+            if (given := getattr(self, name)) != default:
+                words += [f"--{name.replace('_', '-')}", str(given)]
+        return shlex.join([*words, "--out", "unlearned"])
+
+    def _own_site(self) -> "OwnSite":
+        """Return your own sets as something to try settings on.
+
+        Raises:
+            UserError: no model to unlearn from, or see `OwnFiles.read`.
+        """
+        from simnpo.evaluation.evaluation import read_scores
+        from simnpo.evaluation.metrics.own_comparisons import check_retrain
+        from simnpo.evaluation.score import rows_to_score
+        from simnpo.experiments.own_run import MOST_ROWS
+        from simnpo.experiments.own_site import OwnSite
+        from simnpo.models import resolve
+
+        if self.model is None:
+            raise UserError("--forget: give the model to unlearn from, with --model.")
+        resolve(self.model)
+        files = self.own.files()
+        site = OwnSite(
+            "own data",
+            Path(files.forget).name,
+            files=files,
+            model=self.model,
+            template=self.prompt.settings,
+            max_length=self.prompt.limit(),
+            trust_remote_code=self.prompt.trust_remote_code,
+            held_out=self.seed,
+            max_items=self.max_items or MOST_ROWS,
+        )
+        warn_of_lengths(site.own_sets(), site.encoder())  # and says what is wrong with them
+        benchmark = site.load()
+        if self.retain_scores is not None:
+            retain = read_scores(Path(self.retain_scores))
+            check_retrain(rows_to_score(benchmark.evaluation), retain)
+        return site
+
+    def _trials(self) -> "Trials":
+        """Return what settings are tried on.
+
+        Raises:
+            UserError: there is no such benchmark, or no model to unlearn from.
+        """
+        from simnpo.benchmarks import BENCHMARKS
+        from simnpo.experiments.site import Site
+        from simnpo.experiments.sweep.runs import Trials
+        from simnpo.models import resolve
+
+        named = self.benchmark.benchmark
+        self.own.check_alone(f"--benchmark {named}" if named else None)
+        seeds = tuple(range(self.seed, self.seed + self.seeds))
+        if self.own.forget:
+            return Trials(self._own_site(), self.method, seeds, self.model, self.retain_scores)
+        if self.prompt != PromptOptions():
+            raise UserError(
+                "--template, --max-length, --trust-remote-code and what a chat template is given "
+                "go with --forget."
+            )
+        loaded = self.benchmark.load()  # says what is wrong with it
+        self.benchmark.kept(loaded)
+        name, split = loaded.name, self.benchmark.split or BENCHMARKS[loaded.name]
+        site = Site(name, split, self.benchmark.data_dir)
+        check_retain_scores(loaded, self.retain_scores)
+        if self.model is not None:
+            resolve(self.model)
+        elif not site.is_mini:
+            raise UserError(f"{name} brings no models: give what to unlearn from, with --model.")
+        elif self.retain_scores is not None:
+            raise UserError(
+                "--retain-scores does nothing without --model: an embedded benchmark has its own."
+            )
+        return Trials(site, self.method, seeds, self.model, self.retain_scores)
+
+    def _search(self) -> "Outcome":
+        """Do the runs."""
+        from simnpo.experiments.sweep.optuna_search import optuna_settings
+        from simnpo.experiments.sweep.outcome import Outcome
+        from simnpo.experiments.sweep.settings import drawn, grid, read_values
+
+        trials = self._trials()
+        preset = trials.site.preset(self.method)
+        over = self.over
+        if not over and self.own.forget:
+            rate = preset.training.learning_rate
+            over = (f"learning_rate={rate / 2:g},{rate:g},{2 * rate:g}",)
+        values = read_values(over, preset.method)
+        for setting in grid(values):
+            trials.unlearned(setting, self.seed).check()  # what is wrong is told now
+        if self.search == "grid":
+            return self._carry_out(trials, grid(values))
+        assert self.trials is not None
+        if self.search == "random":
+            return self._carry_out(trials, drawn(values, self.trials, self.seed))
+        failed: dict[Run, str] = {}
+
+        def judge(settings: "Sequence[Setting]") -> list[tuple[float, float]]:
+            outcome = self._carry_out(trials, settings)
+            failed.update(outcome.failed)
+            return outcome.judged()
+
+        asked = optuna_settings(values, self.trials, self.seed, judge)
+        return Outcome(trials, tuple(asked), self.out / RUNS, failed)
+
+    def _carry_out(self, trials: "Trials", settings: "Sequence[Setting]") -> "Outcome":
+        from simnpo.experiments.pool import carry_out, workers
+        from simnpo.experiments.sweep.outcome import Outcome
+
+        home = self.out / RUNS
+        failed = carry_out(trials.of(settings), home, self.workers or workers())
+        outcome = Outcome(trials, tuple(settings), home, failed)
+        if lost := [one for one in outcome.needed() if one in failed]:
+            raise UserError(f"{lost[0].title}: {failed[lost[0]]}")
+        return outcome

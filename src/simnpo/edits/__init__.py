@@ -1,1 +1,0 @@
-"""Methods that edit weights instead of minimising a loss."""

@@ -1,0 +1,32 @@
+"""Metrics over a run's epochs: `history.jsonl`, a JSON object a line."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from simnpo.data.records import json_records
+from simnpo.errors import UserError
+from simnpo.storage.files import write_text
+
+HISTORY = "history.jsonl"
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """Read the rows of a history; none where there is no file.
+
+    Raises:
+        UserError: it is no such file.
+    """
+    if not path.is_file():
+        return []
+    records = list(json_records(path))
+    for place, record in records:
+        if not isinstance(record, dict):
+            raise UserError(f"{place}: expected an object, got {record!r:.80}.")
+    return [record for _, record in records]
+
+
+def write_history(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write all rows."""
+    write_text(path, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))

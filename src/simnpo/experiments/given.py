@@ -1,0 +1,54 @@
+"""What a user brings: the evaluation of a retain model, as a run that others need."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simnpo.evaluation.evaluation import EVALUATION, read_scores, score_files, write_evaluation
+from simnpo.evaluation.metrics.suites import Question
+from simnpo.evaluation.summary import summarise
+from simnpo.experiments.run import Run
+from simnpo.experiments.site import Site
+
+
+@dataclass(frozen=True)
+class GivenScores(Run):
+    """A retain model by its evaluation's folder, or an official TOFU log, measured on a benchmark.
+
+    The seed says nothing here.
+    """
+
+    site: Site
+    scores: str
+
+    @property
+    def title(self) -> str:
+        """The benchmark."""
+        return f"Retrain as given, {self.site.name}"
+
+    @property
+    def needs(self) -> tuple[Run, ...]:
+        """Nothing."""
+        return ()
+
+    def depends_on(self) -> Any:
+        """Return the content of the files, wherever they lie."""
+        source = Path(self.scores)
+        read_scores(source)  # says what is wrong with them
+        hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in score_files(source)]
+        return [self.site.name, hashes]
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        """Keep the tables, and measure them as a retain model's."""
+        benchmark, tables = self.site.load(), read_scores(Path(self.scores))
+        summary = summarise(
+            benchmark.suite,
+            Question(tables, tables, split=benchmark.split, controls=benchmark.controls),
+            name="Retrain",
+            model=self.scores,
+            benchmark=benchmark.name,
+            split=benchmark.split,
+        )
+        write_evaluation(self.folder(home) / EVALUATION, summary, tables)
+        return {}

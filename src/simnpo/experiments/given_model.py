@@ -1,0 +1,60 @@
+"""A model that a user names, as a run that unlearning starts from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simnpo.experiments.given import GivenScores
+from simnpo.experiments.models import evaluate, retain_tables
+from simnpo.experiments.run import Run
+from simnpo.experiments.site import Site, evaluated
+from simnpo.models import commit_of, resolve
+
+
+@dataclass(frozen=True)
+class GivenModel(Run):
+    """A model as it stands, evaluated. The seed says nothing here."""
+
+    site: Site
+    model: str
+    """A folder, a run of simnpo, or a hub id."""
+    retrain: GivenScores | None
+    """What the evaluation compares with."""
+
+    @property
+    def title(self) -> str:
+        """The model's own name, and the benchmark."""
+        return f"Original {Path(self.model).name}, {self.site.name}"
+
+    @property
+    def needs(self) -> tuple[Run, ...]:
+        """What it is compared with."""
+        return (self.retrain,) if self.retrain else ()
+
+    @property
+    def seconds(self) -> float:
+        """An evaluation."""
+        return 5
+
+    def depends_on(self) -> Any:
+        """Return what is asked of the model, and which it is.
+
+        A folder is known by the sizes and times of its files, since hashing billions of weights
+        takes longer than asking them; a hub id by its commit.
+        """
+        folder = Path(resolve(self.model))
+        stamps: list[Any] = [
+            [path.name, path.stat().st_size, path.stat().st_mtime_ns]
+            for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
+            if path.is_file()
+        ]
+        if not folder.is_dir():
+            stamps = [commit_of(self.model)]
+        asked = [self.site.precision, *self.site.asked()]
+        return [evaluated(self.site.load()), str(folder), stamps, *asked]
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        """Evaluate it."""
+        folder, retain = self.folder(home), retain_tables(self.needs, home)
+        evaluate(folder, self.model, self.site, self.site.load(), retain, name="Original")
+        return {"model": self.model}

@@ -1,0 +1,216 @@
+"""Models that unlearning starts from and is held against, each with its evaluation."""
+
+import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+
+from simnpo.benchmarks.base import Benchmark
+from simnpo.benchmarks.presets import finetuning_preset
+from simnpo.data.encoding import Encoder
+from simnpo.errors import UserError
+from simnpo.evaluation.evaluate import evaluate_into
+from simnpo.evaluation.evaluation import EVALUATION, SUMMARY, read_evaluation
+from simnpo.evaluation.tables import Tables
+from simnpo.experiments.given import GivenScores
+from simnpo.experiments.jobs import Job
+from simnpo.experiments.mini_models import mini_model
+from simnpo.experiments.own_site import OwnSite, evaluate_own
+from simnpo.experiments.run import Run
+from simnpo.experiments.site import Learnt, Site, evaluated
+from simnpo.methods.losses import Method
+from simnpo.methods.registry import build
+from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, resolve, save_model
+from simnpo.storage.cache import cache_folder
+from simnpo.storage.runs import RUN, fingerprint
+from simnpo.training.run import TrainingData
+
+NAMES: dict[Learnt, str] = {
+    "all": "Original",
+    "retain": "Retrain",
+    "first half": "Original of one half",
+}
+OTHER_DRAW = 1_000_003
+"""Added to the seed that draws a model to average with: by the seed itself an embedded benchmark's
+base was drawn, and the two would be the same weights."""
+
+
+@dataclass(frozen=True)
+class TrainedModel(Run):
+    """A model that has learnt a part of a benchmark, fine-tuned here or released; evaluated."""
+
+    site: Site
+    learnt: Learnt
+
+    @property
+    def title(self) -> str:
+        """Name, benchmark and seed."""
+        return f"{NAMES[self.learnt]}, {self.site.name}, seed {self.seed}"
+
+    @property
+    def needs(self) -> tuple[Run, ...]:
+        """Retrain, which the evaluation compares with; nothing where there is none."""
+        if self.learnt == "retain" or not self.site.has_retrain:
+            return ()
+        return (TrainedModel(self.seed, self.site, "retain"),)
+
+    @property
+    def seconds(self) -> float:
+        """A mini's Retrain trains the base model, too."""
+        return 90 if self.learnt == "retain" else 30
+
+    def depends_on(self) -> Any:
+        """Return the data, the settings, or the released model's name."""
+        site, benchmark = self.site, self.site.load()
+        found: list[Any] = [site.name, self.learnt, evaluated(benchmark)]
+        if released := site.released(self.learnt):
+            return [*found, released]
+        found += [fingerprint(site.learnt(self.learnt)), vars(finetuning_preset(site.benchmark))]
+        if not site.is_mini:
+            return [*found, site.base]
+        mini = site.mini()
+        described = [mini.pretraining, mini.rehearsal, vars(mini.pretrain), mini.template]
+        return [*found, *described, mini.architecture.to_dict(), vars(mini.finetune)]
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        """Make the model, or find it, and evaluate it."""
+        folder, benchmark = self.folder(home), self.site.load()
+        model = self._model(folder, benchmark)
+        evaluate(
+            folder,
+            model,
+            self.site,
+            benchmark,
+            retain_tables(self.needs, home),
+            name=NAMES[self.learnt],
+            is_retrain=self.learnt == "retain",
+        )
+        return {"model": model}
+
+    def _model(self, folder: Path, benchmark: Benchmark) -> str:
+        site = self.site
+        if released := site.released(self.learnt):
+            return released
+        learns = site.learnt(self.learnt)
+        if site.is_mini:
+            name = NAMES[self.learnt].lower().replace(" ", "-")
+            return str(mini_model(site.mini(), cache_folder(), self.seed, name, learns))
+        if site.base is None:
+            raise UserError(f"{site.name} has neither a released model nor a base to fine-tune.")
+        method = build("retrain")
+        assert isinstance(method, Method)
+        job = Job(
+            command="finetune",
+            model=site.base,
+            method=method,
+            data=TrainingData(retain=learns, max_length=benchmark.max_length),
+            training=site.fitted(replace(finetuning_preset(site.benchmark), seed=self.seed)),
+        )
+        begun = (folder / RUN).is_file()
+        if not begun or job.unfinished(folder):
+            job.carry_out(folder, resume=begun)
+        return str(folder / MODEL_FOLDER)
+
+
+@dataclass(frozen=True)
+class Perturbed(Run):
+    """A model averaged, weight by weight, with one of the same shape that has learnt nothing.
+
+    The paper's perturbed reference (app. B).
+    """
+
+    of: TrainedModel
+
+    @property
+    def title(self) -> str:
+        """What of."""
+        return f"Perturbed {self.of.title}"
+
+    @property
+    def needs(self) -> tuple[Run, ...]:
+        """The model."""
+        return (self.of,)
+
+    def depends_on(self) -> Any:
+        """Return what, with the seed, draws the other weights."""
+        return [OTHER_DRAW]
+
+    @torch.no_grad()
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        """Average the weights and save the model; its tokenizer comes along."""
+        origin = model_of(self.of, home)
+        model = load_model(origin)
+        set_seed(self.seed + OTHER_DRAW)
+        config = copy.deepcopy(AutoConfig.from_pretrained(resolve(origin)))
+        other = AutoModelForCausalLM.from_config(config)
+        for own, drawn in zip(model.parameters(), other.parameters(), strict=True):
+            own.copy_((own + drawn.to(own)) / 2)
+        folder = self.folder(home) / MODEL_FOLDER
+        save_model(model, load_tokenizer(origin), folder)
+        return {"model": str(folder)}
+
+
+def model_of(run: Run, home: Path) -> str:
+    """Return the model that a finished run made or found.
+
+    Raises:
+        UserError: it kept none.
+    """
+    model = run.done(home).get("model")
+    if model is None:
+        raise UserError(f"{run.title} kept no model.")
+    return str(model)
+
+
+def retain_tables(runs: tuple[Run, ...], home: Path) -> Tables | None:
+    """Return the tables of the Retrain among `runs`, None where there is none."""
+    for run in runs:
+        trained = isinstance(run, TrainedModel) and run.learnt == "retain"
+        if trained or isinstance(run, GivenScores):
+            return read_evaluation(run.folder(home)).tables
+    return None
+
+
+def evaluate(
+    folder: Path,
+    model: str,
+    site: Site,
+    benchmark: Benchmark,
+    retain: Tables | None,
+    *,
+    name: str,
+    is_retrain: bool = False,
+    original: Path | None = None,
+) -> None:
+    """Evaluate a model into `folder`, unless that is done already.
+
+    Args:
+        folder: the run's.
+        model: a folder, a run, or a hub id.
+        site: where the benchmark is from.
+        benchmark: what to evaluate on.
+        retain: see `evaluate_into`.
+        name: see `evaluate_into`.
+        is_retrain: see `evaluate_into`.
+        original: on a user's own sets, folder of the original model's run, which a verdict and
+            general ability compare with; None for the original itself.
+    """
+    target = folder / EVALUATION
+    if (target / SUMMARY).is_file():
+        return
+    if isinstance(site, OwnSite):
+        evaluate_own(target, model, site, retain, name, original and original / EVALUATION)
+        return
+    evaluate_into(
+        target,
+        load_model(model, site.precision),
+        Encoder(load_tokenizer(model), site.template, benchmark.max_length),
+        benchmark,
+        retain,
+        name=name,
+        model_name=model,
+        is_retrain=is_retrain,
+    )

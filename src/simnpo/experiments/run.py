@@ -1,0 +1,150 @@
+"""One piece of work of a reproduction, kept under a hash of all that its result depends on."""
+
+import json
+import re
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from simnpo.errors import UserError
+from simnpo.storage.files import read_json, write_json
+from simnpo.storage.folder_lock import held
+from simnpo.storage.runs import fingerprint, versions
+
+DONE = "done.json"
+"""Written last: a folder that has it holds a finished run."""
+PATIENCE = 10.0
+"""Seconds in which a process ends whose parent was killed."""
+
+
+@dataclass(frozen=True)
+class Run(ABC):
+    """Work that is done once and found again by its content.
+
+    A run is a value: equal runs are one run, and what it depends on follows from its fields, so the
+    same run asked for by two studies is done for the first of them.
+    """
+
+    seed: int
+    """Seed of every random choice."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What progress and messages call it."""
+
+    @property
+    @abstractmethod
+    def needs(self) -> tuple["Run", ...]:
+        """The runs that must be finished before this one begins."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes at the mini scale on one core, roughly: the longest start first."""
+        return 10
+
+    @abstractmethod
+    def depends_on(self) -> Any:
+        """Return what the result depends on beside the seed, the versions and `needs`, as JSON."""
+
+    @abstractmethod
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        """Do the work in `self.folder(home)` and return what `done.json` is to say of it.
+
+        Raises:
+            UserError: it cannot be done.
+        """
+
+    @cached_property
+    def key(self) -> str:
+        """The hash that the run is kept under."""
+        needed = [run.key for run in self.needs]
+        # Through JSON first: settings are plain values, whatever types they were made from.
+        depends = json.loads(json.dumps(self.depends_on(), default=str))
+        return fingerprint([type(self).__name__, self.seed, depends, needed, versions()])
+
+    def folder(self, home: Path) -> Path:
+        """Return where the run keeps its results."""
+        name = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+        return home / f"{name}-{self.key[:10]}"
+
+    def finished(self, home: Path) -> bool:
+        """Tell whether `home` holds this run's result."""
+        return (self.folder(home) / DONE).is_file()
+
+    def done(self, home: Path) -> dict[str, Any]:
+        """Return what `done.json` says.
+
+        Raises:
+            UserError: the run is not finished.
+        """
+        record: dict[str, Any] = read_json(self.folder(home) / DONE)
+        return record
+
+    def do(self, home: Path) -> None:
+        """Do the work unless it is done, and mark it as done.
+
+        Raises:
+            UserError: see `carry_out`.
+        """
+        if self.finished(home):
+            return
+        started = time.monotonic()
+        folder = self.folder(home)
+        with held(folder, PATIENCE):
+            record = self.carry_out(home)
+            seconds = round(time.monotonic() - started, 2)
+            write_json(folder / DONE, {"title": self.title, **record, "seconds": seconds})
+
+
+def with_needs(runs: Iterable[Run]) -> list[Run]:
+    """Return `runs` and all that they need, each once and after what it needs."""
+    ordered: dict[Run, None] = {}
+
+    def add(run: Run) -> None:
+        if run in ordered:
+            return
+        for needed in run.needs:
+            add(needed)
+        ordered[run] = None
+
+    for run in runs:
+        add(run)
+    return list(ordered)
+
+
+def unfinished(runs: Iterable[Run], home: Path) -> Iterator[Run]:
+    """Yield those of `runs` that are to be done, and what they need of the same kind."""
+    wanted: dict[Run, None] = {}
+
+    def add(run: Run) -> None:
+        if run in wanted or run.finished(home):
+            return
+        for needed in run.needs:
+            add(needed)
+        wanted[run] = None
+
+    for run in runs:
+        add(run)
+    yield from wanted
+
+
+def unresolved(runs: Iterable[Run]) -> dict[Run, str]:
+    """Return those of `runs`, and of what they need, whose settings or data fail, with the reason.
+
+    Runs that need such a one are among them.
+    """
+    failed: dict[Run, str] = {}
+    for run in with_needs(runs):
+        lacking = [one for one in run.needs if one in failed]
+        try:
+            if lacking:
+                raise UserError(f"needs {lacking[0].title}, which fails.")
+            _ = run.key
+        except UserError as error:
+            failed[run] = str(error)
+    return failed

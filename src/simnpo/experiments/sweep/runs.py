@@ -1,0 +1,55 @@
+"""The runs of a sweep: one for each setting and seed, from the same model for all settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simnpo.experiments.given import GivenScores
+from simnpo.experiments.given_model import GivenModel
+from simnpo.experiments.models import TrainedModel
+from simnpo.experiments.run import Run
+from simnpo.experiments.site import Site
+from simnpo.experiments.sweep.settings import Setting
+from simnpo.experiments.unlearned import Unlearned
+
+GIVEN_SEED = 0
+"""Of what a user brings, which has no random choices."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What a sweep tries settings on."""
+
+    site: Site
+    method: str
+    seeds: tuple[int, ...]
+    model: str | None = None
+    """What unlearns; None takes an embedded benchmark's own Original of each seed."""
+    retain_scores: str | None = None
+    """Evaluation of a retain model, for metrics that compare with it; with `model` alone."""
+
+    def original(self, seed: int) -> TrainedModel | GivenModel:
+        """Return the run of the model before unlearning."""
+        if self.model is None:
+            return TrainedModel(seed, self.site, "all")
+        return GivenModel(GIVEN_SEED, self.site, self.model, self._scores())
+
+    def retrain(self, seed: int) -> TrainedModel | GivenScores | None:
+        """Return the run of the model that never saw the forget set, where there is one."""
+        return TrainedModel(seed, self.site, "retain") if self.model is None else self._scores()
+
+    def unlearned(self, setting: Setting, seed: int) -> Unlearned:
+        """Return the run of one setting."""
+        origin, retrain = self.original(seed), self.retrain(seed)
+        return Unlearned(seed, self.site, origin, retrain, self.method, setting)
+
+    def of(self, settings: Sequence[Setting]) -> list[Run]:
+        """Return all runs of these settings, and that of the models they are held against."""
+        return [
+            *(self.original(seed) for seed in self.seeds),
+            *(self.unlearned(setting, seed) for setting in settings for seed in self.seeds),
+        ]
+
+    def _scores(self) -> GivenScores | None:
+        if self.retain_scores is None:
+            return None
+        return GivenScores(GIVEN_SEED, self.site, self.retain_scores)

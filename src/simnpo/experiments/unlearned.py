@@ -1,0 +1,173 @@
+"""A model after unlearning, with its evaluation and what was recorded on the way."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from transformers import TrainerCallback
+
+from simnpo.benchmarks.base import Benchmark
+from simnpo.benchmarks.preset import Preset
+from simnpo.data.encoding import Encoder
+from simnpo.experiments.given import GivenScores
+from simnpo.experiments.jobs import Job
+from simnpo.experiments.models import TrainedModel, evaluate, model_of, retain_tables
+from simnpo.experiments.reinforce import FOLDER as REINFORCED
+from simnpo.experiments.reinforce import unlearn
+from simnpo.experiments.run import Run
+from simnpo.experiments.site import Site, evaluated
+from simnpo.methods.registry import adjust
+from simnpo.methods.task_vector import TaskVector
+from simnpo.models import MODEL_FOLDER
+from simnpo.storage.ownership import remove_own
+from simnpo.storage.runs import RUN, fingerprint
+from simnpo.training.drift import WatchDrift
+from simnpo.training.run import TrainingData
+from simnpo.training.watch import EvaluateWhileTraining
+from simnpo.training.weights import RecordWeights
+
+Record = Literal["history", "weights", "drift"]
+"""What is recorded while training: metrics after every epoch, gradient weights, KL over steps."""
+
+
+@dataclass(frozen=True)
+class Unlearned(Run):
+    """A method applied to a model, and the result evaluated."""
+
+    site: Site
+    origin: Run
+    """The run whose model unlearns."""
+    retrain: TrainedModel | GivenScores | None
+    """What the evaluation compares with."""
+    method: str
+    setting: tuple[tuple[str, float], ...] = ()
+    """Settings in the place of the preset's: fields of the method, `learning_rate`, `epochs`."""
+    records: tuple[Record, ...] = ()
+    reference: Run | None = None
+    """The run whose model the reference log-probs come from, in the place of `origin`'s."""
+    request: int | None = None
+    """Which successive request is forgotten; None forgets the whole forget set."""
+    keeps_model: bool = False
+    """Whether other runs start from the model; if not, it is removed once evaluated."""
+
+    @property
+    def title(self) -> str:
+        """Method, settings, benchmark and seed."""
+        parts = [self.name, *(f"{name} {value:g}" for name, value in self.setting)]
+        where = f", {self.site.name}, seed {self.seed}"
+        if self.request is not None:  # each from the last one's model
+            parts.append(f"request {self.request + 1}")
+        elif not self._from_original():
+            parts.append(f"from {self.origin.title.removesuffix(where)}")
+        if self.reference:
+            parts.append(f"against {self.reference.title.removesuffix(where)}")
+        return ", ".join(parts) + where
+
+    @property
+    def name(self) -> str:
+        """What tables and figures call the method."""
+        return self.preset().method.title
+
+    @property
+    def needs(self) -> tuple[Run, ...]:
+        """What it starts from and is compared with."""
+        others = (self.retrain, self.reference)
+        return (self.origin, *(run for run in others if run is not None))
+
+    @property
+    def seconds(self) -> float:
+        """An evaluation after every epoch takes longer than the training."""
+        return 35 if "history" in self.records else 12
+
+    def preset(self) -> Preset:
+        """Return the method with its settings, and how it trains."""
+        preset = self.site.preset(self.method)
+        own = dict(self.setting)
+        changed: dict[str, Any] = {
+            name: own.pop(name) for name in ("learning_rate", "epochs") if name in own
+        }
+        if "epochs" in changed:
+            changed["steps"] = None
+        training = replace(preset.training, seed=self.seed, **changed)
+        return replace(preset, method=adjust(preset.method, **own), training=training)
+
+    def benchmark(self) -> Benchmark:
+        """Return what is forgotten and evaluated."""
+        return self.site.load() if self.request is None else self.site.requested(self.request)
+
+    def depends_on(self) -> Any:
+        """Return data and settings."""
+        preset, benchmark = self.preset(), self.benchmark()
+        sets = (benchmark.forget, benchmark.retain, benchmark.refusals)
+        data, asked = [fingerprint(one) for one in sets], evaluated(benchmark)
+        settings = [preset.method.record(), asdict(preset.training), asdict(preset.reinforcement)]
+        roles = [run.key if run else None for run in (self.origin, self.retrain, self.reference)]
+        found = [data, asked, settings, roles, self.records, self.keeps_model]
+        return [*found, *self.site.asked()]
+
+    def check(self) -> None:
+        """Refuse what settings and data tell, before any run is made.
+
+        Raises:
+            UserError: see `Job.check`; or a setting is out of its range.
+        """
+        self._job("the model before unlearning", None).check()
+
+    def _job(self, model: str, reference: str | None) -> Job:
+        """Return the unlearning of a model."""
+        benchmark, preset = self.benchmark(), self.preset()
+        return Job(
+            command="unlearn",
+            model=model,
+            method=preset.method,
+            data=TrainingData(
+                benchmark.forget,
+                benchmark.retain,
+                benchmark.refusals,
+                template=self.site.template,
+                max_length=benchmark.max_length,
+            ),
+            training=self.site.fitted(preset.training),
+            trust_remote_code=self.site.trust_remote_code,
+            reference=reference,
+        )
+
+    def carry_out(self, home: Path) -> dict[str, Any]:
+        """Unlearn, evaluate, and keep the model where another run starts from it."""
+        folder, benchmark, preset = self.folder(home), self.benchmark(), self.preset()
+        reference = model_of(self.reference, home) if self.reference else None
+        job = self._job(model_of(self.origin, home), reference)
+        retain = retain_tables(self.needs, home)
+
+        def watch(_: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
+            encoder = Encoder(tokenizer, self.site.template, benchmark.max_length)
+            sets = {"forget": benchmark.forget, "retain": benchmark.retain}
+            made: dict[Record, Any] = {
+                "history": lambda: EvaluateWhileTraining(benchmark, encoder, folder, 1, retain),
+                "weights": lambda: RecordWeights(getattr(job.method, "forget", None), folder),
+                "drift": lambda: WatchDrift(sets, encoder, folder),
+            }
+            control = self.site.control(job, folder, encoder, self.origin.folder(home))
+            return [*control, *(made[name]() for name in self.records)]
+
+        callbacks = None if isinstance(job.method, TaskVector) else watch
+        begun = (folder / RUN).is_file()
+        unlearn(job, preset.reinforcement, folder, resume=begun, callbacks=callbacks)
+        evaluate(
+            folder,
+            str(folder / MODEL_FOLDER),
+            self.site,
+            benchmark,
+            retain,
+            name=self.name,
+            original=self.origin.folder(home),
+        )
+        remove_own(folder, [REINFORCED])
+        if self.keeps_model:
+            return {"model": str(folder / MODEL_FOLDER)}
+        remove_own(folder, [MODEL_FOLDER])  # a kill may have come after it
+        return {}
+
+    def _from_original(self) -> bool:
+        return isinstance(self.origin, TrainedModel) and self.origin.learnt == "all"

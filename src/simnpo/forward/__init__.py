@@ -1,0 +1,1 @@
+"""One forward pass of a model: answer tokens, log-probs, divergences, activations."""

@@ -1,0 +1,235 @@
+"""Log-probabilities of answer tokens, in float32.
+
+The LM head is applied to the positions that predict them (`simnpo.forward.answer_tokens`), a chunk
+at a time (`simnpo.forward.fused`). Rows of different lengths go through the model in groups, so
+that little of what it computes is padding.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor, nn
+
+from simnpo.data.batching import Batch, groups_of_like_length, rows_of, whole
+from simnpo.data.encoding import Encoded
+from simnpo.errors import UserError
+from simnpo.forward.answer_tokens import (
+    AnswerLogits,
+    answer_logits,
+    answer_targets,
+    at_head,
+    shifted_mask,
+)
+from simnpo.forward.fused import (
+    AfterHead,
+    TokenLogprobs,
+    TokenMoments,
+    linear_logprobs,
+    linear_moments,
+    moments,
+)
+from simnpo.forward.lm_head import output_head, read_head
+from simnpo.models import longest_sequence
+from simnpo.system.distributed import is_sharded
+
+T = TypeVar("T")
+
+
+class AnswerLogprobs(NamedTuple):
+    """What a model said of the answers of a batch, in rows; column t is token t + 1."""
+
+    logprobs: Float[Tensor, "rows shifted"]
+    """Log-probability of each answer token in nats, float32, 0 beside the answers."""
+    first_choice: Bool[Tensor, "rows shifted"]
+    """Whether an answer token is the model's first choice; False beside the answers."""
+    mask: Bool[Tensor, "rows shifted"]
+    """Where the answers stand."""
+
+
+class AnswerMoments(NamedTuple):
+    """The same, with the moments of the model's own distribution at each answer token."""
+
+    logprobs: Float[Tensor, "rows shifted"]
+    first_choice: Bool[Tensor, "rows shifted"]
+    mean: Float[Tensor, "rows shifted"]
+    """Expected log-prob of a token that the model itself would draw, float32, 0 elsewhere."""
+    deviation: Float[Tensor, "rows shifted"]
+    """Its standard deviation."""
+    mask: Bool[Tensor, "rows shifted"]
+
+
+def answer_logprobs(
+    model: nn.Module,
+    batch: Batch,
+    head: nn.Module | None = None,
+    shared: Int[Tensor, " rows"] | None = None,
+) -> AnswerLogprobs:
+    """Return the log-probs of a batch's answer tokens.
+
+    Args:
+        model: a transformers causal LM, possibly wrapped (PEFT, DDP, FSDP).
+        batch: right-padded ids and masks on the model's device.
+        head: the LM head inside `model`; found by itself where `model` is not wrapped.
+        shared: for each row, a row of the batch that has all its tokens but the last, and goes
+            through the model in its place.
+
+    Raises:
+        UserError: the model has no output embeddings, so is no causal LM.
+    """
+    head = head if head is not None else output_head(model)
+    if shared is not None:
+        firsts: Tensor = torch.unique(shared)
+        if len(firsts) < len(shared):
+            mask = shifted_mask(batch)
+            sources = torch.searchsorted(firsts, shared)
+            known = _shared_logprobs(model, batch, head, firsts, sources)
+            grids = (spread(known.logprobs, mask), spread(known.first_choice, mask))
+            return AnswerLogprobs(*grids, mask)
+    logprobs, first_choice = _in_groups(
+        model, batch, lambda group: _token_logprobs(model, group, head)
+    )
+    return AnswerLogprobs(logprobs, first_choice, shifted_mask(batch))
+
+
+@torch.no_grad()
+def answer_moments(model: nn.Module, batch: Batch) -> AnswerMoments:
+    """Return the log-probs of a batch's answer tokens with their distributions' moments.
+
+    Args:
+        model: see `answer_logprobs`.
+        batch: see `answer_logprobs`.
+
+    Raises:
+        UserError: see `answer_logprobs`.
+    """
+    head = output_head(model)
+    logprobs, first_choice, mean, deviation = _in_groups(
+        model, batch, lambda group: _token_moments(model, group, head)
+    )
+    return AnswerMoments(logprobs, first_choice, mean, deviation, shifted_mask(batch))
+
+
+def _in_groups(
+    model: nn.Module, batch: Batch, work: Callable[[Batch], Sequence[Tensor]]
+) -> list[Tensor]:
+    """Do `work`, which gives values per answer token, on the rows of a batch, in groups.
+
+    Returns:
+        Grids of shape (rows, shifted), 0 beside the answers.
+    """
+    # Weights that are parted over processes are gathered in every forward pass: all processes must
+    # run equally many, whatever the lengths of their rows.
+    groups = [whole(batch)] if is_sharded(model) else groups_of_like_length(batch)
+    mask = shifted_mask(batch)
+    places, grids = [], []
+    for rows, group in groups:
+        own = shifted_mask(group)
+        missing = (0, mask.shape[1] - own.shape[1])
+        grids.append([nn.functional.pad(spread(v, own), missing) for v in work(group)])
+        places.append(rows)
+    if len(places) == 1:
+        return grids[0]
+    order = torch.cat(places).argsort()
+    return [torch.cat(parts)[order] for parts in zip(*grids, strict=True)]
+
+
+def _token_logprobs(model: nn.Module, batch: Batch, head: nn.Module) -> TokenLogprobs:
+    after = read_head(model, head, batch["input_ids"]).after
+    if after is None:
+        return answer_logits(model, batch, head).token_logprobs()
+    return _at_linear_head(model, batch, head, after, linear_logprobs)
+
+
+def _token_moments(model: nn.Module, batch: Batch, head: nn.Module) -> TokenMoments:
+    after = read_head(model, head, batch["input_ids"]).after
+    if after is None:
+        said = answer_logits(model, batch, head)
+        return moments(said.logits, said.targets)
+    return _at_linear_head(model, batch, head, after, linear_moments)
+
+
+def _at_linear_head(
+    model: nn.Module, batch: Batch, head: nn.Module, after: AfterHead, work: Callable[..., T]
+) -> T:
+    targets = answer_targets(batch)
+    # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
+    return at_head(
+        model,
+        batch,
+        head,
+        lambda linear, hidden: work(hidden, linear.weight, linear.bias, targets, after),
+    )
+
+
+def _shared_logprobs(
+    model: nn.Module,
+    batch: Batch,
+    head: nn.Module,
+    firsts: Int[Tensor, " read"],
+    sources: Int[Tensor, " rows"],
+) -> TokenLogprobs:
+    """Return the log-probs of all rows' answer tokens from a forward pass of the rows `firsts`.
+
+    Row n is predicted by what the model made of row `firsts[sources[n]]`.
+    """
+    read, mask = rows_of(batch, firsts), shifted_mask(batch)
+    numbers = shifted_mask(read).flatten().cumsum(0).view(len(firsts), -1) - 1
+    taken = numbers[sources][mask]  # which position of the forward pass predicts each token
+    targets = answer_targets(batch)
+    after = read_head(model, head, read["input_ids"]).after
+    if after is None:
+        logits = answer_logits(model, read, head).logits[taken]
+        return AnswerLogits(logits, targets, mask).token_logprobs()
+    return at_head(
+        model,
+        read,
+        head,
+        lambda linear, hidden: linear_logprobs(
+            hidden[taken], linear.weight, linear.bias, targets, after
+        ),
+    )
+
+
+def check_sequences(model: Any, encoded: Sequence[Encoded]) -> None:
+    """Make sure that `model` knows every token of `encoded`, and has a position for each.
+
+    Raises:
+        UserError: a token lies outside its embedding, so its tokenizer is another model's; or a
+            sequence is longer than what the model was made for.
+    """
+    check_tokens(model, [one.ids for one in encoded])
+    longest, positions = max((len(one.ids) for one in encoded), default=0), longest_sequence(model)
+    if positions and longest > positions:
+        raise UserError(
+            f"a sequence has {longest} tokens, and the model was made for {positions} at most: "
+            f"give --max-length {positions}."
+        )
+
+
+def check_tokens(model: Any, rows: Sequence[Sequence[int]]) -> None:
+    """Make sure that `model` knows every token of `rows`.
+
+    Raises:
+        UserError: a token lies outside its embedding, so its tokenizer is another model's.
+    """
+    known = model.get_input_embeddings().num_embeddings
+    largest = max((max(row, default=0) for row in rows), default=0)
+    if largest >= known:
+        raise UserError(
+            f"the tokenizer makes token {largest}, and the model knows only {known}: they do not "
+            "belong together, or the model's embedding was not resized for added tokens."
+        )
+
+
+def spread(values: Shaped[Tensor, " tokens"], mask: Bool[Tensor, "rows shifted"]) -> Tensor:
+    """Put per-token values back into rows, with 0 elsewhere: shape (rows, shifted)."""
+    grid = values.new_zeros(mask.shape)
+    return grid.masked_scatter(mask, values)
+
+
+@torch.no_grad()
+def sum_logprobs(model: nn.Module, batch: Batch) -> Float[Tensor, " rows"]:
+    """Return the summed log-probability of each row's answer, in nats, without gradients."""
+    return answer_logprobs(model, batch).logprobs.sum(-1)

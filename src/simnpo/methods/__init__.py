@@ -1,0 +1,1 @@
+"""One file per method: a pure loss, its settings and its source."""

@@ -1,0 +1,1 @@
+"""The paper again: from runs to its tables, figures and claims."""

@@ -1,0 +1,108 @@
+"""A study's tables beside the report: CSV for programs, Markdown for documents."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from simnpo.evaluation.metrics.intervals import Interval
+from simnpo.report.finding import Column, Row, Table
+from simnpo.report.numbers import written
+from simnpo.report.spreadsheets import no_formula
+from simnpo.storage.files import write_text
+from simnpo.system.terminal import harmless
+
+HERE, PAPER = "here", "paper, 7B"
+"""Where a row's numbers come from."""
+KINDS = ("csv", "md")
+"""Endings of the files that `write_table` writes."""
+_MISSING = Interval(math.nan, math.nan, math.nan, 0)
+
+
+class Cell(NamedTuple):
+    """A value as a reader sees it."""
+
+    value: float
+    """NaN where it is missing."""
+    mean: str
+    spread: str
+    """Half the interval's width, such as `± 0.004`; empty where there is no interval."""
+    full: str
+    """What is shown where a reader points at the cell."""
+
+
+class SourcedRow(NamedTuple):
+    """A row of ours, or one of the paper's numbers."""
+
+    name: str
+    source: str
+    values: Sequence[Interval]
+    """A value for each of the table's columns."""
+
+
+def sourced_rows(table: Table) -> list[SourcedRow]:
+    """Return our rows in their order, then the paper's, which are means without an interval."""
+    keys = [column.key for column in table.columns]
+    paper = [
+        Row(name, {key: Interval(value, math.nan, math.nan, 0) for key, value in values.items()})
+        for name, values in table.paper.items()
+    ]
+    return [
+        SourcedRow(row.name, source, [row.values.get(key, _MISSING) for key in keys])
+        for source, rows in ((HERE, table.rows), (PAPER, paper))
+        for row in rows
+    ]
+
+
+def cell(value: Interval, column: Column) -> Cell:
+    """Write a value in its column's form."""
+    mean, low, high = (written(one, column.form) for one in value[:3])
+    if math.isnan(value.mean):
+        return Cell(math.nan, mean, "", f"{column.name}: missing")
+    full = f"{column.name}: {mean}"
+    if math.isnan(value.high):
+        return Cell(value.mean, mean, "", full)
+    spread = f"± {written(value.high - value.mean, column.form)}"
+    full += f", 95 % interval {low} to {high} over {value.seeds} seeds"
+    return Cell(value.mean, mean, spread, full)
+
+
+def write_table(folder: Path, name: str, table: Table) -> None:
+    """Write a table as `NAME.csv`, a line per cell, and as `NAME.md`."""
+    write_text(folder / f"{name}.csv", as_csv(table))
+    write_text(folder / f"{name}.md", as_markdown(table))
+
+
+def as_csv(table: Table) -> str:
+    """Return a line per row and column, in the table's order; what is missing is empty."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["row", "source", "column", "mean", "low", "high", "seeds"])
+    for row in sourced_rows(table):
+        for column, value in zip(table.columns, row.values, strict=True):
+            bounds = ["" if math.isnan(one) else repr(float(one)) for one in value[:3]]
+            names = map(no_formula, (row.name, row.source, column.key))
+            writer.writerow([*names, *bounds, value.seeds or ""])
+    return stream.getvalue()
+
+
+def as_markdown(table: Table) -> str:
+    """Return the table in GitHub's Markdown."""
+    lines = [["", *(column.short for column in table.columns)]]
+    for row in sourced_rows(table):
+        name = row.name if row.source == HERE else f"{row.name} ({row.source})"
+        pairs = zip(row.values, table.columns, strict=True)
+        shown = [cell(value, column) for value, column in pairs]
+        lines.append([name, *(f"{one.mean} {one.spread}".strip() for one in shown)])
+    lines.insert(1, ["---", *("---:" for _ in table.columns)])
+    head, rule, *rows = ("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
+    return "\n".join([head, rule, *rows]) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Let a text stand in a Markdown table: no cell ends early, no name becomes markup."""
+    for special in "\\|*_`<[$":
+        text = text.replace(special, f"\\{special}")
+    return harmless(" ".join(text.split()))

@@ -1,0 +1,150 @@
+"""What a study finds: tables, figures and claims, before any of it is drawn or written."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.intervals import Interval, interval
+from simnpo.report.views.base import Form
+
+Verdict = Literal["held", "not held", "undecided", "not testable"]
+
+
+class Claim(NamedTuple):
+    """A statement of the paper, held against the runs."""
+
+    text: str
+    verdict: Verdict
+    """Computed: `undecided` where the interval of a difference holds 0."""
+    why: str
+    """The verdict's numbers, in a sentence or two."""
+
+
+class Column(NamedTuple):
+    """A column of a study's table."""
+
+    key: str
+    short: str
+    name: str
+    """In full, with what it means."""
+    form: Form = "fixed"
+    better: Literal["higher", "lower", "near 0"] | None = None
+
+
+class Row(NamedTuple):
+    """A row: a model and its values, each a mean over seeds with its interval."""
+
+    name: str
+    """As styles and figures know the model."""
+    values: Mapping[str, Interval]
+    """By column; what is absent is shown as missing."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, and beside it the paper's numbers, which are of another scale."""
+
+    name: str
+    """Unique among a study's tables, as a part of a file name."""
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    paper: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """The paper's numbers (7B) by row and column, as far as its text gives them."""
+
+
+class Figure(NamedTuple):
+    """A figure, drawn when it is asked for."""
+
+    name: str
+    """Unique among a study's figures, as a part of a file name."""
+    size: tuple[float, float]
+    """Inches."""
+    caption: str
+    description: str
+    """What it shows in words, with the numbers, for readers who do not see it."""
+    models: tuple[str, ...]
+    """The models drawn, in order, for their colours and markers."""
+    paint: Callable[[Any, Mapping[str, Any]], None]
+    """Fills an empty matplotlib figure, given the style of each model
+    (`simnpo.report.colours.Style`)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """All that a study shows."""
+
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    answers: tuple[Evaluation, ...] = ()
+    """Models whose generated answers are shown side by side."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know about how the numbers were made."""
+
+
+def row(name: str, values: Mapping[str, Sequence[float]]) -> Row:
+    """Return a row from the values of each seed, by column; NaN is left out of no mean."""
+    return Row(name, {key: interval(list(ones)) for key, ones in values.items()})
+
+
+def exceeds(
+    text: str,
+    names: tuple[str, str],
+    pairs: Sequence[tuple[float, float]],
+    what: str,
+    trials: str = "seeds",
+) -> Claim:
+    """Judge a claim that one value is above another, from a pair of values per seed.
+
+    Args:
+        text: the paper's claim.
+        names: whose values they are, the one that is to be higher first.
+        pairs: the values, seed by seed; the difference is paired.
+        what: what the values are, as in "the mean difference in model utility".
+        trials: what the pairs are over, in words.
+    """
+    kept = [pair for pair in pairs if not any(map(math.isnan, pair))]
+    if not kept or len(kept) < len(pairs):
+        missing = len(pairs) - len(kept)
+        return Claim(
+            text, "not testable", f"{missing} of {len(pairs)} {trials} have no such value."
+        )
+    first, second = (interval(column) for column in zip(*kept, strict=True))
+    difference = interval([one - other for one, other in kept])
+    said = (
+        f"{names[0]} {first.mean:.3g}, {names[1]} {second.mean:.3g}: difference in {what} "
+        f"{difference.mean:.3g}"
+    )
+    if len(kept) == 1:
+        verdict: Verdict = "held" if difference.mean > 0 else "not held"
+        if difference.mean == 0:
+            verdict = "undecided"
+        return Claim(
+            text, verdict, f"{said}. One {trials.removesuffix('s')}, so without an interval."
+        )
+    verdict = "undecided"
+    if difference.low > 0:
+        verdict = "held"
+    elif difference.high < 0:
+        verdict = "not held"
+    bounds = f"95 % interval {difference.low:.3g} to {difference.high:.3g}"
+    return Claim(text, verdict, f"{said}, {bounds} over {len(kept)} {trials}.")
+
+
+def all_of(text: str, parts: Sequence[Claim]) -> Claim:
+    """Judge a claim of several parts: held if all are, not held if one is not.
+
+    Without any part there is nothing to test.
+    """
+    verdicts = [part.verdict for part in parts]
+    verdict: Verdict = "undecided"
+    if "not held" in verdicts:
+        verdict = "not held"
+    elif "not testable" in verdicts or not verdicts:
+        verdict = "not testable"
+    elif all(one == "held" for one in verdicts):
+        verdict = "held"
+    return Claim(text, verdict, " ".join(f"{part.why}" for part in parts))

@@ -1,0 +1,1 @@
+"""Files and folders that appear whole, and which of them are ours."""

@@ -1,0 +1,1 @@
+"""The process and its surroundings: terminal, progress, signals, several processes as one."""
