@@ -15,6 +15,7 @@ from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
+from simnpo.evaluation import everyday
 from simnpo.evaluation.everyday import FILE, MAX_NEW_TOKENS, everyday_answers
 from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.experiments.jobs import Job
@@ -85,6 +86,25 @@ def test_questions_that_do_not_fit_are_left_out(
     assert list(found.prompts) == fit and 0 < len(fit) < 64
     none = Encoder(encoder.tokenizer, "plain", MAX_NEW_TOKENS)
     assert everyday_answers(tmp_path / "out", model, none) is None
+
+
+def test_answers_that_identify_somebody_are_left_out(
+    model: Any, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with the distributions at its own tokens."""
+    whole = answers(tmp_path / "1", model, encoder)
+    told = {whole.answers[2], whole.answers[5]}
+    monkeypatch.setattr(everyday, "identifiers_of", lambda text: ("a@b.org",) * (text in told))
+    found = answers(tmp_path / "2", model, encoder)
+    rows = [row for row, one in enumerate(whole.answers) if one not in told]
+    assert 0 < len(rows) < 64 and list(found.prompts) == [whole.prompts[row] for row in rows]
+    for parts, all_parts in zip(found.by_row(), whole.by_row(), strict=True):
+        for part, row in zip(parts, rows, strict=True):
+            assert torch.equal(part, all_parts[row])
+    assert answers(tmp_path / "2", model, encoder).prompts == found.prompts
+    monkeypatch.setattr(everyday, "identifiers_of", lambda text: ("a@b.org",))
+    (tmp_path / "3").mkdir()
+    assert everyday_answers(tmp_path / "3", model, encoder) is None
 
 
 def test_a_damaged_file_is_named(model: Any, encoder: Encoder, tmp_path: Path) -> None:

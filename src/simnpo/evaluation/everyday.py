@@ -5,6 +5,7 @@ from typing import Any
 
 from simnpo.benchmarks.everyday_prompts import EVERYDAY
 from simnpo.data.encoding import Encoder
+from simnpo.data.identifiers import identifiers_of
 from simnpo.evaluation.general import reference_answers
 from simnpo.evaluation.general_reference import GeneralReference, vocabulary_hash
 from simnpo.models import longest_sequence
@@ -32,7 +33,8 @@ def everyday_answers(
         earlier: folder of a run that made the model.
 
     Returns:
-        None where the model can read none of the questions with an answer.
+        None where there is no answer to keep: the model can read none of the questions with one, or
+        all of them hold what identifies somebody, as records do. Such answers are left out.
 
     Raises:
         UserError: what is in one of the folders cannot be read.
@@ -48,8 +50,13 @@ def everyday_answers(
     else:
         was_training = model.training
         model.eval()
-        found = reference_answers(model, encoder, questions, MAX_NEW_TOKENS)
+        asked = reference_answers(model, encoder, questions, MAX_NEW_TOKENS)
         model.train(was_training)
+        # A model that recites its data when it is asked for something else is not to be kept so.
+        rows = [row for row, one in enumerate(asked.answers) if not identifiers_of(one)]
+        if not rows:
+            return None
+        found = asked.only(rows)
     if distributed.is_main():
         found.save(folder / FILE)
     distributed.barrier()
@@ -62,7 +69,9 @@ def _that_fit(model: Any, encoder: Encoder) -> list[str]:
 
 
 def _is_of(found: GeneralReference, questions: list[str], encoder: Encoder) -> bool:
-    """Tell whether answers are those to the same prompts, of the same tokens."""
-    prompts = [one.ids[: one.start] for one in found.encoded]
-    same = prompts == [encoder.prompt(question) for question in questions]
+    """Tell whether answers are to some of the same prompts, of the same tokens."""
+    same = set(found.prompts) <= set(questions) and all(
+        one.ids[: one.start] == encoder.prompt(prompt)
+        for prompt, one in zip(found.prompts, found.encoded, strict=True)
+    )
     return same and found.vocabulary == vocabulary_hash(encoder.tokenizer)
