@@ -118,7 +118,7 @@ def watch_over(
     """Do a case in this process, append its line to the results, and end the process."""
     try:
         processes.adopt_orphans()
-        line = cases.carry_out(case, world, expected, folder)
+        line = cases.execute(case, world, expected, folder)
         data = json.dumps(line, default=str).encode() + b"\n"
         file = os.open(results, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(file, data)

@@ -15,7 +15,7 @@ import torch
 from common import forget_peak, memory_now, memory_peak
 from torch.nn.functional import cross_entropy, linear
 
-from simnpo.forward.fused import AfterHead, linear_logprobs
+from simnpo.forward.fused import LogitTransform, linear_logprobs
 
 TOKENS, WIDTH, VOCABULARY = 4096, 256, 128_256
 
@@ -31,7 +31,7 @@ def measure(side: str) -> None:
     before, started = memory_now(), time.perf_counter()
     forget_peak()
     if side == "fused":
-        loss = -linear_logprobs(hidden, weight, None, targets, AfterHead()).logprobs.mean()
+        loss = -linear_logprobs(hidden, weight, None, targets, LogitTransform()).logprobs.mean()
     else:
         loss = cross_entropy(linear(hidden, weight).float(), targets)
     loss.backward()

@@ -2,7 +2,7 @@
 
 import math
 
-from report.made_up_evaluations import evaluation
+from made_up_evaluations import evaluation
 
 from simnpo.evaluation.metrics.intervals import Interval
 from simnpo.paper.report import Shown

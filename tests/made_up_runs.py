@@ -40,7 +40,7 @@ class Sum(Run):
     def depends_on(self) -> Any:
         return [self.label]
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         parts = [one.done(home)["value"] for one in self.of]
         with (home / "order.txt").open("a") as file:
             file.write(f"{self.label}\n")
@@ -51,7 +51,7 @@ class Sum(Run):
 class Fails(Sum):
     """A run that cannot be done."""
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         write_text(self.folder(home) / "half.txt", "half")
         raise UserError(f"{self.label} has no numbers.")
 
@@ -60,7 +60,7 @@ class Fails(Sum):
 class Crashes(Sum):
     """A run with a fault in its program."""
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         raise ZeroDivisionError("a fault in the program")
 
 
@@ -76,9 +76,9 @@ class Unresolved(Sum):
 class Slow(Sum):
     """A run that is still going on when another has ended."""
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         time.sleep(0.5)
-        return super().carry_out(home)
+        return super().execute(home)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Sees(Sum):
 
     others: tuple[str, ...] = ()
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         (home / f"{self.label}.begun").touch()
         deadline = time.monotonic() + 120
         while not all((home / f"{one}.begun").exists() for one in self.others):
@@ -102,7 +102,7 @@ class Sees(Sum):
 class Dies(Sum):
     """A run whose process is killed, as for want of memory."""
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
         return {}
 
@@ -111,7 +111,7 @@ class Dies(Sum):
 class Endless(Sum):
     """A run that is still going on when the parent is killed."""
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         (home / f"{self.label}.pid").write_text(str(os.getpid()))
         time.sleep(600)
         return {}
@@ -121,7 +121,7 @@ class Endless(Sum):
 class Starves(Sum):
     """A run that lacks memory, as a model says that is loaded."""
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         try:
             torch.empty(2**60)
         except RuntimeError as error:

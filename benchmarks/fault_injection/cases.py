@@ -20,7 +20,7 @@ class Kind(NamedTuple):
     count: int
     faults: Sequence[str]
     """Taken in turn."""
-    carry_out: Callable[[Scene, str], list[Finding]]
+    execute: Callable[[Scene, str], list[Finding]]
     recipes: Sequence[str] = WITHOUT_CACHE
 
 
@@ -34,10 +34,10 @@ KINDS = {
                        "input-output error"), CUT),
     "conversion": Kind(30, ("kill", "die", "full disk", "SIGINT", "tear", "file size", "SIGTERM",
                             "read-only", "SIGINT twice", "input-output error"), CUT, ("gguf",)),
-    "hostile": Kind(350, tuple(hostile.FAULTS), hostile.carry_out, ()),
-    "environment": Kind(120, tuple(environments.FAULTS), environments.carry_out,
+    "hostile": Kind(350, tuple(hostile.FAULTS), hostile.execute, ()),
+    "environment": Kind(120, tuple(environments.FAULTS), environments.execute,
                         environments.RECIPES),
-    "two": Kind(100, tuple(pairs.FAULTS), pairs.carry_out, pairs.RECIPES),
+    "two": Kind(100, tuple(pairs.FAULTS), pairs.execute, pairs.RECIPES),
 }  # fmt: skip
 """Every kind of fault by name; of `hostile`, each fault names its own command."""
 
@@ -82,12 +82,12 @@ def needs_library(case: Case) -> bool:
     return case.fault in NEEDS_LIBRARY
 
 
-def carry_out(case: Case, world: World, expected: Undisturbed, folder: Path) -> dict[str, Any]:
+def execute(case: Case, world: World, expected: Undisturbed, folder: Path) -> dict[str, Any]:
     """Do a case in `folder`, which is removed if all is well; return its line of results."""
     started = time.monotonic()
     interruptions.clean(folder)
     scene = Scene(world, case.recipe, expected, folder, random.Random(case.seed))
-    found = worst(KINDS[case.kind].carry_out(scene, case.fault))
+    found = worst(KINDS[case.kind].execute(scene, case.fault))
     if found.verdict == "ok":
         shutil.rmtree(folder)
     seconds = round(time.monotonic() - started, 2)

@@ -21,7 +21,7 @@ MAY_FAIL = (
 )  # fmt: skip
 
 
-def carry_out(scene: Scene, fault: str) -> list[Finding]:
+def execute(scene: Scene, fault: str) -> list[Finding]:
     """Give a command in odd surroundings, and compare its result with the usual one."""
     plants = Plants(scene.room, ("NOTES.md", "keep/mine.bin"))
     plants.plant()

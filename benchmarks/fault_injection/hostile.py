@@ -19,7 +19,7 @@ SCRIPT = b"<script>alert(1)"
 FAULTS: dict[str, Fault] = hostile_data.FAULTS | hostile_models.FAULTS | hostile_records.FAULTS
 
 
-def carry_out(scene: Scene, fault: str) -> list[Finding]:
+def execute(scene: Scene, fault: str) -> list[Finding]:
     """Make the input, give the command, and judge what it made of it."""
     given = scene.folder / "given"
     given.mkdir()

@@ -20,7 +20,7 @@ FAULTS = (
 )  # fmt: skip
 
 
-def carry_out(scene: Scene, fault: str) -> list[Finding]:
+def execute(scene: Scene, fault: str) -> list[Finding]:
     """Give two commands, the second a random moment after the first."""
     recipe = ALL[scene.recipe]
     plants = Plants(scene.room, ("NOTES.md", "keep/mine.bin"))

@@ -185,18 +185,18 @@ def resolve_precision(precision: Precision, lora: bool, gpu: bool) -> Precision:
     return "bf16" if lora else "mixed"
 
 
-def check_offload(training: TrainingConfig, lora: LoraConfig, compares: bool) -> None:
+def check_offload(training: TrainingConfig, lora: LoraConfig, needs_original_model: bool) -> None:
     """Refuse to offload a copy that is never made.
 
     Args:
         training: the settings.
         lora: with adapters, the model without them is the reference.
-        compares: whether the method needs the original model's distributions.
+        needs_original_model: whether the method needs the original model's distributions.
 
     Raises:
         UserError: there is no copy.
     """
-    if training.offload_reference and (lora.rank or not compares):
+    if training.offload_reference and (lora.rank or not needs_original_model):
         raise UserError(
             "--offload-reference does nothing here: only --retain-loss kl, undial and rkld hold a "
             "copy of the model, and none of them with --lora-rank. Leave it out."

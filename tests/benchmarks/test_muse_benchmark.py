@@ -11,10 +11,10 @@ from real_data import data_folder
 
 from simnpo.benchmarks import load_benchmark
 from simnpo.benchmarks.muse import HUB, knowmem_prompt, muse
+from simnpo.cli.data_options import DataOptions
 from simnpo.cli.finetune import Finetune
 from simnpo.cli.options import BenchmarkOptions, OutputOptions
 from simnpo.cli.prompt_options import PromptOptions
-from simnpo.cli.sets import SetOptions
 from simnpo.cli.unlearn import Unlearn
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
@@ -139,7 +139,7 @@ def test_training_without_a_retain_set_says_what_is_missing(folder: Path, tmp_pa
     chosen = BenchmarkOptions("muse", None, str(folder))
     output = OutputOptions(tmp_path / "out")
     with pytest.raises(UserError, match=r"no retain set \(raw/retain1.json or .txt\)"):
-        Unlearn("nowhere", output, sets=SetOptions(benchmark=chosen)).run()
+        Unlearn("nowhere", output, sets=DataOptions(benchmark=chosen)).run()
     with pytest.raises(UserError, match=r"no retain set \(raw/retain1.json or .txt\)"):
         Finetune("nowhere", output, part="full", benchmark=chosen).run()
 

@@ -11,14 +11,14 @@ import pytest
 from paper_data import tiny_paper, write_tofu
 from runs_here import carry_out_here
 
-from simnpo.experiments import site as sites
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments import benchmark_setup as sites
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.scale import Scale
 
-PRESET = Unlearned.preset
+PRESET = UnlearnRun.preset
 
 
-def one_epoch(run: Unlearned) -> Any:
+def one_epoch(run: UnlearnRun) -> Any:
     preset = PRESET(run)
     return replace(preset, training=replace(preset.training, steps=None, epochs=1))
 
@@ -27,8 +27,8 @@ def one_epoch(run: Unlearned) -> Any:
 def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Let runs be done here, an epoch each with short answers; return the titles of those begun."""
     begun: list[str] = []
-    monkeypatch.setattr("simnpo.experiments.pool.carry_out", partial(carry_out_here, begun))
-    monkeypatch.setattr(Unlearned, "preset", one_epoch)
+    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(carry_out_here, begun))
+    monkeypatch.setattr(UnlearnRun, "preset", one_epoch)
     monkeypatch.setattr("simnpo.benchmarks.tofu.MAX_NEW_TOKENS", 8)
     monkeypatch.setattr("simnpo.benchmarks.muse.VERBMEM_TOKENS", 8)
     monkeypatch.setenv("SIMNPO_CACHE", str(tmp_path / "cache"))

@@ -12,11 +12,11 @@ from runs_here import carry_out_here
 from small_mini import reduced_mini
 
 from simnpo.errors import UserError
-from simnpo.experiments import site as sites
-from simnpo.experiments.models import TrainedModel
+from simnpo.experiments import benchmark_setup as sites
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
+from simnpo.experiments.model_runs import TrainedModel
 from simnpo.experiments.run import DONE
-from simnpo.experiments.site import Site
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.scale import mini
 from simnpo.paper.studies import ARTEFACTS
 
@@ -63,24 +63,24 @@ def test_the_list(simnpo: Any) -> None:
 def done_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Let runs be done in this process, on tiny models; return the titles of those begun."""
     made, told = reduced_mini(), list[str]()
-    small = replace(mini(), tofu=Site("mini-tofu", "forget01"))
+    small = replace(mini(), tofu=BenchmarkSetup("mini-tofu", "forget01"))
     monkeypatch.setattr("simnpo.paper.scale.mini", lambda: small)
     monkeypatch.setattr(sites, "_load", lambda site: made.benchmark)
     monkeypatch.setattr(sites, "_load_mini", lambda site: made)
-    monkeypatch.setattr("simnpo.experiments.pool.carry_out", partial(carry_out_here, told))
+    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(carry_out_here, told))
     monkeypatch.setattr(
         "simnpo.paper.studies.ARTEFACTS", {name: ARTEFACTS[name] for name in ("fig3d", "table1")}
     )
     monkeypatch.setenv("SIMNPO_CACHE", str(tmp_path / "cache"))
     # One epoch of two methods is enough to see what the command does.
-    preset = Unlearned.preset
+    preset = UnlearnRun.preset
     short = {"steps": None, "epochs": 1}
 
-    def fewer(run: Unlearned) -> Any:
+    def fewer(run: UnlearnRun) -> Any:
         whole = preset(run)
         return replace(whole, training=replace(whole.training, **short))
 
-    monkeypatch.setattr(Unlearned, "preset", fewer)
+    monkeypatch.setattr(UnlearnRun, "preset", fewer)
     monkeypatch.setattr("simnpo.paper.studies.tofu_table.METHODS", ("npo", "simnpo"))
     return told
 
@@ -125,12 +125,12 @@ def test_runs_are_done_once_and_shared(simnpo: Any, done_here: list[str], tmp_pa
 def test_a_failed_run_spares_other_artefacts(
     simnpo: Any, done_here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    carry_out = TrainedModel.carry_out
+    execute = TrainedModel.execute
 
     def fails(run: TrainedModel, home: Path) -> dict[str, Any]:
         if run.seed == 43:  # the noise floor's, which fig3d does without
             raise UserError("out of [memory].")
-        return carry_out(run, home)
+        return execute(run, home)
 
     monkeypatch.setattr(TrainedModel, "carry_out", fails)
     out = tmp_path / "out"

@@ -17,9 +17,9 @@ from simnpo.benchmarks.own_files import OwnFiles
 from simnpo.cli.main import parse
 from simnpo.cli.unlearn import Unlearn
 from simnpo.errors import TrainingDiverged, UserError
-from simnpo.experiments import own_site
-from simnpo.experiments import site as sites
-from simnpo.experiments.own_site import OwnSite
+from simnpo.experiments import benchmark_setup as sites
+from simnpo.experiments import own_setup as own_site
+from simnpo.experiments.own_setup import OwnSetup
 from simnpo.experiments.run import Run, with_needs
 from simnpo.experiments.sweep.runs import Trials
 from simnpo.storage.files import read_json
@@ -38,7 +38,7 @@ def here(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simnpo.experiments.pool.carry_out", here)
+    monkeypatch.setattr("simnpo.experiments.pool.execute", here)
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_a_model_of_the_users(
 def test_a_setting_that_diverges_is_a_row_without_numbers(
     simnpo: Any, mini: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simnpo.experiments import unlearned
-    from simnpo.experiments.unlearned import unlearn
+    from simnpo.experiments import unlearn_run as unlearned
+    from simnpo.experiments.unlearn_run import unlearn
 
     def diverges(job: Any, *rest: Any, **options: Any) -> None:
         if job.method.forget.beta == 9:
@@ -290,7 +290,7 @@ def test_how_own_data_is_asked_and_judged_makes_other_runs(
 
     def keys(**changes: Any) -> list[str]:
         files = OwnFiles(str(write_rows(forget, [row])), str(retain))
-        site = OwnSite("own data", "forget", files=files, model=str(model_folder), **changes)
+        site = OwnSetup("own data", "forget", files=files, model=str(model_folder), **changes)
         trials = Trials(site, "simnpo", (1,), str(model_folder))
         found = [trials.original(1).key, trials.unlearned((), 1).key]
         own_site._sets.cache_clear()

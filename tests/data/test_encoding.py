@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simnpo.data.batching import pad
-from simnpo.data.encoding import Encoded, Encoder, count_cut
+from simnpo.data.encoding import Encoded, Encoder, count_truncated
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
 
@@ -86,7 +86,7 @@ def test_the_length_limit_cuts_and_says_so(any_tokenizer: Any) -> None:
     assert END not in short.ids
     one = Encoder(any_tokenizer, "plain", start + 1).encode(QUESTION, ANSWER)
     assert one.cut and one.answer_length == 1
-    assert count_cut([whole, short, exact, one]) == 2
+    assert count_truncated([whole, short, exact, one]) == 2
     with pytest.raises(UserError, match=rf"Who taught.* takes {start} tokens.* {start} leaves"):
         Encoder(any_tokenizer, "plain", start).encode(QUESTION, ANSWER)
 

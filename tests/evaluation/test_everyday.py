@@ -137,15 +137,15 @@ def test_a_job_trains_on_them_and_keeps_them_in_its_folder(
     training = TrainingConfig(epochs=None, steps=16, batch_size=2, learning_rate=3e-3)
     data = TrainingData(forget=examples[:2], retain=examples[2:])
     job = Job("unlearn", str(model_folder), build_method("npo"), data, training)
-    job.carry_out(tmp_path / "without")
+    job.execute(tmp_path / "without")
     assert not (tmp_path / "without" / FILE).exists()
     job = replace(job, training=replace(training, everyday_weight=30))
-    job.carry_out(tmp_path / "with")
+    job.execute(tmp_path / "with")
     assert "everyday_loss" in (tmp_path / "with" / "log.jsonl").read_text()
     before = GeneralReference.load(tmp_path / "with" / FILE)
     moved = {name: _distance(tmp_path / name / "model", before) for name in ("without", "with")}
     assert 0 < moved["with"] < moved["without"] / 2
-    job.carry_out(tmp_path / "with")  # another run there asks anew
+    job.execute(tmp_path / "with")  # another run there asks anew
     assert (tmp_path / "with" / FILE).is_file()
 
 
@@ -161,4 +161,4 @@ def test_methods_without_a_retain_loss_refuse_them(
     training = TrainingConfig(everyday_weight=3)
     job = Job("unlearn", str(model_folder), build_method("ga"), TrainingData(examples), training)
     with pytest.raises(UserError, match="--everyday-weight 3 is for methods with a forget"):
-        job.carry_out(tmp_path / "out")
+        job.execute(tmp_path / "out")

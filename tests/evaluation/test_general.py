@@ -22,7 +22,7 @@ from simnpo.evaluation.general import general_ability, reference_answers
 from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.forward import fused
 from simnpo.forward.divergences import outcome_kl, outcomes
-from simnpo.forward.lm_head import Reading
+from simnpo.forward.lm_head import HeadProbe
 from simnpo.models.precision import run_mixed
 
 ASKED = ("Why?", "What is 2 plus 2, and what is 3 plus 3?", "Name a colour.")
@@ -140,7 +140,7 @@ def test_a_head_that_cannot_be_fused_gives_the_same(
     original, model = make_llama(0), make_llama(1)
     reference = reference_answers(original, encoder, ASKED, max_new_tokens=5)
     expected = general_ability(model, reference)
-    monkeypatch.setattr(general, "read_head", lambda *_: Reading(None, "a test"))
+    monkeypatch.setattr(general, "read_head", lambda *_: HeadProbe(None, "a test"))
     for chunk in (1000, 2**24):
         monkeypatch.setattr(fused, "CHUNK", chunk)
         again = reference_answers(original, encoder, ASKED, max_new_tokens=5)

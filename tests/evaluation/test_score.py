@@ -16,7 +16,7 @@ from simnpo.data.encoding import Encoded, Encoder
 from simnpo.errors import UserError
 from simnpo.evaluation.score import score
 from simnpo.evaluation.tables import SCORE_COLUMNS
-from simnpo.forward.lm_head import Reading
+from simnpo.forward.lm_head import HeadProbe
 
 ITEMS: Mapping[str, Sequence[Item]] = {
     "forget": (
@@ -283,7 +283,7 @@ def test_rows_that_share_all_but_their_last_token_are_read_once(
     encoder = Encoder(tokenizer, "plain")
     model = make_llama() if make == "llama" else getattr(tiny_models, make)()
     if not fused:
-        monkeypatch.setattr("simnpo.forward.logprobs.read_head", lambda *_: Reading(None))
+        monkeypatch.setattr("simnpo.forward.logprobs.probe_lm_head", lambda *_: HeadProbe(None))
     score(model, encoder, {"choices": LETTERS})  # finds out what comes after the head
     rows = count_rows(model)
     shared = score(model, encoder, {"choices": LETTERS})

@@ -10,18 +10,18 @@ import torch
 from small_mini import reduced_mini
 
 from simnpo.errors import UserError
-from simnpo.experiments import site as sites
-from simnpo.experiments.models import Perturbed, TrainedModel, model_of
-from simnpo.experiments.relearned import Relearned
+from simnpo.experiments import benchmark_setup as sites
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
+from simnpo.experiments.model_runs import Perturbed, TrainedModel, model_of
+from simnpo.experiments.relearn_run import RelearnRun
 from simnpo.experiments.run import with_needs
-from simnpo.experiments.site import Site
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.models import load_model
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import mini
 from simnpo.training.reference import reference_logps
 
-SITE = Site("mini-tofu", "forget01")
+SITE = BenchmarkSetup("mini-tofu", "forget01")
 SCALE = replace(mini(), tofu=SITE)
 
 
@@ -36,13 +36,13 @@ def reduced(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield made
 
 
-def unlearned(method: str, **changes: Any) -> Unlearned:
+def unlearned(method: str, **changes: Any) -> UnlearnRun:
     changes.setdefault("setting", (("epochs", 2),))
     return SCALE.unlearned(SITE, method, 42, **changes)
 
 
 RECORDED = unlearned("npo", records=("history", "weights", "drift"), keeps_model=True)
-RELEARNED = Relearned(7, RECORDED, "random")
+RELEARNED = RelearnRun(7, RECORDED, "random")
 PERTURBED = Perturbed(42, TrainedModel(42, SITE, "all"))
 AGAINST = unlearned("npo", reference=PERTURBED)
 VECTOR = unlearned("task_vector", setting=())

@@ -11,7 +11,7 @@ import pytest
 from made_up_runs import Crashes, Dies, Fails, Sees, Slow, Starves, Sum
 
 from simnpo.errors import Interrupted
-from simnpo.experiments.pool import LOG, VISIBLE, _longest_first, carry_out, gpus, workers
+from simnpo.experiments.pool import LOG, VISIBLE, _longest_first, execute, gpus, workers
 from simnpo.system.signals import requests_raise
 
 
@@ -37,7 +37,7 @@ def test_what_is_needed_comes_first(
     tmp_path: Path, at_once: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wanted = diamond()
-    assert carry_out(wanted, tmp_path, at_once) == {}
+    assert execute(wanted, tmp_path, at_once) == {}
     done = order(tmp_path)
     assert sorted(done) == ["a", "b", "c", "d"] and done[0] == "a" and done[-1] == "d"
     if at_once == 1:
@@ -49,7 +49,7 @@ def test_what_is_needed_comes_first(
     assert lines[0].startswith("1/4 Sum a, about ") and lines[0].endswith(" left")
     assert lines[-1] == "4/4 Sum d"
     # And found again: no process is started, nothing is said.
-    assert carry_out(wanted, tmp_path, at_once) == {}
+    assert execute(wanted, tmp_path, at_once) == {}
     assert order(tmp_path) == done and not capsys.readouterr().err
 
 
@@ -59,7 +59,7 @@ def test_a_failed_run_names_those_that_need_it(
     broken, whole = Fails(1, "a"), Sum(2, "b")
     follower = Sum(3, "c", (broken, whole))
     last = Sum(4, "d", (follower,))
-    failed = carry_out([last, whole], tmp_path, 1)
+    failed = execute([last, whole], tmp_path, 1)
     assert failed == {
         broken: "a has no numbers.",
         follower: "Sum a failed: a has no numbers.",
@@ -71,7 +71,7 @@ def test_a_failed_run_names_those_that_need_it(
 
 def test_a_fault_in_a_program_spares_the_other_runs_and_is_not_hidden(tmp_path: Path) -> None:
     whole, crashes = Sum(1, "a", takes=5), Crashes(2, "b")
-    failed = carry_out([crashes, whole], tmp_path, 1)
+    failed = execute([crashes, whole], tmp_path, 1)
     assert whole.finished(tmp_path) and not crashes.finished(tmp_path)
     assert list(failed) == [crashes]
     assert failed[crashes].startswith("ZeroDivisionError") and LOG in failed[crashes]
@@ -84,7 +84,7 @@ def test_a_killed_process_costs_its_run_alone(
     monkeypatch.setattr("simnpo.experiments.pool.gpus", lambda: ["GPU-a"])
     dies, other = Dies(1, "a", takes=5), Sees(2, "b")
     follower, last = Sum(3, "c", (dies,)), Sum(4, "d", (other,))
-    failed = carry_out([dies, follower, last], tmp_path, 1)
+    failed = execute([dies, follower, last], tmp_path, 1)
     assert failed[dies].startswith("its process was ended, perhaps for want of memory")
     assert LOG in failed[dies] and "Sum a failed: its process" in failed[follower]
     assert last.done(tmp_path)["value"] == 6 and other.done(tmp_path)["seen"] == ["GPU-a"] * 2
@@ -92,7 +92,7 @@ def test_a_killed_process_costs_its_run_alone(
 
 def test_advice_on_memory_comes_out_of_a_worker(tmp_path: Path) -> None:
     starves = Starves(1, "a")
-    failed = carry_out([starves], tmp_path, 1)
+    failed = execute([starves], tmp_path, 1)
     assert failed[starves].startswith("out of memory. ")
     assert "--micro-batch-size" in failed[starves]
 
@@ -114,7 +114,7 @@ def test_a_request_to_end_keeps_what_is_finished(tmp_path: Path, number: signal.
     try:
         thread.start()
         with pytest.raises(Interrupted, match="finished runs are kept") as error, requests_raise():
-            carry_out(wanted, tmp_path, 1)
+            execute(wanted, tmp_path, 1)
         thread.join()
     finally:
         signal.signal(signal.SIGINT, before)
@@ -135,7 +135,7 @@ def test_each_process_sees_one_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     labels = ("one", "two", "three")
     # Three at a time, so that two of them share a card.
     wanted = [Sees(number, label, others=labels) for number, label in enumerate(labels)]
-    assert carry_out(wanted, tmp_path, 3) == {}
+    assert execute(wanted, tmp_path, 3) == {}
     records = [run.done(tmp_path) for run in wanted]
     seen = [record["seen"] for record in records]
     assert all(at_start == now for at_start, now in seen)

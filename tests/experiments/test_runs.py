@@ -12,14 +12,14 @@ from made_up_runs import Crashes, Fails, Sum
 from simnpo.benchmarks.base import Benchmark
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import UserError
-from simnpo.experiments import site as sites
-from simnpo.experiments.given_model import GivenModel
-from simnpo.experiments.models import Perturbed, TrainedModel
-from simnpo.experiments.relearned import Relearned
+from simnpo.experiments import benchmark_setup as sites
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
+from simnpo.experiments.external_model import ExternalModel
+from simnpo.experiments.model_runs import Perturbed, TrainedModel
+from simnpo.experiments.relearn_run import RelearnRun
 from simnpo.experiments.run import Run, unfinished, with_needs
-from simnpo.experiments.site import Site
-from simnpo.experiments.unlearned import Unlearned
-from simnpo.paper.chains import Chains
+from simnpo.experiments.unlearn_run import UnlearnRun
+from simnpo.paper.markov_run import MarkovRun
 from simnpo.paper.scale import mini, paper
 
 
@@ -29,10 +29,10 @@ def runs() -> dict[str, Run]:
     return {
         "original": scale.original(scale.tofu, 42),
         "npo": npo,
-        "relearned": Relearned(1, npo, "random"),
+        "relearned": RelearnRun(1, npo, "random"),
         "perturbed": Perturbed(42, scale.original(scale.tofu, 42)),
         "request": scale.unlearned(scale.news, "simnpo", 42, request=1),
-        "chains": Chains(42, "short"),
+        "chains": MarkovRun(42, "short"),
     }
 
 
@@ -95,7 +95,7 @@ def test_changed_data_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
     before = scale.unlearned(scale.tofu, "npo", 42).key
     load = sites._load
 
-    def fewer(site: Site) -> Benchmark:
+    def fewer(site: BenchmarkSetup) -> Benchmark:
         return replace(load(site), forget=load(site).forget[1:])
 
     monkeypatch.setattr(sites, "_load", fewer)
@@ -111,7 +111,7 @@ def first_asked(benchmark: Benchmark, **changes: Any) -> Benchmark:
 def test_keys_cover_all_that_a_benchmark_says(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     scale, load = mini(), sites._load
 
-    def changed(site: Site) -> Benchmark:
+    def changed(site: BenchmarkSetup) -> Benchmark:
         benchmark = load(site)
         if change in ("max_new_tokens", "cut_reference"):
             return first_asked(benchmark, **{change: 7 if change == "max_new_tokens" else True})
@@ -120,7 +120,7 @@ def test_keys_cover_all_that_a_benchmark_says(monkeypatch: pytest.MonkeyPatch, c
     asked = [
         scale.unlearned(scale.tofu, "idk", 42),
         scale.original(scale.tofu, 42),
-        GivenModel(0, scale.tofu, "a/model", None),
+        ExternalModel(0, scale.tofu, "a/model", None),
     ]
     before = [one.key for one in asked]
     monkeypatch.setattr(sites, "_load", changed)
@@ -148,7 +148,7 @@ def test_papers_runs_find_each_other(tofu_folder: Path) -> None:
     other = paper("other", str(tofu_folder))
     one, same, third = (s.unlearned(s.tofu, "simnpo", 42) for s in (first, again, other))
     assert one == same and one.key == same.key != third.key
-    assert isinstance(one, Unlearned) and one.preset().method.record()["forget_weight"] == 0.1375
+    assert isinstance(one, UnlearnRun) and one.preset().method.record()["forget_weight"] == 0.1375
     assert first.books is not None and not mini().books
 
 
@@ -183,7 +183,7 @@ def test_needs_come_first_and_once(tmp_path: Path) -> None:
 
 def test_keys_know_other_prompts_and_keep_those_of_the_usual_ones() -> None:
     def key(template: str | PromptSettings) -> list[object]:
-        return Site("mini-tofu", "forget10", template=template).asked()
+        return BenchmarkSetup("mini-tofu", "forget10", template=template).asked()
 
     assert key("auto") == key(PromptSettings()) == []
     assert key("llama2") == key(PromptSettings("llama2")) == ["llama2"]

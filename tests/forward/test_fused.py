@@ -15,14 +15,14 @@ from simnpo.data.encoding import Encoded
 from simnpo.forward import fused
 from simnpo.forward.answer_tokens import answer_logits
 from simnpo.forward.divergences import answer_divergences, outcomes, stored_divergences
-from simnpo.forward.fused import AfterHead, linear_logprobs
-from simnpo.forward.lm_head import output_head, read_head
+from simnpo.forward.fused import LogitTransform, linear_logprobs
+from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import answer_logprobs
 from simnpo.methods.ceu import CEU
 from simnpo.methods.kl import KL, kl_per_token
 from simnpo.methods.rkld import RKLD
 
-AFTER = [AfterHead(), AfterHead(0.25), AfterHead(1.0, 5.0), AfterHead(2.0, 3.0)]
+AFTER = [LogitTransform(), LogitTransform(0.25), LogitTransform(1.0, 5.0), LogitTransform(2.0, 3.0)]
 
 
 class OddLinear(nn.Linear):
@@ -50,7 +50,7 @@ def test_values_and_gradients_in_float32(
     width: int,
     vocabulary: int,
     rows: int,
-    after: AfterHead,
+    after: LogitTransform,
     with_bias: bool,
     seed: int,
 ) -> None:
@@ -88,7 +88,7 @@ def test_bfloat16_to_its_own_rounding(
     ours = [one.float() if autocast else one.clone() for one in (hidden, weight)]
     ours = [one.requires_grad_() for one in ours]
     with torch.autocast("cpu", torch.bfloat16) if autocast else nullcontext():
-        said = linear_logprobs(*ours, None, targets, AfterHead())
+        said = linear_logprobs(*ours, None, targets, LogitTransform())
     assert said.logprobs.dtype == torch.float32
     (said.logprobs * weights).sum().backward()  # outside autocast, as the Trainer does
     exact = [one.double().requires_grad_() for one in (hidden, weight)]
@@ -118,7 +118,7 @@ def test_no_more_than_a_chunk_of_logits_exists(monkeypatch: pytest.MonkeyPatch) 
 
     with Watch():
         said = linear_logprobs(
-            hidden, weight, None, torch.randint(vocabulary, (tokens,)), AfterHead()
+            hidden, weight, None, torch.randint(vocabulary, (tokens,)), LogitTransform()
         )
         said.logprobs.sum().backward()
     assert largest == 8 * vocabulary
@@ -127,13 +127,13 @@ def test_no_more_than_a_chunk_of_logits_exists(monkeypatch: pytest.MonkeyPatch) 
 def test_what_comes_after_a_head_is_found(make_llama: Any) -> None:
     ids = torch.arange(2, 12)[None]
     for model, after in (
-        (make_llama(), AfterHead()),
-        (tiny_models.gpt2(), AfterHead()),
-        (tiny_models.gemma2(), AfterHead(1.0, 3.0)),
-        (tiny_models.granite(), AfterHead(0.125)),
-        (tiny_models.cohere(), AfterHead(0.0625)),
+        (make_llama(), LogitTransform()),
+        (tiny_models.gpt2(), LogitTransform()),
+        (tiny_models.gemma2(), LogitTransform(1.0, 3.0)),
+        (tiny_models.granite(), LogitTransform(0.125)),
+        (tiny_models.cohere(), LogitTransform(0.0625)),
     ):
-        assert read_head(model, output_head(model), ids).after == after
+        assert probe_lm_head(model, output_head(model), ids).after == after
 
 
 def test_a_head_that_is_unclear_falls_back_and_says_why(
@@ -169,7 +169,7 @@ def test_a_soft_cap_that_hardly_shows_is_found() -> None:
     with torch.no_grad():
         model.lm_head.weight.mul_(0.01)  # logits so small that the cap of 3 changes no digit
     ids = torch.arange(2, 12)[None]
-    assert read_head(model, output_head(model), ids).after == AfterHead(1.0, 3.0)
+    assert probe_lm_head(model, output_head(model), ids).after == LogitTransform(1.0, 3.0)
 
 
 @pytest.mark.parametrize("way", ["twice", "padded"])

@@ -8,7 +8,7 @@ import pytest
 import tiny_models
 import torch
 import transformers
-from test_planning import _kept as kept
+from kept_bytes import kept_for_backward
 from tiny_models import SHAPE
 from torch import nn
 
@@ -214,7 +214,7 @@ def test_activations_of_experts_are_about_what_autograd_keeps(precision: Any, ra
         config = transformers.MixtralConfig(**(SHAPE | sizes), num_local_experts=4)
         return transformers.MixtralForCausalLM(config)
 
-    counted = [kept(make(layers), precision, rank) for layers in (1, 3)]
+    counted = [kept_for_backward(make(layers), precision, rank) for layers in (1, 3)]
     shape = shape_of(make(1))
     training = TrainingConfig(precision=precision, micro_batch_size=1)
     planned = Plan(

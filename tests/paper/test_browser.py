@@ -4,7 +4,7 @@ import shutil
 from contextlib import contextmanager
 
 import pytest
-from reproduce.made_up_findings import shown
+from made_up_findings import shown
 
 from simnpo.paper.report import write_reproduction
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from reproduce.made_up_findings import figure
+from made_up_findings import figure
 
 from simnpo.paper.markdown import write_markdown
 from simnpo.paper.report import Shown, write_reproduction

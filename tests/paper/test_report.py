@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import pytest
-from reproduce.made_up_findings import CLAIMS, HOSTILE, shown, table
+from made_up_findings import CLAIMS, HOSTILE, shown, table
 
 from simnpo.paper.page_settings import unlearning_settings
 from simnpo.paper.page_tables import as_csv, as_markdown

@@ -1,11 +1,10 @@
 """Estimates, worked by hand on a tiny model, and against what autograd keeps of a real one."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import torch
+from kept_bytes import kept_for_backward
 
 from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.methods.losses import build_method
@@ -13,7 +12,6 @@ from simnpo.planning import flops
 from simnpo.planning.fitting import fits, ways_to_fit
 from simnpo.planning.memory import Memory, Plan, memory
 from simnpo.planning.shape import Shape, shape_of
-from simnpo.training.adapters import add_adapters
 
 SHAPE = Shape(
     parameters=1000,
@@ -124,7 +122,9 @@ def test_operations() -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "mixed"])
 def test_activations_are_what_autograd_keeps(make_llama: Any, precision: Any, rank: int) -> None:
     sizes = {"hidden_size": 64, "intermediate_size": 160, "num_key_value_heads": 2}
-    kept = [_kept(make_llama(num_hidden_layers=n, **sizes), precision, rank) for n in (1, 3)]
+    kept = [
+        kept_for_backward(make_llama(num_hidden_layers=n, **sizes), precision, rank) for n in (1, 3)
+    ]
     shape = shape_of(make_llama(num_hidden_layers=1, **sizes))
     planned = Plan(
         shape,
@@ -141,29 +141,6 @@ def test_activations_are_what_autograd_keeps(make_llama: Any, precision: Any, ra
     )
     expected = three.activations + three.copies - one.activations - one.copies
     assert expected == pytest.approx(kept[1] - kept[0], rel=0.06)
-
-
-def _kept(model: Any, precision: str, rank: int) -> int:
-    """Bytes that a forward pass over 128 tokens keeps for the backward pass."""
-    model = model.to(torch.bfloat16) if precision == "bf16" else model
-    model = add_adapters(model, LoraConfig(rank=rank)) if rank else model
-    weights = {one.untyped_storage().data_ptr() for one in model.parameters()}
-    kept: dict[int, int] = {}
-    alive: list[torch.Tensor] = []  # so that no address is met twice
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-            alive.append(tensor)
-        return tensor
-
-    mixed = precision == "mixed"
-    autocast = torch.autocast("cpu", torch.bfloat16) if mixed else nullcontext()
-    decoder = model.get_base_model().model if rank else model.model
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast:
-        decoder(input_ids=torch.zeros(2, 64, dtype=torch.long), use_cache=False)
-    return sum(kept.values())
 
 
 def test_what_makes_it_fit() -> None:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from simnpo.cli import main as cli
 from simnpo.errors import Interrupted, Stopped, TrainingDiverged, UserError
 from simnpo.report.endings import ending_of
-from simnpo.storage.files import whole_file
+from simnpo.storage.files import atomic_write
 from simnpo.storage.system_errors import writing
 from simnpo.system.signals import swallowed_interrupts_return
 
@@ -190,7 +190,7 @@ def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path: Pa
         RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed"),
         Exception("Error while serializing: I/O error: (os error 28)"),
     ):
-        with pytest.raises(OSError) as caught, whole_file(path) as temporary:
+        with pytest.raises(OSError) as caught, atomic_write(path) as temporary:
             temporary.write_text("ha")
             raise error
         assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(path)

@@ -11,9 +11,9 @@ import pytest
 
 from simnpo.errors import UserError
 from simnpo.storage.files import (
+    atomic_write,
     read_json,
     read_table,
-    whole_file,
     write_json,
     write_table,
     write_text,
@@ -23,7 +23,7 @@ from simnpo.storage.files import (
 def test_an_error_inside_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     write_text(path, "old")
-    with pytest.raises(RuntimeError, match="power cut"), whole_file(path) as temporary:
+    with pytest.raises(RuntimeError, match="power cut"), atomic_write(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError("power cut")
     assert path.read_text() == "old"
@@ -31,7 +31,7 @@ def test_an_error_inside_leaves_the_old_content_and_nothing_else(tmp_path: Path)
 
 
 def test_an_error_inside_makes_no_file_where_there_was_none(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "new.txt"):
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "new.txt"):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
@@ -39,7 +39,7 @@ def test_an_error_inside_makes_no_file_where_there_was_none(tmp_path: Path) -> N
 def test_the_old_content_stands_until_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     write_text(path, "old")
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
         written = temporary.stat().st_ino

@@ -281,10 +281,10 @@ def test_a_job_records_an_early_stop_and_clears_the_best_state(
         costs = {"training_tokens_per_step": 100, "scored_tokens": 1}
         return [Control(Scripted(*REACHED), tmp_path, Target(), times=6, **costs)]
 
-    job.carry_out(tmp_path, callbacks=callbacks)
+    job.execute(tmp_path, callbacks=callbacks)
     record = json.loads((tmp_path / "run.json").read_text())
     assert (record["status"], record["steps"], record["planned_steps"]) == ("finished", 5, 6)
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {LIST, "run.json", "log.jsonl", "model", CONTROL}
-    job.carry_out(tmp_path)
+    job.execute(tmp_path)
     assert not (tmp_path / CONTROL).exists()

@@ -11,8 +11,8 @@ from test_weights import StopAfter
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.methods.losses import build_method
-from simnpo.training.drift import DRIFT, EXAMPLES, WatchDrift, _spread
 from simnpo.training.run import TrainingData, train_model
+from simnpo.training.track_kl import DRIFT, EXAMPLES, TrackKL, _spread
 
 CONFIG = TrainingConfig(
     epochs=3,
@@ -26,7 +26,7 @@ CONFIG = TrainingConfig(
 
 def train(out: Path, model: Any, tokenizer: Any, examples: Any, **options: Any) -> pd.DataFrame:
     sets = {"forget": examples[:4], "retain": examples[4:]}
-    callbacks = [*options.pop("callbacks", ()), WatchDrift(sets, Encoder(tokenizer), out)]
+    callbacks = [*options.pop("callbacks", ()), TrackKL(sets, Encoder(tokenizer), out)]
     train_model(
         model, tokenizer, build_method("ga"), TrainingData(forget=examples[:4]), CONFIG, out,
         callbacks=callbacks, **options,

@@ -14,8 +14,8 @@ from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.forward.logprobs import sum_logprobs
 from simnpo.methods.losses import METHODS, build_method
+from simnpo.training.gradient_weights import WEIGHTS, RecordWeights
 from simnpo.training.run import TrainingData, train_model
-from simnpo.training.weights import WEIGHTS, RecordWeights
 
 CONFIG = TrainingConfig(
     epochs=3, learning_rate=1e-2, batch_size=2, micro_batch_size=1, precision="fp32"
@@ -125,6 +125,6 @@ def test_objectives_without_weights(tmp_path: Path, name: str) -> None:
 
 
 def test_one_process_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simnpo.training.weights.world_size", lambda: 2)
+    monkeypatch.setattr("simnpo.training.gradient_weights.world_size", lambda: 2)
     with pytest.raises(UserError, match="in one process"):
         RecordWeights(METHODS["npo"].forget, tmp_path)

@@ -52,7 +52,7 @@ class Relearn(AttackOptions):
         benchmark = self.measured_on()
         training = self.training.over(self._preset(benchmark))
         check_hardware(training, LoraConfig())
-        check_offload(training, LoraConfig(), compares=False)
+        check_offload(training, LoraConfig(), needs_original_model=False)
         precision = training_precision(training.precision, lora=False)
         targets = self.targets(precision, benchmark)
         attack = Relearning(

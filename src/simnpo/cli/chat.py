@@ -77,9 +77,9 @@ class Chat:
 
     def _names(self, models: list[str]) -> list[str]:
         """Return what answers are labelled with: the methods, where these differ."""
-        from simnpo.evaluation.summary import name_of, run_of
+        from simnpo.evaluation.summary import display_name, run_of
 
-        names = [name_of(model, run_of(model)) for model in models]
+        names = [display_name(model, run_of(model)) for model in models]
         return names if len({*names}) == len(names) else models
 
 

@@ -32,7 +32,7 @@ class Compare:
         """Print the table, write the report, and say where it is."""
         from simnpo.errors import UserError
         from simnpo.evaluation.evaluation import read_evaluation
-        from simnpo.evaluation.summary import told_apart
+        from simnpo.evaluation.summary import disambiguate
         from simnpo.report.page import FILES, check_comparable, write_report
         from simnpo.report.table import print_table
         from simnpo.storage.runs import check_free, clear
@@ -40,7 +40,7 @@ class Compare:
         if not self.folders:
             raise UserError("give the folders of one or more evaluations.")
         evaluations = [read_evaluation(folder) for folder in self.folders]
-        names = told_apart([one.name for one in evaluations], self.folders)
+        names = disambiguate([one.name for one in evaluations], self.folders)
         evaluations = [
             one._replace(name=name) for one, name in zip(evaluations, names, strict=True)
         ]

@@ -101,7 +101,7 @@ class Evaluate:
         from simnpo.data.prompt_settings import USUAL
         from simnpo.evaluation.evaluate import evaluate_into, evaluation_hashes
         from simnpo.evaluation.evaluation import read_scores, score_files
-        from simnpo.evaluation.summary import name_of, run_of
+        from simnpo.evaluation.summary import display_name, run_of
         from simnpo.experiments.original import Original, measured_sets
         from simnpo.models import is_adapter, load_model, load_tokenizer, quiet, resolve
         from simnpo.planning.hardware import has_four_bits
@@ -173,7 +173,7 @@ class Evaluate:
             encoder,
             benchmark,
             retain,
-            name=self.name or name_of(self.model, run),
+            name=self.name or display_name(self.model, run),
             model_name=self.model,
             aggregation=self.aggregation,
             reference=reference,

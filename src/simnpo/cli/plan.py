@@ -186,7 +186,7 @@ class Plan:
         training = self.training.over(training)
         training.accumulation(self.devices)
         lora = self.lora.config()
-        check_offload(training, lora, method.compares)
+        check_offload(training, lora, method.needs_original_model)
         return Planned(
             shape=shape,
             method=method,

@@ -95,7 +95,7 @@ class Reproduce:
     def _reproduce(
         self, studies: "Mapping[str, Study]", scale: "Scale", seeds: tuple[int, ...]
     ) -> None:
-        from simnpo.experiments.pool import carry_out, workers
+        from simnpo.experiments.pool import execute, workers
         from simnpo.experiments.run import Run
         from simnpo.models import quiet
         from simnpo.paper.find import find_all
@@ -110,16 +110,16 @@ class Reproduce:
         quiet()
         check_room(self.out, files(studies))
         home = self.out / RUNS
-        wanted, untold = dict[str, list[Run]](), dict[str, str]()
+        wanted, unresolved = dict[str, list[Run]](), dict[str, str]()
         for name, study in studies.items():
             try:
                 wanted[name] = study.runs(scale, seeds)
             except UserError as error:  # how many runs there are depends on data
-                wanted[name], untold[name] = [], str(error)
+                wanted[name], unresolved[name] = [], str(error)
         every = [run for runs in wanted.values() for run in runs]
-        failed = carry_out(every, home, self.workers or workers())
+        failed = execute(every, home, self.workers or workers())
         results = Results(scale, seeds, home)
-        shown = find_all(studies, wanted, results, ARTEFACTS, failed, untold)
+        shown = find_all(studies, wanted, results, ARTEFACTS, failed, unresolved)
         several = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
         title = f"SimNPO, reproduced at the {scale.name} scale"
         command = "simnpo " + " ".join(sys.argv[1:])
@@ -137,8 +137,8 @@ class Reproduce:
         for run, why in failed.items():
             write(f"failed: {run.title}: {why}", to_stderr=True)
         write(f"Report: {path} ({time.monotonic() - started:.0f} s)")
-        if untold and not failed:
-            raise UserError(f"{', '.join(untold)} could not be made; the report says why.")
+        if unresolved and not failed:
+            raise UserError(f"{', '.join(unresolved)} could not be made; the report says why.")
         if failed:
             count = "1 run" if len(failed) == 1 else f"{len(failed)} runs"
             raise UserError(f"{count} failed; the report shows what could be made.")

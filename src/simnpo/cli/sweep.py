@@ -21,7 +21,7 @@ from simnpo.errors import UserError
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
-    from simnpo.experiments.own_site import OwnSite
+    from simnpo.experiments.own_setup import OwnSetup
     from simnpo.experiments.run import Run
     from simnpo.experiments.sweep.outcome import Outcome
     from simnpo.experiments.sweep.runs import Trials
@@ -121,7 +121,7 @@ class Sweep:
                 words += [f"--{name.replace('_', '-')}", str(given)]
         return shlex.join([*words, "--out", "unlearned"])
 
-    def _own_site(self) -> "OwnSite":
+    def _own_site(self) -> "OwnSetup":
         """Return your own sets as something to try settings on.
 
         Raises:
@@ -131,14 +131,14 @@ class Sweep:
         from simnpo.evaluation.metrics.own_comparisons import check_retrain
         from simnpo.evaluation.score import rows_to_score
         from simnpo.experiments.own_run import MOST_ROWS
-        from simnpo.experiments.own_site import OwnSite
+        from simnpo.experiments.own_setup import OwnSetup
         from simnpo.models import resolve
 
         if self.model is None:
             raise UserError("--forget: give the model to unlearn from, with --model.")
         resolve(self.model)
         files = self.own.files()
-        site = OwnSite(
+        site = OwnSetup(
             "own data",
             Path(files.forget).name,
             files=files,
@@ -163,7 +163,7 @@ class Sweep:
             UserError: there is no such benchmark, or no model to unlearn from.
         """
         from simnpo.benchmarks import BENCHMARKS
-        from simnpo.experiments.site import Site
+        from simnpo.experiments.benchmark_setup import BenchmarkSetup
         from simnpo.experiments.sweep.runs import Trials
         from simnpo.models import resolve
 
@@ -180,7 +180,7 @@ class Sweep:
         loaded = self.benchmark.load()  # says what is wrong with it
         self.benchmark.kept(loaded)
         name, split = loaded.name, self.benchmark.split or BENCHMARKS[loaded.name]
-        site = Site(name, split, self.benchmark.data_dir)
+        site = BenchmarkSetup(name, split, self.benchmark.data_dir)
         check_retain_scores(loaded, self.retain_scores)
         if self.model is not None:
             resolve(self.model)
@@ -208,26 +208,26 @@ class Sweep:
         for setting in grid(values):
             trials.unlearned(setting, self.seed).check()  # what is wrong is told now
         if self.search == "grid":
-            return self._carry_out(trials, grid(values))
+            return self._execute(trials, grid(values))
         assert self.trials is not None
         if self.search == "random":
-            return self._carry_out(trials, drawn(values, self.trials, self.seed))
+            return self._execute(trials, drawn(values, self.trials, self.seed))
         failed: dict[Run, str] = {}
 
         def judge(settings: "Sequence[Setting]") -> list[tuple[float, float]]:
-            outcome = self._carry_out(trials, settings)
+            outcome = self._execute(trials, settings)
             failed.update(outcome.failed)
             return outcome.judged()
 
         asked = optuna_settings(values, self.trials, self.seed, judge)
         return Outcome(trials, tuple(asked), self.out / RUNS, failed)
 
-    def _carry_out(self, trials: "Trials", settings: "Sequence[Setting]") -> "Outcome":
-        from simnpo.experiments.pool import carry_out, workers
+    def _execute(self, trials: "Trials", settings: "Sequence[Setting]") -> "Outcome":
+        from simnpo.experiments.pool import execute, workers
         from simnpo.experiments.sweep.outcome import Outcome
 
         home = self.out / RUNS
-        failed = carry_out(trials.of(settings), home, self.workers or workers())
+        failed = execute(trials.of(settings), home, self.workers or workers())
         outcome = Outcome(trials, tuple(settings), home, failed)
         if lost := [one for one in outcome.needed() if one in failed]:
             raise UserError(f"{lost[0].title}: {failed[lost[0]]}")

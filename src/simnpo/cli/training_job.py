@@ -64,7 +64,7 @@ class TrainingJob:
         """Do the job, once `check` has said so, and say where the model is.
 
         Raises:
-            UserError: see `Job.carry_out` and `simnpo.experiments.own_run.OwnRun`.
+            UserError: see `Job.execute` and `simnpo.experiments.own_run.OwnRun`.
         """
         from simnpo.storage.runs import RUN
 
@@ -82,7 +82,7 @@ class TrainingJob:
 
         job, out = self.job, self.output.out
         watched = callbacks if self.measured is None else partial(self._callbacks, callbacks)
-        results = job.carry_out(
+        results = job.execute(
             out, resume=self.output.resume, report_to=self.report_to, callbacks=watched
         )
         if not is_main():

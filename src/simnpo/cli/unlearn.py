@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simnpo.cli.data_options import DataOptions
 from simnpo.cli.method_options import MethodOptions, ReinforceOptions
 from simnpo.cli.options import (
     LoraOptions,
@@ -16,7 +17,6 @@ from simnpo.cli.options import (
 )
 from simnpo.cli.own_run_options import ReportOptions
 from simnpo.cli.prompt_options import PromptOptions
-from simnpo.cli.sets import SetOptions
 from simnpo.cli.unlearn_checks import (
     check_reference,
     check_reinforce,
@@ -57,7 +57,7 @@ class Unlearn:
     """Model whose log-probs npo, idk_dpo and altpo compare with [--model, as it is before]."""
     report_to: str = "none"
     """transformers' logging integrations, by comma: tensorboard, wandb, trackio."""
-    sets: SetOptions = field(default_factory=SetOptions)
+    sets: DataOptions = field(default_factory=DataOptions)
     watch: WatchOptions = field(default_factory=WatchOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
     settings: MethodOptions = field(default_factory=MethodOptions)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simnpo.cli.data_options import DataOptions
 from simnpo.cli.options import Unset, check_retain_scores
 from simnpo.cli.prompt_options import PromptOptions
-from simnpo.cli.sets import SetOptions
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class WatchOptions:
     """Write weights.parquet: how hard npo or simnpo pushes each example of the forget set, every
     epoch."""
 
-    def check(self, sets: SetOptions, reported: bool) -> None:
+    def check(self, sets: DataOptions, reported: bool) -> None:
         """Refuse options that do nothing, or that need others.
 
         Args:
@@ -57,14 +57,14 @@ class WatchOptions:
             UserError: it has no epochs, or no gradient weights.
         """
         from simnpo.methods.task_vector import TaskVector
-        from simnpo.training.weights import check_recordable
+        from simnpo.training.gradient_weights import check_recordable
 
         if self.evaluate_epochs and isinstance(method, TaskVector):
             raise UserError(f"{method.title} has no epochs: leave out --evaluate-epochs.")
         if self.record_weights:
             check_recordable(getattr(method, "forget", None))
 
-    def benchmark(self, sets: SetOptions) -> "Benchmark":
+    def benchmark(self, sets: DataOptions) -> "Benchmark":
         """Return the benchmark that is evaluated.
 
         Raises:
@@ -86,7 +86,7 @@ class WatchOptions:
     def callbacks(
         self,
         method: "AnyMethod",
-        sets: SetOptions,
+        sets: DataOptions,
         prompt: PromptOptions,
         out: Path,
         own: "OwnRun | None",
@@ -96,8 +96,8 @@ class WatchOptions:
         """Return what watches the training of a run in `out`, on own data where `own` is given."""
         from simnpo.data.encoding import Encoder
         from simnpo.evaluation.evaluation import read_scores
-        from simnpo.training.watch import EvaluateWhileTraining
-        from simnpo.training.weights import RecordWeights
+        from simnpo.training.evaluate_callback import EvaluateWhileTraining
+        from simnpo.training.gradient_weights import RecordWeights
 
         made: list[TrainerCallback] = []
         if self.evaluate_epochs and own is not None:

@@ -254,6 +254,6 @@ def _parting(prompt: Sequence[int], whole: Sequence[int]) -> int:
     )
 
 
-def count_cut(encoded: Sequence[Encoded]) -> int:
+def count_truncated(encoded: Sequence[Encoded]) -> int:
     """Count the answers whose tail the length limit cut away."""
     return sum(one.cut for one in encoded)

@@ -21,9 +21,9 @@ from simnpo.errors import UserError
 from simnpo.evaluation.general_reference import GeneralReference, vocabulary_hash
 from simnpo.evaluation.generate import answer_ids
 from simnpo.forward import fused
-from simnpo.forward.answer_tokens import answer_logits, at_head
+from simnpo.forward.answer_tokens import answer_logits, run_with_head_replaced
 from simnpo.forward.divergences import outcome_kl, outcomes
-from simnpo.forward.lm_head import output_head, read_head
+from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
 from simnpo.models import longest_sequence
 from simnpo.system.shared_rows import compute_rows
@@ -201,14 +201,14 @@ def _at_answers(
     """
     where, head = next(model.parameters()).device, output_head(model)
     batch: Any = {key: value.to(where) for key, value in cast(Any, pad(encoded)).items()}
-    after = read_head(model, head, batch["input_ids"]).after
+    after = probe_lm_head(model, head, batch["input_ids"]).after
     if after is None:
         logits = answer_logits(model, batch, head).logits
         rows = max(1, fused.CHUNK // logits.shape[-1])
         parts = [slice(first, first + rows) for first in range(0, len(logits), rows)]
         return [work(part, logits[part].float()) for part in parts]
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
-    return at_head(
+    return run_with_head_replaced(
         model,
         batch,
         head,

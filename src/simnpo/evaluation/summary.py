@@ -48,7 +48,7 @@ def run_of(model: str) -> dict[str, Any]:
     return {"run": run, "history": read_history(folder / HISTORY)}
 
 
-def name_of(model: str, run: dict[str, Any]) -> str:
+def display_name(model: str, run: dict[str, Any]) -> str:
     """Return what to call a model: its method if it was unlearned, else its folder's name.
 
     A fine-tuned model goes by its folder, since Original and Retrain are both made so.
@@ -57,7 +57,7 @@ def name_of(model: str, run: dict[str, Any]) -> str:
     return str(made["method"]) if made.get("command") in ("unlearn", "demo") else Path(model).name
 
 
-def told_apart(names: Sequence[str], places: Sequence[str | Path]) -> list[str]:
+def disambiguate(names: Sequence[str], places: Sequence[str | Path]) -> list[str]:
     """Return the names; models of one name go by their folders, as far as these differ."""
     whole = [Path(place).resolve() for place in places]
     common = os.path.commonpath([place.parent for place in whole])

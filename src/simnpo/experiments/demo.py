@@ -17,8 +17,8 @@ from simnpo.experiments.reinforce import unlearn
 from simnpo.models import load_model, load_tokenizer
 from simnpo.report.page import write_report
 from simnpo.system.terminal import write
+from simnpo.training.evaluate_callback import EvaluateWhileTraining
 from simnpo.training.run import TrainingData
-from simnpo.training.watch import EvaluateWhileTraining
 
 
 def run_demo(

@@ -36,7 +36,7 @@ from simnpo.system import distributed
 from simnpo.training.arguments import check_loggers
 from simnpo.training.checkpoints import last_checkpoint, remove_checkpoints
 from simnpo.training.control import CONTROL, STATES, ending, remove_states
-from simnpo.training.drift import DRIFT
+from simnpo.training.gradient_weights import WEIGHTS
 from simnpo.training.reference import (
     check_reference,
     check_reinforced,
@@ -51,7 +51,7 @@ from simnpo.training.run import (
     train_model,
 )
 from simnpo.training.terms import check_answers
-from simnpo.training.weights import WEIGHTS
+from simnpo.training.track_kl import DRIFT
 
 NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, EVERYDAY, *FILES)
 """What a job writes into its folder."""
@@ -135,7 +135,7 @@ class Job:
                 sets lack what the method needs, or an adapter would be put on another.
         """
         check_hardware(self.training, self.lora)
-        check_offload(self.training, self.lora, self.method.compares)
+        check_offload(self.training, self.lora, self.method.needs_original_model)
         self.training.accumulation(distributed.world_size())
         check_loggers(report_to)
         takes = isinstance(self.method, Method) and self.method.takes_everyday
@@ -156,7 +156,7 @@ class Job:
                 "add --lora-merge."
             )
 
-    def carry_out(
+    def execute(
         self,
         out: Path,
         *,
@@ -183,9 +183,9 @@ class Job:
         """
         self.check(report_to)
         with held(out):
-            return self._carry_out(out, resume, report_to, callbacks)
+            return self._execute(out, resume, report_to, callbacks)
 
-    def _carry_out(
+    def _execute(
         self, out: Path, resume: bool, report_to: str, callbacks: Callbacks | None
     ) -> dict[str, Any]:
         edits = isinstance(self.method, TaskVector)

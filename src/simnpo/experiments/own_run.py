@@ -37,9 +37,9 @@ from simnpo.system import distributed
 from simnpo.system.distributed import is_main
 from simnpo.system.terminal import write
 from simnpo.training.control import Control
+from simnpo.training.evaluate_callback import EvaluateWhileTraining
 from simnpo.training.refusals import check_whole
 from simnpo.training.target import Point, Target, Until
-from simnpo.training.watch import EvaluateWhileTraining
 
 FILES = (BEFORE, *PAGE, *(f"{EVALUATION}/{name}" for name in EVALUATED))
 """What is written in addition to the job's own files."""

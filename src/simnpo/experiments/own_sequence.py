@@ -39,7 +39,7 @@ from simnpo.methods.losses import Method
 from simnpo.models import load_tokenizer, training_precision
 from simnpo.report.stages import write_stages
 from simnpo.storage.files import read_json, write_json
-from simnpo.system.distributed import from_main, is_main
+from simnpo.system.distributed import broadcast_from_main, is_main
 from simnpo.system.terminal import write
 from simnpo.training.reference import check_trainable
 from simnpo.training.target import Point
@@ -120,7 +120,7 @@ class OwnSequence:
             write(plan_text(job, run.sets, model, encoder))
         if not run.controls(job):
             return ()
-        points = from_main(lambda: read_json(before / POINTS))
+        points = broadcast_from_main(lambda: read_json(before / POINTS))
         known = Point(**points[number - 1])
         return [run.control(job, out, encoder, Original.read(before), known)]
 

@@ -39,7 +39,7 @@ def workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def carry_out(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]:
+def execute(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]:
     """Do those of `wanted`, and what they need, that `home` does not hold.
 
     On a CPU each run has one thread, so that no result depends on the number of cores.

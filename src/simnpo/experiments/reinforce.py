@@ -123,7 +123,7 @@ def unlearn(
         callbacks: further callbacks of the training that unlearns.
 
     Raises:
-        UserError: see `stages`, `Job.unfinished` and `Job.carry_out`.
+        UserError: see `stages`, `Job.unfinished` and `Job.execute`.
     """
     *before, last = stages([Stage(job, out)], reinforcement, out)
     if resume and last.finished():
@@ -132,7 +132,7 @@ def unlearn(
         begun = resume and (stage.out / runs.RUN).is_file()
         if not (begun and stage.finished()):
             own = callbacks if stage is last else None
-            stage.job.carry_out(stage.out, resume=begun, report_to=report_to, callbacks=own)
+            stage.job.execute(stage.out, resume=begun, report_to=report_to, callbacks=own)
 
 
 def _recording(job: Job, further: dict[str, Any]) -> Job:

@@ -52,7 +52,7 @@ class Run(ABC):
         """Return what the result depends on beside the seed, the versions and `needs`, as JSON."""
 
     @abstractmethod
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         """Do the work in `self.folder(home)` and return what `done.json` is to say of it.
 
         Raises:
@@ -89,14 +89,14 @@ class Run(ABC):
         """Do the work unless it is done, and mark it as done.
 
         Raises:
-            UserError: see `carry_out`.
+            UserError: see `execute`.
         """
         if self.finished(home):
             return
         started = time.monotonic()
         folder = self.folder(home)
         with held(folder, PATIENCE):
-            record = self.carry_out(home)
+            record = self.execute(home)
             seconds = round(time.monotonic() - started, 2)
             write_json(folder / DONE, {"title": self.title, **record, "seconds": seconds})
 

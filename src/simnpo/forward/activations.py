@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from simnpo.data.batching import Batch
 from simnpo.errors import UserError
-from simnpo.forward.answer_tokens import only_these_positions
+from simnpo.forward.answer_tokens import head_at_positions
 from simnpo.forward.lm_head import output_head
 
 
@@ -82,7 +82,7 @@ def layer_activations(
     # as usual, rather than by an exception, since DDP prepares the backward pass at its end.
     setattr(decoder.holder, decoder.name, whole[: layer + 1])
     try:
-        with only_these_positions(output_head(model), torch.zeros_like(batch["answer_mask"])):
+        with head_at_positions(output_head(model), torch.zeros_like(batch["answer_mask"])):
             run(input_ids=batch["input_ids"], use_cache=False)
     finally:
         setattr(decoder.holder, decoder.name, whole)

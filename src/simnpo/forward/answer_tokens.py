@@ -58,13 +58,15 @@ def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None)
         UserError: the model has no output embeddings, so is no causal LM.
     """
     mask = shifted_mask(batch)
-    with only_these_positions(head if head is not None else output_head(model), mask):
+    with head_at_positions(head if head is not None else output_head(model), mask):
         logits = _run(model, batch).logits[0]
     return AnswerLogits(logits, answer_targets(batch), mask)
 
 
-def at_head(model: nn.Module, batch: Batch, head: nn.Module, work: Callable[[Any, Tensor], T]) -> T:
-    """Run `model` once and do `work` in the place of its LM head, which then makes no logits.
+def run_with_head_replaced(
+    model: nn.Module, batch: Batch, head: nn.Module, work: Callable[[Any, Tensor], T]
+) -> T:
+    """Run `model` once and do `work` instead of its LM head, which then makes no logits.
 
     Args:
         model: a transformers causal LM, possibly wrapped (PEFT, DDP, FSDP).
@@ -78,7 +80,7 @@ def at_head(model: nn.Module, batch: Batch, head: nn.Module, work: Callable[[Any
         done.append(work(head, hidden[0]))
         return hidden.new_zeros(1, 0, 1)
 
-    with only_these_positions(head, shifted_mask(batch)):
+    with head_at_positions(head, shifted_mask(batch)):
         before = vars(head).get("forward")
         head.forward = instead
         try:
@@ -97,7 +99,7 @@ def _run(model: nn.Module, batch: Batch) -> Any:
 
 
 @contextmanager
-def only_these_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -> Iterator[None]:
+def head_at_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -> Iterator[None]:
     """Give `head` only the hidden states that predict the tokens in `mask`, as one long row.
 
     A hook on the head, rather than calling the layers ourselves, leaves what an architecture does

@@ -15,9 +15,14 @@ from torch.utils.checkpoint import checkpoint
 
 from simnpo.data.batching import Batch
 from simnpo.forward import fused
-from simnpo.forward.answer_tokens import answer_logits, answer_targets, at_head, shifted_mask
-from simnpo.forward.fused import AfterHead
-from simnpo.forward.lm_head import output_head, read_head
+from simnpo.forward.answer_tokens import (
+    answer_logits,
+    answer_targets,
+    run_with_head_replaced,
+    shifted_mask,
+)
+from simnpo.forward.fused import LogitTransform
+from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import spread
 
 Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -61,7 +66,7 @@ def answer_divergences(
     """
     head = head if head is not None else output_head(model)
     mask, targets = shifted_mask(batch), answer_targets(batch)
-    after = read_head(model, head, batch["input_ids"]).after
+    after = probe_lm_head(model, head, batch["input_ids"]).after
     kept: list[_Kept] = []
     for context in references:
         with context as frozen, torch.no_grad():
@@ -90,7 +95,7 @@ def answer_divergences(
         return _unsharded(said, head)
 
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
-    values, logprobs = at_head(model, batch, head, work)
+    values, logprobs = run_with_head_replaced(model, batch, head, work)
     return AnswerDivergences(spread(values, mask), spread(logprobs, mask), mask)
 
 
@@ -112,7 +117,7 @@ def stored_divergences(
     """
     head = head if head is not None else output_head(model)
     mask, targets = shifted_mask(batch), answer_targets(batch)
-    after = read_head(model, head, batch["input_ids"]).after
+    after = probe_lm_head(model, head, batch["input_ids"]).after
     columns = (targets, choices, logprobs)
 
     def compare(
@@ -124,7 +129,7 @@ def stored_divergences(
         values, own = compare(answer_logits(model, batch, head).log_distributions(), *columns)
     else:
         # Beside the logits there are those of all other tokens, too.
-        values, own = at_head(
+        values, own = run_with_head_replaced(
             model,
             batch,
             head,
@@ -161,7 +166,7 @@ class _Kept(NamedTuple):
     states: Tensor
     """The LM head's input; its logits where it cannot be fused."""
     head: nn.Module
-    after: AfterHead | None
+    after: LogitTransform | None
     """What comes after the head; None where it cannot be fused."""
 
     def logits(self) -> Tensor:
@@ -172,16 +177,16 @@ class _Kept(NamedTuple):
 def _keep(frozen: nn.Module, batch: Batch) -> _Kept:
     """Run a frozen model, keeping as little of it as its head allows."""
     head = output_head(frozen)
-    after = read_head(frozen, head, batch["input_ids"]).after
+    after = probe_lm_head(frozen, head, batch["input_ids"]).after
     if after is None:
         return _Kept(answer_logits(frozen, batch, head).logits.float(), head, None)
-    return _Kept(at_head(frozen, batch, head, lambda _, hidden: hidden), head, after)
+    return _Kept(run_with_head_replaced(frozen, batch, head, lambda _, hidden: hidden), head, after)
 
 
 class _Head:
     """An LM head's weights as they are now, and what comes after it."""
 
-    def __init__(self, linear: Any, after: AfterHead | None):
+    def __init__(self, linear: Any, after: LogitTransform | None):
         assert after is not None
         self.weight, self.bias, self.after = linear.weight, linear.bias, after
 

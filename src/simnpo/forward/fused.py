@@ -15,7 +15,7 @@ CHUNK = 2**24
 """Logits that exist at once: 64 MiB in float32. Where all fit, none is computed twice."""
 
 
-class AfterHead(NamedTuple):
+class LogitTransform(NamedTuple):
     """What an architecture does to its logits after the LM head."""
 
     scale: float = 1.0
@@ -68,7 +68,7 @@ def linear_moments(
     weight: Float[Tensor, "vocab width"],
     bias: Float[Tensor, " vocab"] | None,
     targets: Int[Tensor, " tokens"],
-    after: AfterHead,
+    after: LogitTransform,
 ) -> TokenMoments:
     """Return `moments` of the logits that `linear_logprobs` makes, without gradients."""
     chunks = logit_chunks(hidden, weight, bias, after)
@@ -80,7 +80,7 @@ def logit_chunks(
     hidden: Float[Tensor, "tokens width"],
     weight: Float[Tensor, "vocab width"],
     bias: Float[Tensor, " vocab"] | None,
-    after: AfterHead,
+    after: LogitTransform,
 ) -> Iterator[tuple[slice, Float[Tensor, "part vocab"]]]:
     """Yield the logits that `linear_logprobs` makes, a chunk of positions at a time, in float32."""
     dtype = _compute_type(hidden)
@@ -94,7 +94,7 @@ def linear_logprobs(
     weight: Float[Tensor, "vocab width"],
     bias: Float[Tensor, " vocab"] | None,
     targets: Int[Tensor, " tokens"],
-    after: AfterHead,
+    after: LogitTransform,
 ) -> TokenLogprobs:
     """Return the log-probs of `targets` under `softmax(after(hidden @ weight.T + bias))`.
 
@@ -125,7 +125,7 @@ class _LinearLogprobs(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor | None,
         targets: Tensor,
-        after: AfterHead,
+        after: LogitTransform,
         dtype: torch.dtype,
     ) -> tuple[Tensor, Tensor]:
         logprobs = hidden.new_empty(len(hidden), dtype=torch.float32)

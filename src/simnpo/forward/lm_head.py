@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from simnpo.errors import UserError
-from simnpo.forward.fused import AfterHead
+from simnpo.forward.fused import LogitTransform
 from simnpo.system.terminal import write
 
 
@@ -24,19 +24,19 @@ def output_head(model: Any) -> nn.Module:
     return head
 
 
-class Reading(NamedTuple):
+class HeadProbe(NamedTuple):
     """What was found out about an LM head."""
 
-    after: AfterHead | None
+    after: LogitTransform | None
     """What comes after it; None where it cannot be fused."""
     reason: str = ""
     """Why it cannot."""
 
 
-_read: "WeakKeyDictionary[nn.Module, Reading]" = WeakKeyDictionary()
+_read: "WeakKeyDictionary[nn.Module, HeadProbe]" = WeakKeyDictionary()
 
 
-def read_head(model: nn.Module, head: nn.Module, ids: Tensor) -> Reading:
+def probe_lm_head(model: nn.Module, head: nn.Module, ids: Tensor) -> HeadProbe:
     """Find out, once for each head, how its output becomes logits, and say so if it is unclear.
 
     Candidates come from the model's configuration; the one that gives the model's own logits on a
@@ -54,13 +54,13 @@ def read_head(model: nn.Module, head: nn.Module, ids: Tensor) -> Reading:
     return _read[head]
 
 
-def _read_now(model: nn.Module, head: nn.Module, ids: Tensor) -> Reading:
+def _read_now(model: nn.Module, head: nn.Module, ids: Tensor) -> HeadProbe:
     if type(head) is not nn.Linear:
-        return Reading(None, f"the LM head is a {type(head).__name__}, not a plain linear layer")
+        return HeadProbe(None, f"the LM head is a {type(head).__name__}, not a plain linear layer")
     if hasattr(head, "_hf_hook"):
-        return Reading(None, "the LM head's weights are offloaded")
+        return HeadProbe(None, "the LM head's weights are offloaded")
     if hasattr(head.weight, "ds_id"):
-        return Reading(None, "DeepSpeed ZeRO-3 parts the LM head's weights")
+        return HeadProbe(None, "DeepSpeed ZeRO-3 parts the LM head's weights")
     made: list[Tensor] = []
     handle = head.register_forward_hook(lambda _, inputs, output: made.append(output))
     try:
@@ -69,19 +69,19 @@ def _read_now(model: nn.Module, head: nn.Module, ids: Tensor) -> Reading:
     finally:
         handle.remove()
     if len(made) != 1:
-        return Reading(None, f"the LM head runs {len(made)} times in a forward pass")
+        return HeadProbe(None, f"the LM head runs {len(made)} times in a forward pass")
     (raw,) = made
     if raw[0].shape != logits.shape:
-        return Reading(None, "its logits have another shape than what its LM head makes")
+        return HeadProbe(None, "its logits have another shape than what its LM head makes")
     tolerance = 1e-4 if raw.dtype == torch.float32 else 2e-2
     for after in _candidates(model):
         off = (after.apply(raw[0].float()) - logits).abs().max()
         if off <= tolerance * logits.abs().max():
-            return Reading(after)
-    return Reading(None, f"{type(model).__name__} does something unknown after its LM head")
+            return HeadProbe(after)
+    return HeadProbe(None, f"{type(model).__name__} does something unknown after its LM head")
 
 
-def _candidates(model: Any) -> list[AfterHead]:
+def _candidates(model: Any) -> list[LogitTransform]:
     while not hasattr(model, "config") and hasattr(model, "module"):  # DDP
         model = model.module
     config: Any = getattr(model, "config", None)
@@ -97,4 +97,4 @@ def _candidates(model: Any) -> list[AfterHead]:
     scales += [*(float(value) for value in known.values() if value), 1.0]
     cap = getattr(config, "final_logit_softcapping", None)
     caps = [float(cap), None] if cap else [None]
-    return [AfterHead(scale, one) for one in caps for scale in scales]
+    return [LogitTransform(scale, one) for one in caps for scale in scales]

@@ -19,18 +19,18 @@ from simnpo.forward.answer_tokens import (
     AnswerLogits,
     answer_logits,
     answer_targets,
-    at_head,
+    run_with_head_replaced,
     shifted_mask,
 )
 from simnpo.forward.fused import (
-    AfterHead,
+    LogitTransform,
     TokenLogprobs,
     TokenMoments,
     linear_logprobs,
     linear_moments,
     moments,
 )
-from simnpo.forward.lm_head import output_head, read_head
+from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.models import longest_sequence
 from simnpo.system.distributed import is_sharded
 
@@ -136,14 +136,14 @@ def _in_groups(
 
 
 def _token_logprobs(model: nn.Module, batch: Batch, head: nn.Module) -> TokenLogprobs:
-    after = read_head(model, head, batch["input_ids"]).after
+    after = probe_lm_head(model, head, batch["input_ids"]).after
     if after is None:
         return answer_logits(model, batch, head).token_logprobs()
     return _at_linear_head(model, batch, head, after, linear_logprobs)
 
 
 def _token_moments(model: nn.Module, batch: Batch, head: nn.Module) -> TokenMoments:
-    after = read_head(model, head, batch["input_ids"]).after
+    after = probe_lm_head(model, head, batch["input_ids"]).after
     if after is None:
         said = answer_logits(model, batch, head)
         return moments(said.logits, said.targets)
@@ -151,11 +151,11 @@ def _token_moments(model: nn.Module, batch: Batch, head: nn.Module) -> TokenMome
 
 
 def _at_linear_head(
-    model: nn.Module, batch: Batch, head: nn.Module, after: AfterHead, work: Callable[..., T]
+    model: nn.Module, batch: Batch, head: nn.Module, after: LogitTransform, work: Callable[..., T]
 ) -> T:
     targets = answer_targets(batch)
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
-    return at_head(
+    return run_with_head_replaced(
         model,
         batch,
         head,
@@ -178,11 +178,11 @@ def _shared_logprobs(
     numbers = shifted_mask(read).flatten().cumsum(0).view(len(firsts), -1) - 1
     taken = numbers[sources][mask]  # which position of the forward pass predicts each token
     targets = answer_targets(batch)
-    after = read_head(model, head, read["input_ids"]).after
+    after = probe_lm_head(model, head, read["input_ids"]).after
     if after is None:
         logits = answer_logits(model, read, head).logits[taken]
         return AnswerLogits(logits, targets, mask).token_logprobs()
-    return at_head(
+    return run_with_head_replaced(
         model,
         read,
         head,

@@ -59,7 +59,7 @@ class Method:
         return REINFORCED in self._references
 
     @property
-    def compares(self) -> bool:
+    def needs_original_model(self) -> bool:
         """Whether it needs the original model's whole distributions, so that model itself."""
         return ORIGINAL in self._references
 

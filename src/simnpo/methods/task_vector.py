@@ -42,7 +42,7 @@ class TaskVector:
 
     title: ClassVar[str] = "Task Vector"
     needs_reinforced: ClassVar[bool] = True
-    compares: ClassVar[bool] = False
+    needs_original_model: ClassVar[bool] = False
     needs_reference_logps: ClassVar[bool] = False
 
     alpha: float = 5.0

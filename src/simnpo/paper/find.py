@@ -16,7 +16,7 @@ def find_all(
     results: Results,
     titles: Mapping[str, str],
     failed: Mapping[Run, str],
-    untold: Mapping[str, str],
+    unresolved: Mapping[str, str],
 ) -> dict[str, Shown]:
     """Return every artefact as the report shows it, those whose runs failed with the reason.
 
@@ -26,15 +26,15 @@ def find_all(
         results: where the finished runs are.
         titles: of the artefacts.
         failed: the runs that failed, with the reason.
-        untold: artefacts whose runs could not be told, with the reason.
+        unresolved: artefacts whose runs could not be told, with the reason.
     """
     shown = {}
     for name, study in studies.items():
         runs = tuple(wanted[name])
         lacking = [run for run in with_needs(runs) if run in failed]
         finding: Finding | str
-        if name in untold:
-            finding = untold[name]
+        if name in unresolved:
+            finding = unresolved[name]
         elif lacking:
             finding = f"{lacking[0].title} failed: {failed[lacking[0]]}"
         else:

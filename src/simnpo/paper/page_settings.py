@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from simnpo.experiments.run import Run
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.report.settings import Settings, flatten, set_against
 
 
@@ -13,7 +13,7 @@ def unlearning_settings(runs: Sequence[Run]) -> Settings:
     found: dict[str, dict[str, str]] = {}
     for run in runs:
         name = run.title.removesuffix(f", seed {run.seed}")
-        if isinstance(run, Unlearned) and name not in found:
+        if isinstance(run, UnlearnRun) and name not in found:
             preset = run.preset()
             training = {key: one for key, one in asdict(preset.training).items() if key != "seed"}
             found[name] = flatten({**preset.method.record(), **training})

@@ -13,15 +13,15 @@ from simnpo.evaluation.history import HISTORY, read_history
 from simnpo.evaluation.metrics.forget_quality import ForgetQuality, forget_quality
 from simnpo.evaluation.metrics.item_logprobs import item_logprobs
 from simnpo.evaluation.metrics.truth_ratio import log_truth_ratio
-from simnpo.experiments.models import TrainedModel
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
+from simnpo.experiments.model_runs import TrainedModel
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site
 from simnpo.paper.scale import Scale
 from simnpo.report.finding import Row, row
 from simnpo.report.numbers import number
 from simnpo.storage.files import read_table
-from simnpo.training.drift import DRIFT
-from simnpo.training.weights import WEIGHTS
+from simnpo.training.gradient_weights import WEIGHTS
+from simnpo.training.track_kl import DRIFT
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class Results:
         return pd.DataFrame(read_history(run.folder(self.home) / HISTORY))
 
     def weights(self, run: Run) -> pd.DataFrame:
-        """Return gradient weights, see `simnpo.training.weights.COLUMNS`."""
+        """Return gradient weights, see `simnpo.training.gradient_weights.COLUMNS`."""
         return read_table(run.folder(self.home) / WEIGHTS)
 
     def drift(self, run: Run) -> pd.DataFrame:
-        """Return KL over steps, see `simnpo.training.drift.COLUMNS`."""
+        """Return KL over steps, see `simnpo.training.track_kl.COLUMNS`."""
         return read_table(run.folder(self.home) / DRIFT)
 
     def log_ratios(self, run: Run) -> "pd.Series[float]":
@@ -85,13 +85,13 @@ class Results:
         own, other = (self.log_ratios(one)[list(items)].to_numpy() for one in (run, retrain))
         return forget_quality(own, other)
 
-    def noise_floor(self, site: Site) -> list[ForgetQuality]:
+    def noise_floor(self, site: BenchmarkSetup) -> list[ForgetQuality]:
         """Return what two Retrain models of neighbouring seeds get against each other."""
         runs = noise_runs(self.scale, site, self.seeds)
         ratios = [self.log_ratios(run).to_numpy() for run in runs]
         return [forget_quality(one, other) for one, other in pairwise(ratios)]
 
-    def floor_note(self, site: Site) -> str:
+    def floor_note(self, site: BenchmarkSetup) -> str:
         """Say the noise floor of forget quality in a sentence."""
         found = self.noise_floor(site)
         listed = ", ".join(f"{one.p_value:.2f}" for one in found)
@@ -102,6 +102,6 @@ class Results:
         )
 
 
-def noise_runs(scale: Scale, site: Site, seeds: Sequence[int]) -> list[TrainedModel]:
+def noise_runs(scale: Scale, site: BenchmarkSetup, seeds: Sequence[int]) -> list[TrainedModel]:
     """Return the Retrain models that the noise floor compares: each seed's and one more."""
     return [scale.retrain(site, seed) for seed in (*seeds, seeds[-1] + 1)]

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simnpo.experiments.models import TrainedModel
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
+from simnpo.experiments.model_runs import TrainedModel
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site
-from simnpo.experiments.unlearned import Record, Unlearned
+from simnpo.experiments.unlearn_run import Record, UnlearnRun
 
 SEEDS = 5
 """Trials, as the paper's."""
@@ -28,33 +28,33 @@ class Scale:
     """The benchmarks of the paper at one scale."""
 
     name: str
-    tofu: Site
+    tofu: BenchmarkSetup
     """In the place of TOFU forget05."""
-    tofu_other: Site
+    tofu_other: BenchmarkSetup
     """In the place of TOFU forget10."""
-    news: Site
+    news: BenchmarkSetup
     """In the place of MUSE News."""
-    books: Site | None
+    books: BenchmarkSetup | None
     """In the place of MUSE Books; None where there is nothing of the kind."""
-    wmdp: Site
+    wmdp: BenchmarkSetup
 
-    def original(self, site: Site, seed: int) -> TrainedModel:
+    def original(self, site: BenchmarkSetup, seed: int) -> TrainedModel:
         """Return the run of the model before unlearning."""
         return TrainedModel(seed, site, "all")
 
-    def retrain(self, site: Site, seed: int) -> TrainedModel:
+    def retrain(self, site: BenchmarkSetup, seed: int) -> TrainedModel:
         """Return the run of the model that never saw the forget set, where there is one."""
         assert site.has_retrain
         return TrainedModel(seed, site, "retain")
 
-    def unlearned(self, site: Site, method: str, seed: int, **changes: Any) -> Unlearned:
+    def unlearned(self, site: BenchmarkSetup, method: str, seed: int, **changes: Any) -> UnlearnRun:
         """Return the run of a method from Original, with the benchmark's tuned settings.
 
         Args:
             site: the benchmark.
             method: a method's name.
             seed: the trial.
-            changes: fields of `Unlearned` in the place of the usual ones.
+            changes: fields of `UnlearnRun` in the place of the usual ones.
         """
         plain = not changes
         usual: dict[str, Any] = {
@@ -63,7 +63,7 @@ class Scale:
             "records": RECORDS.get(method, ()) if site == self.tofu and plain else (),
             "keeps_model": site == self.tofu and plain and method in ATTACKED,
         }
-        return Unlearned(seed=seed, site=site, method=method, **(usual | changes))
+        return UnlearnRun(seed=seed, site=site, method=method, **(usual | changes))
 
 
 def mini() -> Scale:
@@ -74,11 +74,11 @@ def mini() -> Scale:
     """
     return Scale(
         "mini",
-        tofu=Site("mini-tofu", "forget10"),
-        tofu_other=Site("mini-tofu", "forget05"),
-        news=Site("mini-muse", "gazette"),
+        tofu=BenchmarkSetup("mini-tofu", "forget10"),
+        tofu_other=BenchmarkSetup("mini-tofu", "forget05"),
+        news=BenchmarkSetup("mini-muse", "gazette"),
         books=None,
-        wmdp=Site("mini-wmdp", "craft"),
+        wmdp=BenchmarkSetup("mini-wmdp", "craft"),
     )
 
 
@@ -92,11 +92,11 @@ def paper(model: str | None = None, data_dir: str | None = None) -> Scale:
     base = model or TOFU_BASE
     return Scale(
         "paper",
-        tofu=Site("tofu", "forget05", data_dir, base),
-        tofu_other=Site("tofu", "forget10", data_dir, base),
-        news=Site("muse", "news", original=NEWS[0], retrain=NEWS[1]),
-        books=Site("muse", "books", original=BOOKS[0], retrain=BOOKS[1]),
-        wmdp=Site("wmdp", "bio", original=WMDP),
+        tofu=BenchmarkSetup("tofu", "forget05", data_dir, base),
+        tofu_other=BenchmarkSetup("tofu", "forget10", data_dir, base),
+        news=BenchmarkSetup("muse", "news", original=NEWS[0], retrain=NEWS[1]),
+        books=BenchmarkSetup("muse", "books", original=BOOKS[0], retrain=BOOKS[1]),
+        wmdp=BenchmarkSetup("wmdp", "bio", original=WMDP),
     )
 
 

@@ -64,7 +64,7 @@ def _checkpointing(plan: Plan) -> Plan | None:
 
 
 def _offload(plan: Plan) -> Plan | None:
-    copied = plan.method.compares and not plan.lora.rank and plan.gpu
+    copied = plan.method.needs_original_model and not plan.lora.rank and plan.gpu
     if plan.training.offload_reference or not copied:
         return None
     return _training(plan, offload_reference=True)

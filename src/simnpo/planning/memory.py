@@ -105,7 +105,7 @@ def memory(plan: Plan) -> Memory:
         base = size * shape.parameters
     trained_size = 4 if lora else size  # peft keeps adapters in float32
     gradients = trained_size * plan.trainable
-    copy = _copy(plan, size) if plan.method.compares and not lora else 0
+    copy = _copy(plan, size) if plan.method.needs_original_model and not lora else 0
     head_gradient = 0 if lora else 4 * shape.head
     chunk = min(CHUNK, plan.tokens * shape.vocabulary)
     mixed = plan.precision == "mixed"

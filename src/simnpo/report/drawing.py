@@ -13,7 +13,7 @@ from matplotlib.markers import MarkerStyle
 
 from simnpo.report.colours import INK, LINE, MUTED, PAPER, Style
 from simnpo.report.svg import FONT, TIP, inline, with_titles
-from simnpo.storage.files import whole_file, write_text
+from simnpo.storage.files import atomic_write, write_text
 from simnpo.system.terminal import harmless
 
 _SETTINGS = {
@@ -78,9 +78,9 @@ def draw(
         figure = Figure(figsize=size, layout="constrained", facecolor=PAPER)
         canvas = FigureCanvasAgg(figure)
         paint(figure)
-        with whole_file(folder / f"{name}.png") as path:
+        with atomic_write(folder / f"{name}.png") as path:
             canvas.print_figure(path, format="png", dpi=200, metadata={"Description": description})
-        with whole_file(folder / f"{name}.pdf") as path:
+        with atomic_write(folder / f"{name}.pdf") as path:
             # The date is left out; the title too, since a PDF's is the document's, not a picture's.
             figure.savefig(path, format="pdf", metadata={"CreationDate": None})
         metadata = {"Date": None, "Title": description}

@@ -133,7 +133,7 @@ def barrier() -> None:
         torch.distributed.barrier()
 
 
-def from_main(make: Callable[[], T]) -> T:
+def broadcast_from_main(make: Callable[[], T]) -> T:
     """Return what `make` returns on the main process; the others do not call it."""
     if world_size() == 1:
         return make()
@@ -158,7 +158,7 @@ def mean(value: "Tensor") -> "Tensor":
     return total.to(value.device) / world_size()
 
 
-def anywhere(flag: bool) -> bool:
+def any_rank(flag: bool) -> bool:
     """Tell whether `flag` is true on any process."""
     if world_size() == 1:
         return flag
@@ -173,7 +173,7 @@ def all_finite(tensors: Iterable["Tensor"]) -> bool:
     Of a tensor that is parted over the processes (FSDP), each looks at its own part.
     """
     parts: Iterator[Any] = (one.to_local() if hasattr(one, "to_local") else one for one in tensors)
-    return not anywhere(not all(part.isfinite().all() for part in parts))
+    return not any_rank(not all(part.isfinite().all() for part in parts))
 
 
 def is_sharded(model: "nn.Module") -> bool:

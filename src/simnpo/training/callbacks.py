@@ -78,7 +78,7 @@ class StopOnInterrupt(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask the Trainer for a checkpoint and an end, once a request came."""
         # The signal reaches processes at different steps; they stop at the same one.
-        interrupted = distributed.anywhere(self.number is not None)
+        interrupted = distributed.any_rank(self.number is not None)
         if interrupted and not control.should_training_stop:
             self.stopped = True
             control.should_save = True

@@ -36,12 +36,12 @@ def whole_checkpoint(
     """
     final = folder / f"checkpoint-{step}"
     if not distributed.is_main():
-        yield distributed.from_main(lambda: folder)
+        yield distributed.broadcast_from_main(lambda: folder)
         distributed.barrier()
         distributed.barrier()
         return
     with writing(final), partial_folder(final) as room:
-        yield distributed.from_main(lambda: room)
+        yield distributed.broadcast_from_main(lambda: room)
         distributed.barrier()  # every process has written its part
         made = room / final.name
         for one in callbacks:

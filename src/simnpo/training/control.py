@@ -95,7 +95,7 @@ class Control(TrainerCallback):
         self._planned = state.max_steps
         tokens, scored, share, times = self._costs
         self._steps = measuring_steps(state.max_steps, tokens, scored, share, int(times))
-        rows = distributed.from_main(lambda: read_history(self._path))
+        rows = distributed.broadcast_from_main(lambda: read_history(self._path))
         done = state.global_step
         self._points = {row.pop("step"): Point(**row) for row in rows if row["step"] <= done}
         if done:
@@ -162,7 +162,7 @@ class Control(TrainerCallback):
         with torch.no_grad(), torch.random.fork_rng(devices):
             point = self._measure(model)
         model.train(was_training)
-        return distributed.from_main(point.checked)
+        return distributed.broadcast_from_main(point.checked)
 
     def _write_points(self) -> None:
         if distributed.is_main():

@@ -32,7 +32,7 @@ from simnpo.training.checkpoint_checks import check_checkpoint
 from simnpo.training.checkpoints import CHECKPOINTS, last_checkpoint
 from simnpo.training.loss_sums import log_rows
 from simnpo.training.refusals import check_merging
-from simnpo.training.terms import cut_answers
+from simnpo.training.terms import count_truncated_answers
 from simnpo.training.trainer import UnlearnTrainer
 
 LOG, LAST_GOOD = "log.jsonl", "last_good_model"
@@ -125,7 +125,7 @@ def train_model(
         check_merging(lora, trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
     if keep_model and distributed.is_main():
         try_saving(model, tokenizer, out)
-    checkpoint = distributed.from_main(lambda: last_checkpoint(out)) if resume else None
+    checkpoint = distributed.broadcast_from_main(lambda: last_checkpoint(out)) if resume else None
     if checkpoint:
         check_checkpoint(checkpoint)
     started = time.monotonic()
@@ -145,7 +145,7 @@ def train_model(
             log = [json.dumps(row, sort_keys=True) + "\n" for row in rows]
             write_text(out / LOG, "".join(log))
     if interrupt.stopped:
-        kept = distributed.from_main(lambda: last_checkpoint(out))
+        kept = distributed.broadcast_from_main(lambda: last_checkpoint(out))
         raise Interrupted(
             f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
             f"{kept} is kept. Continue with the same command and --resume.",
@@ -174,7 +174,7 @@ def train_model(
         "seconds": round(seconds, 2),
         "training_loss": sum(losses) / len(losses) if losses else None,
         "peak_memory_mib": peak_memory_mib(),
-        "shortened_answers": cut_answers(trainer.terms),
+        "shortened_answers": count_truncated_answers(trainer.terms),
     }
 
 

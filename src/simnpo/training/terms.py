@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from simnpo.data.batching import pad
-from simnpo.data.encoding import Encoded, Encoder, count_cut
+from simnpo.data.encoding import Encoded, Encoder, count_truncated
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
 from simnpo.evaluation.general_reference import GeneralReference
@@ -119,9 +119,9 @@ def _summands(
         yield RETAIN, method.retain, method.retain_weight, retain
 
 
-def cut_answers(terms: Sequence[Term]) -> int:
+def count_truncated_answers(terms: Sequence[Term]) -> int:
     """Count the sequences whose answer the length limit shortened."""
-    return sum(count_cut(encoded) for term in terms for encoded in term.encoded.values())
+    return sum(count_truncated(encoded) for term in terms for encoded in term.encoded.values())
 
 
 def _with_refusals(

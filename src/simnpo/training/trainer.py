@@ -16,7 +16,7 @@ from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import TrainingDiverged
 from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.forward.activations import check_layer, training_only
-from simnpo.forward.lm_head import output_head, read_head
+from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
 from simnpo.methods.losses import Method
 from simnpo.models.precision import is_mixed, run_mixed
@@ -26,13 +26,13 @@ from simnpo.training.callbacks import StepGuard
 from simnpo.training.checkpoints import whole_checkpoint
 from simnpo.training.dropout import without_dropout
 from simnpo.training.forwards import Forwards
+from simnpo.training.gradient_weights import RecordWeights
 from simnpo.training.loss_sums import LossSums
 from simnpo.training.reference import check_reference, check_reinforced
 from simnpo.training.refusals import check_layers
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.schedule import schedule
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
-from simnpo.training.weights import RecordWeights
 
 
 @contextmanager
@@ -216,7 +216,7 @@ class UnlearnTrainer(Trainer):
         """
         first = next(iter(self.terms[0].encoded.values()))[0]
         ids = torch.tensor([first.ids], device=next(self.model.parameters()).device)
-        read_head(self.model, output_head(self.model), ids)
+        probe_lm_head(self.model, output_head(self.model), ids)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         size = self._train_batch_size

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simnpo.experiments.sweep.pareto import goodness, picked, undominated
+from simnpo.experiments.sweep.pareto import goodness, pareto_front, picked
 from simnpo.report.views.muse import VIEW as MUSE
 from simnpo.report.views.tofu import VIEW as TOFU
 
@@ -17,10 +17,10 @@ KEPT = np.array([0.9, 0.6, 0.5, 0.1, 0.2, 0.8, math.nan])
 def test_the_front() -> None:
     # 2 forgets as much as 1 and keeps less; 4 is worse on both; NaN is nowhere.
     expected = [True, True, False, True, False, False, False]
-    assert undominated(FORGOTTEN, KEPT).tolist() == expected
+    assert pareto_front(FORGOTTEN, KEPT).tolist() == expected
     same = np.array([0.5, 0.5])
-    assert undominated(same, same).all()  # neither is better
-    assert undominated(np.array([]), np.array([])).tolist() == []
+    assert pareto_front(same, same).all()  # neither is better
+    assert pareto_front(np.array([]), np.array([])).tolist() == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12))
@@ -29,7 +29,7 @@ def test_the_front_against_its_definition(points: list[tuple[int, int]]) -> None
     expected = [
         not any(x >= a and y >= b and (x > a or y > b) for x, y in points) for a, b in points
     ]
-    assert undominated(forgotten, kept).tolist() == expected
+    assert pareto_front(forgotten, kept).tolist() == expected
 
 
 def test_the_pick() -> None:

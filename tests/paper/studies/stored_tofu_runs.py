@@ -14,9 +14,9 @@ from simnpo.paper.results import Results
 from simnpo.paper.scale import mini
 from simnpo.report.finding import Claim, Finding, Table
 from simnpo.storage.files import write_json, write_table
-from simnpo.training.drift import DRIFT
-from simnpo.training.weights import COLUMNS as WEIGHT_COLUMNS
-from simnpo.training.weights import WEIGHTS
+from simnpo.training.gradient_weights import COLUMNS as WEIGHT_COLUMNS
+from simnpo.training.gradient_weights import WEIGHTS
+from simnpo.training.track_kl import DRIFT
 
 ITEMS = 140
 """Items of mini-tofu's forget10."""

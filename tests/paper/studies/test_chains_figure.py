@@ -8,9 +8,9 @@ import pytest
 from stored_tofu_runs import SEEDS, draw_all, mean, results, verdicts
 
 from simnpo.experiments.run import DONE
-from simnpo.paper.chains import PATHS, Chains
 from simnpo.paper.markov.panels import PANELS
 from simnpo.paper.markov.study import COLUMNS
+from simnpo.paper.markov_run import PATHS, MarkovRun
 from simnpo.paper.scale import mini
 from simnpo.paper.studies import load_study
 from simnpo.storage.files import write_json, write_table
@@ -26,7 +26,7 @@ CHEAP: Points = [(0.02, 0.0, 0.0), (0.03, 0.3, 0.3), (0.12, 0.8, 0.75)]
 def store_chains(home: Path, npo: dict[str, Points], simnpo: dict[str, Points]) -> None:
     for seed in SEEDS:
         for panel in PANELS:
-            run, betas = Chains(seed, panel), PANELS[panel].betas
+            run, betas = MarkovRun(seed, panel), PANELS[panel].betas
             rows = [
                 (panel, seed, "original", math.nan, 0, 0.0, 0.0, 0.0),
                 (panel, seed, "retrain", math.nan, 0, 0.0, 0.5, 0.4),

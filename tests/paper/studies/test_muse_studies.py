@@ -9,7 +9,7 @@ import pytest
 from stored_muse_runs import ORIGINAL, history, metrics, store_muse
 from stored_tofu_runs import SEEDS, claim, draw_all, mean, results, store, verdicts
 
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results
 from simnpo.paper.scale import mini
 from simnpo.paper.studies import load_study, table2
@@ -62,7 +62,7 @@ def test_books_are_taken_along_where_there_are_any() -> None:
     with_books = replace(scale, books=scale.news)
     assert len(table2.runs(with_books, SEEDS)) == 2 * len(table2.runs(scale, SEEDS))
     records = {run.method: run.records for run in table2.runs(scale, SEEDS[:1])
-               if isinstance(run, Unlearned)}  # fmt: skip
+               if isinstance(run, UnlearnRun)}  # fmt: skip
     assert records == {
         "ga": ("history",),
         "grad_diff": ("history",),

@@ -9,7 +9,7 @@ from stored_tofu_runs import SEEDS, claim, draw_all, mean, results, store, verdi
 
 from simnpo.evaluation.history import HISTORY, write_history
 from simnpo.experiments.attacks.relearn import Select
-from simnpo.experiments.relearned import Relearned
+from simnpo.experiments.relearn_run import RelearnRun
 from simnpo.experiments.run import DONE
 from simnpo.paper.results import noise_runs
 from simnpo.paper.scale import mini
@@ -46,7 +46,7 @@ AS_IN_THE_PAPER: Ends = {
 def test_runs_are_five_draws_of_both_attacks_on_one_model() -> None:
     scale = mini()
     made = load_study("fig6").runs(scale, SEEDS)
-    attacks = [run for run in made if isinstance(run, Relearned)]
+    attacks = [run for run in made if isinstance(run, RelearnRun)]
     assert [(run.of.method, run.select) for run in attacks] == [
         (method, select)
         for method in ("npo", "simnpo")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from stored_tofu_runs import SEEDS, claim, draw_all, mean, results, store, verdicts
 
-from simnpo.experiments.site import Site
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.paper.results import noise_runs
 from simnpo.paper.scale import mini
 from simnpo.paper.studies import load_study
@@ -32,7 +32,7 @@ def metrics(quality: float | None, utility: float) -> dict[str, float]:
     return found
 
 
-def store_tofu(home: Path, site: Site, values: Values) -> None:
+def store_tofu(home: Path, site: BenchmarkSetup, values: Values) -> None:
     """Store every run of a table, methods by forget quality and utility at every seed."""
     scale = mini()
     for run in noise_runs(scale, site, SEEDS):

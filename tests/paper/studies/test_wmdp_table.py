@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from stored_tofu_runs import SEEDS, mean, results, store, verdicts
 
-from simnpo.experiments.site import Site
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.paper.scale import mini, paper
 from simnpo.paper.studies import load_study
 from simnpo.paper.studies.tablea4 import makers
@@ -53,5 +53,5 @@ def test_verdicts(
 def test_there_is_no_retrain_without_a_model_that_never_saw_the_data() -> None:
     assert "Retrain" not in makers(paper())
     assert not paper().wmdp.has_retrain and mini().wmdp.has_retrain
-    bare = replace(mini(), wmdp=Site("wmdp", "bio", original="a/model"))
+    bare = replace(mini(), wmdp=BenchmarkSetup("wmdp", "bio", original="a/model"))
     assert list(makers(bare)) == ["Original", "RMU", "NPO", "SimNPO"]

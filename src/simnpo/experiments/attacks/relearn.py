@@ -21,8 +21,8 @@ from simnpo.report.courses import COLUMNS
 from simnpo.storage.folder_lock import held
 from simnpo.system.progress import announced
 from simnpo.training.checkpoints import remove_checkpoints
+from simnpo.training.evaluate_callback import EvaluateWhileTraining
 from simnpo.training.run import TrainingData, train_model
-from simnpo.training.watch import EvaluateWhileTraining
 
 Select = Literal["random", "shortest"]
 

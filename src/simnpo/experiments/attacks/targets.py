@@ -14,7 +14,7 @@ from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import UserError
 from simnpo.evaluation.evaluate import evaluate_into
 from simnpo.evaluation.evaluation import SUMMARY, read_tables
-from simnpo.evaluation.summary import name_of, run_of, told_apart
+from simnpo.evaluation.summary import disambiguate, display_name, run_of
 from simnpo.evaluation.tables import Tables
 from simnpo.models import load_model, load_tokenizer, resolve
 from simnpo.report.colours import RETRAIN, is_retrain
@@ -70,11 +70,11 @@ def targets(
     for model, path in zip(given, resolved, strict=True):
         if resolved.count(path) > 1:
             raise UserError(f"{model} is given twice: each model is attacked once.")
-    names = [name_of(model, run_of(model)) for model in models]
+    names = [display_name(model, run_of(model)) for model in models]
     for model, name in zip(models, names, strict=True):
         if is_retrain(name):
             raise UserError(f"--model {model} is called {name}: give it as --retrain.")
-    named = told_apart(names, models)
+    named = disambiguate(names, models)
     return [
         Target(
             name,

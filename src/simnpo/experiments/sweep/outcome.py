@@ -12,7 +12,7 @@ import pandas as pd
 from simnpo.evaluation.evaluation import Evaluation, read_evaluation
 from simnpo.evaluation.metrics.intervals import Interval, interval
 from simnpo.experiments.run import Run
-from simnpo.experiments.sweep.pareto import goodness, picked, undominated
+from simnpo.experiments.sweep.pareto import goodness, pareto_front, picked
 from simnpo.experiments.sweep.runs import Trials
 from simnpo.experiments.sweep.settings import Setting
 from simnpo.report.numbers import number
@@ -81,8 +81,8 @@ class Outcome:
 
     @cached_property
     def front(self) -> "np.ndarray":
-        """Tell of each setting whether no other beats it, see `undominated`."""
-        return undominated(*self._judged())
+        """Tell of each setting whether no other beats it, see `pareto_front`."""
+        return pareto_front(*self._judged())
 
     @cached_property
     def pick(self) -> int | None:

@@ -12,7 +12,7 @@ KEEP = 0.9
 """
 
 
-def undominated(
+def pareto_front(
     forgotten: Float[np.ndarray, " settings"], kept: Float[np.ndarray, " settings"]
 ) -> Bool[np.ndarray, " settings"]:
     """Tell of each setting whether no other is at least as good on both and better on one.

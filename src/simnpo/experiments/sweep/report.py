@@ -11,7 +11,7 @@ from simnpo.evaluation.metrics.intervals import Interval
 from simnpo.experiments.sweep.figure import FRONT, TRIED, paint_front, placed
 from simnpo.experiments.sweep.outcome import Outcome
 from simnpo.experiments.sweep.settings import Setting, named
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.report.colours import ORIGINAL, RETRAIN, Style, styles
 from simnpo.report.drawing import KINDS, Plot, draw
 from simnpo.report.numbers import fixed, p_value, with_interval
@@ -144,7 +144,7 @@ def print_sweep(outcome: Outcome) -> None:
 
 def _name(outcome: Outcome) -> str:
     trials = outcome.trials
-    run: Unlearned = trials.unlearned(outcome.settings[0], trials.seeds[0])
+    run: UnlearnRun = trials.unlearned(outcome.settings[0], trials.seeds[0])
     return run.name
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simnpo.experiments.given import GivenScores
-from simnpo.experiments.given_model import GivenModel
-from simnpo.experiments.models import TrainedModel
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
+from simnpo.experiments.external_model import ExternalModel
+from simnpo.experiments.external_scores import ExternalScores
+from simnpo.experiments.model_runs import TrainedModel
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site
 from simnpo.experiments.sweep.settings import Setting
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 
 GIVEN_SEED = 0
 """Of what a user brings, which has no random choices."""
@@ -19,7 +19,7 @@ GIVEN_SEED = 0
 class Trials:
     """What a sweep tries settings on."""
 
-    site: Site
+    site: BenchmarkSetup
     method: str
     seeds: tuple[int, ...]
     model: str | None = None
@@ -27,20 +27,20 @@ class Trials:
     retain_scores: str | None = None
     """Evaluation of a retain model, for metrics that compare with it; with `model` alone."""
 
-    def original(self, seed: int) -> TrainedModel | GivenModel:
+    def original(self, seed: int) -> TrainedModel | ExternalModel:
         """Return the run of the model before unlearning."""
         if self.model is None:
             return TrainedModel(seed, self.site, "all")
-        return GivenModel(GIVEN_SEED, self.site, self.model, self._scores())
+        return ExternalModel(GIVEN_SEED, self.site, self.model, self._scores())
 
-    def retrain(self, seed: int) -> TrainedModel | GivenScores | None:
+    def retrain(self, seed: int) -> TrainedModel | ExternalScores | None:
         """Return the run of the model that never saw the forget set, where there is one."""
         return TrainedModel(seed, self.site, "retain") if self.model is None else self._scores()
 
-    def unlearned(self, setting: Setting, seed: int) -> Unlearned:
+    def unlearned(self, setting: Setting, seed: int) -> UnlearnRun:
         """Return the run of one setting."""
         origin, retrain = self.original(seed), self.retrain(seed)
-        return Unlearned(seed, self.site, origin, retrain, self.method, setting)
+        return UnlearnRun(seed, self.site, origin, retrain, self.method, setting)
 
     def of(self, settings: Sequence[Setting]) -> list[Run]:
         """Return all runs of these settings, and that of the models they are held against."""
@@ -49,7 +49,7 @@ class Trials:
             *(self.unlearned(setting, seed) for setting in settings for seed in self.seeds),
         ]
 
-    def _scores(self) -> GivenScores | None:
+    def _scores(self) -> ExternalScores | None:
         if self.retain_scores is None:
             return None
-        return GivenScores(GIVEN_SEED, self.site, self.retain_scores)
+        return ExternalScores(GIVEN_SEED, self.site, self.retain_scores)

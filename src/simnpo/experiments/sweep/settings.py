@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simnpo.methods.registry import AnyMethod
 
 Setting: TypeAlias = tuple[tuple[str, float], ...]
-"""Names with a value each, see `simnpo.experiments.unlearned.Unlearned.setting`."""
+"""Names with a value each, see `simnpo.experiments.unlearn_run.UnlearnRun.setting`."""
 TRAINING = ("learning_rate", "epochs")
 WEIGHTS = {"forget": "forget_weight", "retain": "retain_weight"}
 

@@ -19,7 +19,7 @@ from simnpo.paper.markov import training
 from simnpo.paper.markov.distance import Distances, distances
 from simnpo.paper.markov.model import CONFIG, new_model
 from simnpo.paper.markov.panels import PANELS, PanelData, Size, panel_data
-from simnpo.storage.files import read_table, whole_file, write_table
+from simnpo.storage.files import atomic_write, read_table, write_table
 from simnpo.storage.runs import fingerprint, versions
 from simnpo.system.progress import progress
 
@@ -201,7 +201,7 @@ class _Work:
         else:
             groups, epochs = self._training_groups(run), self._study.size.epochs
             training.pretrain(model, groups, epochs, run.seed, done)
-            with whole_file(path) as temporary:
+            with atomic_write(path) as temporary:
                 save_model(model, str(temporary))
         return model
 

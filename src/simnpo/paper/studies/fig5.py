@@ -7,11 +7,11 @@ from typing import cast
 import pandas as pd
 
 from simnpo.experiments.run import Run
-from simnpo.paper.chains import Chains
 from simnpo.paper.markov.figures import in_words, paint_figure_5
 from simnpo.paper.markov.panels import PANELS
 from simnpo.paper.markov.report import COLUMNS, with_titles
 from simnpo.paper.markov.report import results as study_results
+from simnpo.paper.markov_run import MarkovRun
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale
 from simnpo.paper.studies.base import Study
@@ -20,12 +20,12 @@ from simnpo.report.finding import Claim, Column, Figure, Finding, Row, Table, Ve
 
 def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
     """Return both panels at every seed."""
-    return [Chains(seed, panel) for seed in seeds for panel in PANELS]
+    return [MarkovRun(seed, panel) for seed in seeds for panel in PANELS]
 
 
 def find(results: Results) -> Finding:
     """Draw the paths, tabulate where they end, and take the study's own verdicts."""
-    made = [run for run in runs(results.scale, results.seeds) if isinstance(run, Chains)]
+    made = [run for run in runs(results.scale, results.seeds) if isinstance(run, MarkovRun)]
     paths = pd.concat([run.paths(results.home) for run in made], ignore_index=True)
     study = replace(made[0].study(), panels=tuple(PANELS), seeds=results.seeds)
     found = study_results(paths, study)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from simnpo.evaluation.metrics.intervals import Interval
 from simnpo.experiments.attacks.relearn import Select
-from simnpo.experiments.relearned import Relearned
+from simnpo.experiments.relearn_run import RelearnRun
 from simnpo.experiments.run import Run
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale
@@ -25,10 +25,10 @@ DRAWS = 5
 same every time, but not the order in which they are met, which moves the outcome as much."""
 
 
-def attacked(scale: Scale, method: str, seed: int) -> list[Relearned]:
+def attacked(scale: Scale, method: str, seed: int) -> list[RelearnRun]:
     """Return every attack on the model of a method and seed."""
     model = scale.unlearned(scale.tofu, method, seed)
-    return [Relearned(draw, model, select) for select in ATTACKS for draw in range(DRAWS)]
+    return [RelearnRun(draw, model, select) for select in ATTACKS for draw in range(DRAWS)]
 
 
 def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from simnpo.experiments.models import Perturbed
+from simnpo.experiments.model_runs import Perturbed
 from simnpo.experiments.run import Run
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale, per_seed
 from simnpo.paper.studies.base import Study
@@ -29,7 +29,7 @@ LARGELY = 0.1
 """Utility is largely unaffected if it changes by less than a tenth: the paper's does by 9 %."""
 
 
-def perturbed(scale: Scale, seed: int) -> Unlearned:
+def perturbed(scale: Scale, seed: int) -> UnlearnRun:
     """Return the run of NPO whose reference is Original averaged with random weights."""
     reference = Perturbed(seed, scale.original(scale.tofu, seed))
     return scale.unlearned(scale.tofu, "npo", seed, reference=reference)

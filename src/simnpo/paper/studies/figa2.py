@@ -8,7 +8,7 @@ import numpy as np
 
 from simnpo.evaluation.metrics.intervals import interval
 from simnpo.experiments.run import Run
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale
 from simnpo.paper.studies.base import Study
@@ -22,7 +22,7 @@ GAMMAS = (0.0, 0.5, 1.0, 2.0)
 """The paper searched 0 to 2."""
 
 
-def point(scale: Scale, beta: float, gamma: float, seed: int) -> Unlearned:
+def point(scale: Scale, beta: float, gamma: float, seed: int) -> UnlearnRun:
     """Return the run at a point of the grid, all else as tuned."""
     setting = (("beta", beta), ("gamma", gamma))
     return scale.unlearned(scale.tofu, "simnpo", seed, setting=setting)

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from simnpo.evaluation.metrics.intervals import Interval
 from simnpo.experiments.run import Run
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale, per_seed
 from simnpo.paper.studies.bands import Course, course, legend_below, paint_course
@@ -24,7 +24,7 @@ SETS = {"forget": "Forget set", "retain": "Retain set"}
 GA_AT_RATE = "GA, NPO's learning rate"
 
 
-def ga_at_rate(scale: Scale, seed: int) -> Unlearned:
+def ga_at_rate(scale: Scale, seed: int) -> UnlearnRun:
     """Return GA's run at NPO's learning rate; it is GA's own where that is the same."""
     own = scale.unlearned(scale.tofu, "ga", seed)
     rate = scale.unlearned(scale.tofu, "npo", seed).preset().training.learning_rate
@@ -34,10 +34,10 @@ def ga_at_rate(scale: Scale, seed: int) -> Unlearned:
     return scale.unlearned(scale.tofu, "ga", seed, setting=setting, records=("drift",))
 
 
-def models(scale: Scale) -> dict[str, Callable[[int], Unlearned]]:
+def models(scale: Scale) -> dict[str, Callable[[int], UnlearnRun]]:
     """Return the runs by name, from a seed: GA as tuned, too, where its rate is another."""
     site = scale.tofu
-    found: dict[str, Callable[[int], Unlearned]] = {"GA": partial(scale.unlearned, site, "ga")}
+    found: dict[str, Callable[[int], UnlearnRun]] = {"GA": partial(scale.unlearned, site, "ga")}
     if ga_at_rate(scale, 0) != found["GA"](0):
         found[GA_AT_RATE] = partial(ga_at_rate, scale)
     for method in ("npo", "simnpo"):
@@ -134,7 +134,7 @@ def find(results: Results) -> Finding:
 
 
 def _notes(
-    results: Results, known: Mapping[str, Callable[[int], Unlearned]], fair: str
+    results: Results, known: Mapping[str, Callable[[int], UnlearnRun]], fair: str
 ) -> tuple[str, ...]:
     presets = {name: make(results.seeds[0]).preset() for name, make in known.items()}
     rates = ", ".join(f"{name} {one.training.learning_rate:g}" for name, one in presets.items())

@@ -7,7 +7,7 @@ from typing import Any
 
 from simnpo.evaluation.metrics.intervals import Interval, interval
 from simnpo.experiments.run import Run
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale
 from simnpo.paper.studies.bands import legend_below, paint_course
@@ -18,9 +18,9 @@ from simnpo.report.finding import Claim, Column, Figure, Finding, Row, Table, Ve
 METHODS = ("npo", "simnpo")
 
 
-def stages_of(scale: Scale, method: str, seed: int) -> list[Unlearned]:
+def stages_of(scale: Scale, method: str, seed: int) -> list[UnlearnRun]:
     """Return a method's runs, each from the model that has unlearned the requests before."""
-    stages: list[Unlearned] = []
+    stages: list[UnlearnRun] = []
     origin: Run = scale.original(scale.news, seed)
     for request in range(len(scale.news.load().requests)):
         stage = scale.unlearned(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simnpo.experiments.run import Run
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale, per_seed
 from simnpo.report.colours import Style
@@ -22,7 +22,7 @@ NOTE = (
 )
 
 
-def weighed(scale: Scale, name: str, seed: int) -> Unlearned:
+def weighed(scale: Scale, name: str, seed: int) -> UnlearnRun:
     """Return the run of a method, by its name in figures, that recorded its weights."""
     return scale.unlearned(scale.tofu, METHODS[name], seed)
 
@@ -33,7 +33,7 @@ def weight_runs(scale: Scale, seeds: Sequence[int], names: Sequence[str]) -> lis
 
 
 def weights(results: Results, name: str) -> list[pd.DataFrame]:
-    """Return a method's weights, a table per seed, see `simnpo.training.weights.COLUMNS`."""
+    """Return a method's weights, a table per seed, see `simnpo.training.gradient_weights`."""
     return [results.weights(weighed(results.scale, name, seed)) for seed in results.seeds]
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 
-from simnpo.experiments.models import TrainedModel
+from simnpo.experiments.model_runs import TrainedModel
 from simnpo.experiments.run import Run
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale, per_seed
 from simnpo.paper.studies.slices import Halves, middle_parted
@@ -22,7 +22,7 @@ def half_original(scale: Scale, seed: int) -> TrainedModel:
     return TrainedModel(seed, scale.tofu, "first half")
 
 
-def half_unlearned(scale: Scale, method: str, seed: int) -> Unlearned:
+def half_unlearned(scale: Scale, method: str, seed: int) -> UnlearnRun:
     """Return the run of a method from that model, on the whole forget set."""
     return scale.unlearned(scale.tofu, method, seed, origin=half_original(scale, seed))
 

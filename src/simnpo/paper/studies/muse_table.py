@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from simnpo.evaluation.history import HISTORY, read_history
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale, per_seed
 from simnpo.paper.studies.selection import RULE, pick_epoch
@@ -18,13 +18,13 @@ METHODS = ("ga", "grad_diff", "npo", "task_vector", "simnpo")
 """The paper's on MUSE (sec. 6.1)."""
 
 
-def muse_run(scale: Scale, site: Site, method: str, seed: int) -> Unlearned:
+def muse_run(scale: Scale, site: BenchmarkSetup, method: str, seed: int) -> UnlearnRun:
     """Return a method's run, with its metrics after every epoch where it trains in epochs."""
     edits = method == "task_vector"  # one step, without epochs
     return scale.unlearned(site, method, seed, records=() if edits else ("history",))
 
 
-def muse_runs(scale: Scale, site: Site, seeds: Sequence[int]) -> list[Run]:
+def muse_runs(scale: Scale, site: BenchmarkSetup, seeds: Sequence[int]) -> list[Run]:
     """Return Original's, Retrain's and every method's run at every seed."""
     methods = [partial(muse_run, scale, site, method) for method in METHODS]
     models = (partial(scale.original, site), partial(scale.retrain, site))
@@ -42,7 +42,7 @@ COLUMNS = (
 KEYS = [column.key for column in COLUMNS]
 
 
-def last_rows(results: Results, site: Site) -> list[Row]:
+def last_rows(results: Results, site: BenchmarkSetup) -> list[Row]:
     """Return every model's metrics, those of methods after their last epoch."""
     scale = results.scale
     makers: dict[str, Callable[[int], Run]] = {
@@ -55,13 +55,13 @@ def last_rows(results: Results, site: Site) -> list[Row]:
     return [results.row(name, make, KEYS) for name, make in makers.items()]
 
 
-def picked(results: Results, site: Site, method: str) -> list[Mapping[str, Any]]:
+def picked(results: Results, site: BenchmarkSetup, method: str) -> list[Mapping[str, Any]]:
     """Return a method's metrics at the epoch that the rule picks, at each seed."""
     runs = [muse_run(results.scale, site, method, seed) for seed in results.seeds]
     return [pick_epoch(read_history(run.folder(results.home) / HISTORY)) for run in runs]
 
 
-def picked_rows(results: Results, site: Site) -> list[Row]:
+def picked_rows(results: Results, site: BenchmarkSetup) -> list[Row]:
     """Return the metrics of each method at the picked epoch, and which that is."""
     rows = []
     for method in METHODS:
@@ -73,7 +73,7 @@ def picked_rows(results: Results, site: Site) -> list[Row]:
     return rows
 
 
-def muse_tables(results: Results, site: Site) -> tuple[Table, Table]:
+def muse_tables(results: Results, site: BenchmarkSetup) -> tuple[Table, Table]:
     """Return the table after the last epoch, and that at the picked one."""
     corpus = site.split
     epoch = Column("epoch", "Epoch", "The epoch that the rule picks", "percent")
@@ -94,7 +94,7 @@ def muse_tables(results: Results, site: Site) -> tuple[Table, Table]:
     )
 
 
-def muse_claims(results: Results, site: Site) -> tuple[Claim, ...]:
+def muse_claims(results: Results, site: BenchmarkSetup) -> tuple[Claim, ...]:
     """Hold the paper's comparison of SimNPO with NPO against the runs, at the picked epochs."""
     picks = {method: picked(results, site, method) for method in ("npo", "simnpo")}
 

@@ -12,8 +12,8 @@ import pandas as pd
 
 from simnpo.evaluation.metrics.forget_quality import ForgetQuality
 from simnpo.evaluation.tables import ANSWER
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site
 from simnpo.paper.results import Results, noise_runs
 from simnpo.report.colours import MUTED, Style, is_retrain
 from simnpo.report.courses import logarithms
@@ -42,7 +42,7 @@ class Halves:
     """Models held against Retrain on either half of a forget set."""
 
     results: Results
-    site: Site
+    site: BenchmarkSetup
     halves: tuple[Half, Half]
     models: Mapping[str, Callable[[int], Run]]
     """Runs by the model's name, from a seed."""
@@ -186,20 +186,23 @@ def middle_parted(
     )
 
 
-def by_length(results: Results, site: Site) -> tuple[Half, Half]:
+def by_length(results: Results, site: BenchmarkSetup) -> tuple[Half, Half]:
     """Halve the forget set by the tokens of its answers; ties by place in the set."""
     order = partial(_sorted, results, site, lambda rows: rows["tokens"])
     return middle_parted(order, ("short", "shortest"), ("long", "longest"))
 
 
-def by_memorisation(results: Results, site: Site) -> tuple[Half, Half]:
+def by_memorisation(results: Results, site: BenchmarkSetup) -> tuple[Half, Half]:
     """Halve it by Original's length-normalised probability of the answer, the lower first."""
     order = partial(_sorted, results, site, lambda rows: rows["logprob"] / rows["tokens"])
     return middle_parted(order, ("weak", "weakly memorised"), ("strong", "strongly memorised"))
 
 
 def _sorted(
-    results: Results, site: Site, by: Callable[[pd.DataFrame], "pd.Series[Any]"], seed: int
+    results: Results,
+    site: BenchmarkSetup,
+    by: Callable[[pd.DataFrame], "pd.Series[Any]"],
+    seed: int,
 ) -> list[int]:
     """Sort the forget set's items by a column of Original's scores of their answers."""
     scores = results.evaluation(results.scale.original(site, seed)).tables.scores

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale
 from simnpo.paper.studies.base import Study
@@ -17,7 +17,7 @@ NO_BOOKS = Claim(
 )
 
 
-def sites(scale: Scale) -> list[Site]:
+def sites(scale: Scale) -> list[BenchmarkSetup]:
     """Return the corpora there are at a scale."""
     return [site for site in (scale.news, scale.books) if site is not None]
 

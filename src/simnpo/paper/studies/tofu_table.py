@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale, per_seed
 from simnpo.report.finding import Claim, Column, Table, Verdict, all_of, exceeds
@@ -33,7 +33,7 @@ COLUMNS = tuple(
 )
 
 
-def tofu_runs(scale: Scale, site: Site, seeds: Sequence[int]) -> list[Run]:
+def tofu_runs(scale: Scale, site: BenchmarkSetup, seeds: Sequence[int]) -> list[Run]:
     """Return Original's, Retrain's and every method's run at every seed, and the noise floor's."""
     methods = [partial(scale.unlearned, site, method) for method in METHODS]
     return [
@@ -42,7 +42,9 @@ def tofu_runs(scale: Scale, site: Site, seeds: Sequence[int]) -> list[Run]:
     ]
 
 
-def tofu_table(results: Results, site: Site, paper: Mapping[str, Mapping[str, float]]) -> Table:
+def tofu_table(
+    results: Results, site: BenchmarkSetup, paper: Mapping[str, Mapping[str, float]]
+) -> Table:
     """Return the table: a row per model, a column per metric."""
     scale, keys = results.scale, [column.key for column in COLUMNS]
     makers: dict[str, Callable[[int], Run]] = {
@@ -56,7 +58,7 @@ def tofu_table(results: Results, site: Site, paper: Mapping[str, Mapping[str, fl
     return Table("methods", f"{site.name}, all methods", COLUMNS, rows, paper)
 
 
-def values(results: Results, site: Site, method: str, key: str) -> list[float]:
+def values(results: Results, site: BenchmarkSetup, method: str, key: str) -> list[float]:
     """Return a metric of a method at each seed."""
     runs = [results.scale.unlearned(site, method, seed) for seed in results.seeds]
     return [results.metric(run, key) for run in runs]
@@ -64,7 +66,7 @@ def values(results: Results, site: Site, method: str, key: str) -> list[float]:
 
 def beats(
     results: Results,
-    site: Site,
+    site: BenchmarkSetup,
     key: str,
     what: str,
     others: Sequence[str],
@@ -95,7 +97,7 @@ def beats(
     return all_of(f"{names[method]} has a higher {what} than {listed}.", parts)
 
 
-def tofu_claims(results: Results, site: Site) -> tuple[Claim, ...]:
+def tofu_claims(results: Results, site: BenchmarkSetup) -> tuple[Claim, ...]:
     """Hold what the paper claims of both splits against the runs."""
     return (
         beats(results, site, "forget_quality", "forget quality", ("npo",)),
@@ -105,7 +107,7 @@ def tofu_claims(results: Results, site: Site) -> tuple[Claim, ...]:
     )
 
 
-def failing(results: Results, site: Site) -> Claim:
+def failing(results: Results, site: BenchmarkSetup) -> Claim:
     """Judge whether the methods that the paper calls not effective are so at every seed."""
     found = {
         results.scale.unlearned(site, method, 0).name: values(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SetOptions(OwnSetOptions):
+class DataOptions(OwnSetOptions):
     """Forget set and retain set: files, or a benchmark's."""
 
     requests: tuple[str, ...] = ()

@@ -15,12 +15,12 @@ from simnpo.errors import UserError
 from simnpo.evaluation.evaluate import evaluate_into
 from simnpo.evaluation.evaluation import EVALUATION, SUMMARY, read_evaluation
 from simnpo.evaluation.tables import Tables
-from simnpo.experiments.given import GivenScores
+from simnpo.experiments.benchmark_setup import BenchmarkSetup, Learnt, evaluated
+from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.jobs import Job
 from simnpo.experiments.mini_models import mini_model
-from simnpo.experiments.own_site import OwnSite, evaluate_own
+from simnpo.experiments.own_setup import OwnSetup, evaluate_own
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Learnt, Site, evaluated
 from simnpo.methods.losses import Method
 from simnpo.methods.registry import build
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, resolve, save_model
@@ -42,7 +42,7 @@ base was drawn, and the two would be the same weights."""
 class TrainedModel(Run):
     """A model that has learnt a part of a benchmark, fine-tuned here or released; evaluated."""
 
-    site: Site
+    site: BenchmarkSetup
     learnt: Learnt
 
     @property
@@ -75,7 +75,7 @@ class TrainedModel(Run):
         described = [mini.pretraining, mini.rehearsal, vars(mini.pretrain), mini.template]
         return [*found, *described, mini.architecture.to_dict(), vars(mini.finetune)]
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         """Make the model, or find it, and evaluate it."""
         folder, benchmark = self.folder(home), self.site.load()
         model = self._model(folder, benchmark)
@@ -111,7 +111,7 @@ class TrainedModel(Run):
         )
         begun = (folder / RUN).is_file()
         if not begun or job.unfinished(folder):
-            job.carry_out(folder, resume=begun)
+            job.execute(folder, resume=begun)
         return str(folder / MODEL_FOLDER)
 
 
@@ -139,7 +139,7 @@ class Perturbed(Run):
         return [OTHER_DRAW]
 
     @torch.no_grad()
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         """Average the weights and save the model; its tokenizer comes along."""
         origin = model_of(self.of, home)
         model = load_model(origin)
@@ -169,7 +169,7 @@ def retain_tables(runs: tuple[Run, ...], home: Path) -> Tables | None:
     """Return the tables of the Retrain among `runs`, None where there is none."""
     for run in runs:
         trained = isinstance(run, TrainedModel) and run.learnt == "retain"
-        if trained or isinstance(run, GivenScores):
+        if trained or isinstance(run, ExternalScores):
             return read_evaluation(run.folder(home)).tables
     return None
 
@@ -177,7 +177,7 @@ def retain_tables(runs: tuple[Run, ...], home: Path) -> Tables | None:
 def evaluate(
     folder: Path,
     model: str,
-    site: Site,
+    site: BenchmarkSetup,
     benchmark: Benchmark,
     retain: Tables | None,
     *,
@@ -201,7 +201,7 @@ def evaluate(
     target = folder / EVALUATION
     if (target / SUMMARY).is_file():
         return
-    if isinstance(site, OwnSite):
+    if isinstance(site, OwnSetup):
         evaluate_own(target, model, site, retain, name, original and original / EVALUATION)
         return
     evaluate_into(

@@ -16,7 +16,7 @@ from simnpo.evaluation.history import HISTORY, read_history, write_history
 from simnpo.evaluation.metrics.own import GeneralScores
 from simnpo.evaluation.metrics.suites import Question, measure
 from simnpo.evaluation.tables import Tables
-from simnpo.system.distributed import from_main, is_main
+from simnpo.system.distributed import broadcast_from_main, is_main
 
 
 class EvaluateWhileTraining(TrainerCallback):
@@ -67,7 +67,9 @@ class EvaluateWhileTraining(TrainerCallback):
         whole = round(epoch)
         if abs(epoch - whole) > 1e-6 or whole % self._every:
             return
-        if whole not in from_main(lambda: [row["epoch"] for row in read_history(self._path)]):
+        if whole not in broadcast_from_main(
+            lambda: [row["epoch"] for row in read_history(self._path)]
+        ):
             self._measure(model, float(whole))
 
     def _measure(self, model: Any, epoch: float) -> None:

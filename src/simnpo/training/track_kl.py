@@ -25,7 +25,7 @@ EXAMPLES = 64
 """Examples of each set that are measured, evenly drawn from it."""
 
 
-class WatchDrift(TrainerCallback):
+class TrackKL(TrainerCallback):
     """Writes `drift.parquet`: KL(original || current) on answer tokens as training goes on.
 
     Holds a copy of the model as it is before training.

@@ -8,18 +8,18 @@ from typing import Any
 from simnpo.evaluation.evaluation import EVALUATION, read_scores, score_files, write_evaluation
 from simnpo.evaluation.metrics.suites import Question
 from simnpo.evaluation.summary import summarise
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site
 
 
 @dataclass(frozen=True)
-class GivenScores(Run):
+class ExternalScores(Run):
     """A retain model by its evaluation's folder, or an official TOFU log, measured on a benchmark.
 
     The seed says nothing here.
     """
 
-    site: Site
+    site: BenchmarkSetup
     scores: str
 
     @property
@@ -39,7 +39,7 @@ class GivenScores(Run):
         hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in score_files(source)]
         return [self.site.name, hashes]
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         """Keep the tables, and measure them as a retain model's."""
         benchmark, tables = self.site.load(), read_scores(Path(self.scores))
         summary = summarise(

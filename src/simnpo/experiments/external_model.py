@@ -4,21 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simnpo.experiments.given import GivenScores
-from simnpo.experiments.models import evaluate, retain_tables
+from simnpo.experiments.benchmark_setup import BenchmarkSetup, evaluated
+from simnpo.experiments.external_scores import ExternalScores
+from simnpo.experiments.model_runs import evaluate, retain_tables
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site, evaluated
 from simnpo.models import commit_of, resolve
 
 
 @dataclass(frozen=True)
-class GivenModel(Run):
+class ExternalModel(Run):
     """A model as it stands, evaluated. The seed says nothing here."""
 
-    site: Site
+    site: BenchmarkSetup
     model: str
     """A folder, a run of simnpo, or a hub id."""
-    retrain: GivenScores | None
+    retrain: ExternalScores | None
     """What the evaluation compares with."""
 
     @property
@@ -53,7 +53,7 @@ class GivenModel(Run):
         asked = [self.site.precision, *self.site.asked()]
         return [evaluated(self.site.load()), str(folder), stamps, *asked]
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         """Evaluate it."""
         folder, retain = self.folder(home), retain_tables(self.needs, home)
         evaluate(folder, self.model, self.site, self.site.load(), retain, name="Original")

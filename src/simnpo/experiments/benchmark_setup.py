@@ -26,7 +26,7 @@ first half of the forget set."""
 
 
 @dataclass(frozen=True)
-class Site:
+class BenchmarkSetup:
     """A benchmark at one split, where its data lies, and the models it starts from."""
 
     benchmark: str
@@ -143,10 +143,10 @@ def evaluated(benchmark: Benchmark) -> list[Any]:
 
 
 @lru_cache(maxsize=8)
-def _load(site: Site) -> Benchmark:
+def _load(site: BenchmarkSetup) -> Benchmark:
     return load_benchmark(site.benchmark, site.split, site.data_dir)
 
 
 @lru_cache(maxsize=4)
-def _load_mini(site: Site) -> Mini:
+def _load_mini(site: BenchmarkSetup) -> Mini:
     return load_mini(site.benchmark, site.split)

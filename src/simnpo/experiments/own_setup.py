@@ -19,17 +19,17 @@ from simnpo.data.lengths import SetTokens
 from simnpo.evaluation.evaluate import evaluate_into
 from simnpo.evaluation.evaluation import EVALUATION
 from simnpo.evaluation.tables import Tables
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.jobs import Job
 from simnpo.experiments.original import Original, measure_original, measured_sets
 from simnpo.experiments.own_run import OwnRun
-from simnpo.experiments.site import Site
 from simnpo.models import load_model, load_tokenizer, training_precision
 from simnpo.models.precision import own_data_precision
 from simnpo.planning.shape import read_shape
 
 
 @dataclass(frozen=True)
-class OwnSite(Site):
+class OwnSetup(BenchmarkSetup):
     """Files to forget and to keep, and the model that they are measured on."""
 
     files: OwnFiles = field(kw_only=True)
@@ -93,7 +93,7 @@ class OwnSite(Site):
 def evaluate_own(
     target: Path,
     model: str,
-    site: OwnSite,
+    site: OwnSetup,
     retain: Tables | None,
     name: str,
     original: Path | None,
@@ -127,22 +127,22 @@ def evaluate_own(
 
 
 @lru_cache(maxsize=4)
-def _parameters(site: OwnSite) -> int:
+def _parameters(site: OwnSetup) -> int:
     return read_shape(site.model, site.trust_remote_code).parameters
 
 
 @lru_cache(maxsize=4)
-def _encoder(site: OwnSite) -> Encoder:
+def _encoder(site: OwnSetup) -> Encoder:
     return Encoder(
         load_tokenizer(site.model, site.trust_remote_code), site.template, site.max_length
     )
 
 
 @lru_cache(maxsize=4)
-def _sets(site: OwnSite) -> OwnSets:
+def _sets(site: OwnSetup) -> OwnSets:
     return site.files.read(site.held_out)
 
 
 @lru_cache(maxsize=4)
-def _benchmark(site: OwnSite) -> Benchmark:
+def _benchmark(site: OwnSetup) -> Benchmark:
     return own_benchmark(site.own_sets(), site.encoder(), site.max_items)

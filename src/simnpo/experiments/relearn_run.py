@@ -7,27 +7,27 @@ from typing import Any
 from simnpo.benchmarks.presets import relearning_preset
 from simnpo.data.encoding import Encoder
 from simnpo.experiments.attacks.relearn import Select, select_examples
-from simnpo.experiments.models import model_of, retain_tables
+from simnpo.experiments.model_runs import model_of, retain_tables
 from simnpo.experiments.run import Run
-from simnpo.experiments.unlearned import Unlearned
+from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.methods.losses import METHODS
 from simnpo.models import load_model, load_tokenizer, training_precision
 from simnpo.training.checkpoints import remove_checkpoints
+from simnpo.training.evaluate_callback import EvaluateWhileTraining
 from simnpo.training.run import TrainingData, train_model
-from simnpo.training.watch import EvaluateWhileTraining
 
 FRACTION = 0.2
 """Share of the forget set that is relearned (app. I.2)."""
 
 
 @dataclass(frozen=True)
-class Relearned(Run):
+class RelearnRun(Run):
     """An unlearned model fine-tuned on a part of what it forgot, measured after every epoch.
 
     Its seed draws the part, and the order of training.
     """
 
-    of: Unlearned
+    of: UnlearnRun
     select: Select
 
     @property
@@ -45,7 +45,7 @@ class Relearned(Run):
         site = self.of.site
         return [self.select, FRACTION, asdict(relearning_preset(site.benchmark, site.split))]
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         """Relearn; the history is all that is kept."""
         folder, benchmark = self.folder(home), self.of.benchmark()
         model = model_of(self.of, home)

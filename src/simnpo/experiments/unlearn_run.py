@@ -10,35 +10,35 @@ from transformers import TrainerCallback
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.preset import Preset
 from simnpo.data.encoding import Encoder
-from simnpo.experiments.given import GivenScores
+from simnpo.experiments.benchmark_setup import BenchmarkSetup, evaluated
+from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.jobs import Job
-from simnpo.experiments.models import TrainedModel, evaluate, model_of, retain_tables
+from simnpo.experiments.model_runs import TrainedModel, evaluate, model_of, retain_tables
 from simnpo.experiments.reinforce import FOLDER as REINFORCED
 from simnpo.experiments.reinforce import unlearn
 from simnpo.experiments.run import Run
-from simnpo.experiments.site import Site, evaluated
 from simnpo.methods.registry import adjust
 from simnpo.methods.task_vector import TaskVector
 from simnpo.models import MODEL_FOLDER
 from simnpo.storage.ownership import remove_own
 from simnpo.storage.runs import RUN, fingerprint
-from simnpo.training.drift import WatchDrift
+from simnpo.training.evaluate_callback import EvaluateWhileTraining
+from simnpo.training.gradient_weights import RecordWeights
 from simnpo.training.run import TrainingData
-from simnpo.training.watch import EvaluateWhileTraining
-from simnpo.training.weights import RecordWeights
+from simnpo.training.track_kl import TrackKL
 
 Record = Literal["history", "weights", "drift"]
 """What is recorded while training: metrics after every epoch, gradient weights, KL over steps."""
 
 
 @dataclass(frozen=True)
-class Unlearned(Run):
+class UnlearnRun(Run):
     """A method applied to a model, and the result evaluated."""
 
-    site: Site
+    site: BenchmarkSetup
     origin: Run
     """The run whose model unlearns."""
-    retrain: TrainedModel | GivenScores | None
+    retrain: TrainedModel | ExternalScores | None
     """What the evaluation compares with."""
     method: str
     setting: tuple[tuple[str, float], ...] = ()
@@ -133,7 +133,7 @@ class Unlearned(Run):
             reference=reference,
         )
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         """Unlearn, evaluate, and keep the model where another run starts from it."""
         folder, benchmark, preset = self.folder(home), self.benchmark(), self.preset()
         reference = model_of(self.reference, home) if self.reference else None
@@ -146,7 +146,7 @@ class Unlearned(Run):
             made: dict[Record, Any] = {
                 "history": lambda: EvaluateWhileTraining(benchmark, encoder, folder, 1, retain),
                 "weights": lambda: RecordWeights(getattr(job.method, "forget", None), folder),
-                "drift": lambda: WatchDrift(sets, encoder, folder),
+                "drift": lambda: TrackKL(sets, encoder, folder),
             }
             control = self.site.control(job, folder, encoder, self.origin.folder(home))
             return [*control, *(made[name]() for name in self.records)]

@@ -17,7 +17,7 @@ METHODS = ("npo", "simnpo")
 
 
 @dataclass(frozen=True)
-class Chains(Run):
+class MarkovRun(Run):
     """NPO's and SimNPO's paths in one panel of the study, with Original's and Retrain's places."""
 
     panel: str
@@ -47,7 +47,7 @@ class Chains(Run):
         """Return panel and size."""
         return [self.panel, asdict(self.study()), PANELS[self.panel].betas]
 
-    def carry_out(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, Any]:
         """Run the panel, a model at a time."""
         folder = self.folder(home)
         paths = run_study(self.study(), folder / "parts", cache_folder(), workers=1)
