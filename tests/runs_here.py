@@ -7,7 +7,7 @@ from simnpo.errors import TrainingDiverged, UserError
 from simnpo.experiments.run import Run, unfinished
 
 
-def carry_out_here(
+def execute_here(
     told: list[str], wanted: Sequence[Run], home: Path, at_once: int
 ) -> dict[Run, str]:
     """Do runs as a pool does, without the seconds that its processes take to begin."""

@@ -16,9 +16,9 @@ POOL = """
 import sys, torch
 from pathlib import Path
 from made_up_runs import Endless
-from simnpo.experiments.pool import carry_out
+from simnpo.experiments.pool import execute
 if __name__ == "__main__":
-    carry_out([Endless(1, "a"), Endless(2, "b")], Path(sys.argv[1]), 2)
+    execute([Endless(1, "a"), Endless(2, "b")], Path(sys.argv[1]), 2)
 """
 RANKS = """
 import os, sys, time
@@ -32,7 +32,7 @@ if __name__ == "__main__":
 WITHOUT_A_SIGNAL = """
 import os, subprocess, sys, time
 from pathlib import Path
-from simnpo import parent
+from simnpo.system import parent
 if len(sys.argv) == 3:
     sys.platform = "made-up"
     parent.end_with_parent(int(sys.argv[2]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from paper_data import tiny_paper, write_tofu
-from runs_here import carry_out_here
+from runs_here import execute_here
 
 from simnpo.experiments import benchmark_setup as sites
 from simnpo.experiments.unlearn_run import UnlearnRun
@@ -27,7 +27,7 @@ def one_epoch(run: UnlearnRun) -> Any:
 def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Let runs be done here, an epoch each with short answers; return the titles of those begun."""
     begun: list[str] = []
-    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(carry_out_here, begun))
+    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(execute_here, begun))
     monkeypatch.setattr(UnlearnRun, "preset", one_epoch)
     monkeypatch.setattr("simnpo.benchmarks.tofu.MAX_NEW_TOKENS", 8)
     monkeypatch.setattr("simnpo.benchmarks.muse.VERBMEM_TOKENS", 8)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs_here import carry_out_here
+from runs_here import execute_here
 from small_mini import reduced_mini
 
 from simnpo.errors import UserError
@@ -67,7 +67,7 @@ def done_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setattr("simnpo.paper.scale.mini", lambda: small)
     monkeypatch.setattr(sites, "_load", lambda site: made.benchmark)
     monkeypatch.setattr(sites, "_load_mini", lambda site: made)
-    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(carry_out_here, told))
+    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(execute_here, told))
     monkeypatch.setattr(
         "simnpo.paper.studies.ARTEFACTS", {name: ARTEFACTS[name] for name in ("fig3d", "table1")}
     )
@@ -132,7 +132,7 @@ def test_a_failed_run_spares_other_artefacts(
             raise UserError("out of [memory].")
         return execute(run, home)
 
-    monkeypatch.setattr(TrainedModel, "carry_out", fails)
+    monkeypatch.setattr(TrainedModel, "execute", fails)
     out = tmp_path / "out"
     done = simnpo("reproduce", "all", "--seeds", 1, "--out", out)
     why = "Retrain, mini-tofu forget01, seed 43 failed: out of [memory]."

@@ -75,7 +75,7 @@ def test_an_embedded_benchmark(
     for kind in ("png", "svg"):
         assert (out / "plots" / f"pareto.{kind}").is_file()
     # One setting more goes on from there.
-    monkeypatch.setattr("simnpo.benchmarks.minis.train_model", _no_training)
+    monkeypatch.setattr("simnpo.experiments.mini_models.train_model", _no_training)
     before = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/done.json")}
     command[6] = "beta=1.5,2.5,3.5"
     assert simnpo(*command).code == 0

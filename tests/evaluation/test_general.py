@@ -140,7 +140,7 @@ def test_a_head_that_cannot_be_fused_gives_the_same(
     original, model = make_llama(0), make_llama(1)
     reference = reference_answers(original, encoder, ASKED, max_new_tokens=5)
     expected = general_ability(model, reference)
-    monkeypatch.setattr(general, "read_head", lambda *_: HeadProbe(None, "a test"))
+    monkeypatch.setattr(general, "probe_lm_head", lambda *_: HeadProbe(None, "a test"))
     for chunk in (1000, 2**24):
         monkeypatch.setattr(fused, "CHUNK", chunk)
         again = reference_answers(original, encoder, ASKED, max_new_tokens=5)

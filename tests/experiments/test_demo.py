@@ -92,7 +92,7 @@ def test_models_are_cached_by_content(
     demo: Path, reduced: Mini, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = mini_models(reduced, demo / "cache", 42)
-    monkeypatch.setattr("simnpo.benchmarks.minis.train_model", _no_training)
+    monkeypatch.setattr("simnpo.experiments.mini_models.train_model", _no_training)
     assert mini_models(reduced, demo / "cache", 42) == known
     changed = replace(reduced, finetune=replace(reduced.finetune, learning_rate=1e-4))
     for other, seed in ((changed, 42), (reduced, 43)):

@@ -15,7 +15,7 @@ MAKES = """
 import sys
 from pathlib import Path
 from small_mini import reduced_mini
-import simnpo.benchmarks.minis as minis
+import simnpo.experiments.mini_models as minis
 
 cache, trained = Path(sys.argv[1]), Path(sys.argv[2])
 train = minis.train_model
