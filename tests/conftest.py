@@ -25,6 +25,8 @@ from small_data import QUESTIONS, write_rows
 torch.set_num_threads(1)  # models this small only wait for a second one
 # Whoever starts the tests in the background of a script has Ctrl-C ignored, and so would they.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # ... and nohup ignores that one
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_configure(config: pytest.Config) -> None:

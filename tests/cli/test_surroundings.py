@@ -122,7 +122,7 @@ def test_a_request_to_end(tmp_path: Path, number: signal.Signals) -> None:
     """At any time from the first import on."""
     code = """
 import os, sys
-from simnpo import cli
+from simnpo.cli import main as cli
 class Waits:
     def run(self):
         os.kill(os.getpid(), int(sys.argv[1]))

@@ -62,8 +62,8 @@ def _environment() -> dict[str, str]:
 
     import simnpo
 
-    folder = Path(__file__).parents[1]
-    places = [folder, Path(simnpo.__file__).parents[1]]
+    folder = Path(__file__).parent
+    places = [folder, folder.parent, Path(simnpo.__file__).parents[1]]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
 
 
