@@ -93,7 +93,7 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
 
 
 _OWN_DATA: Mapping[str, Mapping[str, float]] = {
-    "simnpo": {"beta": 1.0},
+    "simnpo": {"beta": 2.5},
     # NPO's loss sums over an answer's tokens: at equal weights it drowns the retain loss, a mean.
     "npo": {"retain_weight": 10},
 }
@@ -107,11 +107,6 @@ CHECKPOINT_STEPS = 15
 """Steps between checkpoints at least: one takes as long as a step of a small set."""
 LOG_ROWS = 100
 """Steps below which every one is logged."""
-EVERYDAY_WEIGHT = 1.0
-"""Weight of the KL divergence on everyday answers, to a retain weight of 1, see `TrainingConfig`.
-
-On a model of 135 million, 3 slowed forgetting and changed the rest more: its gradients are large.
-"""
 SMALL_SETS = 100
 """Rows of a forget set below which a step has few of them."""
 
@@ -132,7 +127,6 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     Raises:
         UserError: an unknown method.
     """
-    from simnpo.methods.losses import Method
     from simnpo.models.precision import own_data_precision
 
     batch = 10 if rows < SMALL_SETS else 32
@@ -140,9 +134,6 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     steps = max(60, 10 * epoch)
     rate = (LORA_RATE if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
     settings = _OWN_DATA.get(method, {})
-    built = build(method, **settings)
-    takes = isinstance(built, Method) and built.takes_everyday
-    everyday = EVERYDAY_WEIGHT * settings.get("retain_weight", 1) if takes else 0.0
     training = TrainingConfig(
         epochs=None,
         steps=steps,
@@ -155,9 +146,8 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         warmup_ratio=WARMUP,
         log_rows=LOG_ROWS,
         checkpoint_epochs=math.ceil(CHECKPOINT_STEPS / epoch),
-        everyday_weight=everyday,
     )
-    return Preset(built, training)
+    return Preset(build(method, **settings), training)
 
 
 def _muse_method(split: str | None, method: str) -> "AnyMethod":

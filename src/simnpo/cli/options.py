@@ -159,8 +159,7 @@ class TrainingOptions:
     relearn always do [off]."""
     everyday_weight: Unset[float] = None
     """Weight of the KL divergence from the model before, on its own answers to 64 everyday
-    questions of ours, so that it stays the same elsewhere; 0 for none [unlearn on own data the
-    retain weight, else 0]."""
+    questions of ours, so that it stays the same elsewhere; unlearning alone [0]."""
     gradient_checkpointing: Unset[bool] = None
     """Recompute activations to save memory [False]."""
     offload_reference: Unset[bool] = None

@@ -100,10 +100,7 @@ class Unlearn:
         """Return the settings that options change: the benchmark's, or those for own data."""
         if own is None or self.method == "retrain":
             return benchmark_preset(self.sets.benchmark, self.method)
-        preset = own_preset(own, self.model, self.method, self.prompt, self.lora.lora_rank > 0)
-        if self.settings.retain_loss == "none":  # nothing of the rest is to be kept
-            preset = replace(preset, training=replace(preset.training, everyday_weight=0.0))
-        return preset
+        return own_preset(own, self.model, self.method, self.prompt, self.lora.lora_rank > 0)
 
     def _own_run(self, own: "OwnSets | None", preset: "Preset") -> "OwnRun | None":
         """Return how the run is measured, where it is one on own data."""
