@@ -10,11 +10,9 @@ from transformers import TrainerCallback
 
 from simnpo.config import LoraConfig, TrainingConfig, check_offload
 from simnpo.data.as_seen import prompt_record
-from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.evaluation.everyday import FILE as EVERYDAY
 from simnpo.evaluation.everyday import everyday_answers
-from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.evaluation.history import HISTORY
 from simnpo.experiments.model_card import base_of, write_model_card
 from simnpo.methods.losses import Method
@@ -242,11 +240,15 @@ class Job:
         def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, Any]:
             assert isinstance(self.method, Method)
             watching = callbacks(model, tokenizer) if callbacks else ()
+            everyday = None
+            if self.training.everyday_weight:
+                encoder = self.data.encoder(tokenizer)
+                everyday = everyday_answers(out, model, encoder, Path(self.model))
             results = train_model(
                 model,
                 tokenizer,
                 self.method,
-                replace(self.data, everyday=self._everyday(out, model, tokenizer)),
+                replace(self.data, everyday=everyday),
                 replace(self.training, precision=precision),
                 out,
                 lora=lora,
@@ -260,13 +262,6 @@ class Job:
             return results | ending(watching)
 
         return work, self._prompts(tokenizer) | {"precision": precision}
-
-    def _everyday(self, out: Path, model: Any, tokenizer: Any) -> GeneralReference | None:
-        """Return the model's answers to everyday questions, where they are to be kept."""
-        if not self.training.everyday_weight:
-            return None
-        encoder = Encoder(tokenizer, self.data.prompts, self.data.max_length)
-        return everyday_answers(out, model, encoder, Path(self.model))
 
     def _edit(self, out: Path) -> "tuple[_Work, dict[str, Any]]":
         """Find the tensors that are edited, and return the edit and a record of the prompts."""
@@ -291,7 +286,7 @@ class Job:
 
     def _prompts(self, tokenizer: Any) -> dict[str, Any]:
         """Return what prompts depend on, with the first row of the data as an example."""
-        encoder = Encoder(tokenizer, self.data.prompts, self.data.max_length)
+        encoder = self.data.encoder(tokenizer)
         row = next(iter((*self.data.forget[:1], *self.data.retain[:1])), None)
         return prompt_record(encoder, *row[:2]) if row else prompt_record(encoder)
 

@@ -119,7 +119,7 @@ def _in_groups(
     Returns:
         Grids of shape (rows, shifted), 0 beside the answers.
     """
-    # Weights that are parted over processes are gathered in every forward pass: all processes must
+    # Weights that are sharded over processes are gathered in every forward pass: all processes must
     # run equally many, whatever the lengths of their rows.
     groups = [whole(batch)] if is_sharded(model) else groups_of_like_length(batch)
     mask = shifted_mask(batch)

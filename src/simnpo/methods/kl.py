@@ -29,10 +29,8 @@ class StoredKL(Objective):
     """Stay close to distributions of the original that were stored before training."""
 
     def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
-        """See `kl_loss`."""
-        scored = forward[ANSWER]
-        assert scored.divergences is not None
-        return kl_loss(scored.divergences, scored.lengths)
+        """Return the mean divergence over an answer's tokens, as `kl_loss`."""
+        return forward[ANSWER].mean_divergences
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,3 @@ class KL(DivergenceObjective):
     ) -> Float[Tensor, " tokens"]:
         """See `kl_per_token`."""
         return kl_per_token(log_distributions, reference_log_distributions)
-
-    def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
-        """See `kl_loss`."""
-        scored = forward[ANSWER]
-        assert scored.divergences is not None
-        return kl_loss(scored.divergences, scored.lengths)

@@ -126,6 +126,7 @@ def _inside(gguf: Path) -> tuple[Tensor | None, int, torch.dtype]:
 
     positions, weights = None, 0
     kinds = set()
+    # The path as transformers puts it together, so that `_read_once` knows it again.
     for tensor in GGUFReader(os.path.join(gguf.parent, gguf.name)).tensors:
         if tensor.name == ROPE_FACTORS:
             positions = torch.tensor(tensor.data, dtype=torch.float32)

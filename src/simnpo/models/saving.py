@@ -31,7 +31,7 @@ def save_model(
         model: a transformers model, with adapters or without.
         tokenizer: its tokenizer.
         folder: where to.
-        weights: the model's state where it is parted over processes; None takes its own.
+        weights: the model's state where it is sharded over processes; None takes its own.
         dtype: the type to round weights to; None leaves theirs. Adapters keep theirs.
     """
     rounded = None

@@ -54,7 +54,7 @@ class Scale:
             site: the benchmark.
             method: a method's name.
             seed: the trial.
-            changes: fields of `UnlearnRun` in the place of the usual ones.
+            changes: fields of `UnlearnRun` instead of the usual ones.
         """
         plain = not changes
         usual: dict[str, Any] = {

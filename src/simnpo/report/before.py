@@ -7,7 +7,6 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simnpo.benchmarks.everyday_prompts import EVERYDAY
 from simnpo.data.as_seen import decoded
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
@@ -74,11 +73,7 @@ def describe_run(
         "Model": f"{plan.model}, {_parameters(plan)}",
         "Method": plan.method,
         **{_title(one.name): _size(one) for one in plan.sets},
-        **(
-            {"Also kept": f"the model's own answers to {len(EVERYDAY)} everyday questions"}
-            if plan.everyday
-            else {}
-        ),
+        **({"Also kept": "the model's own answers to everyday questions"} if plan.everyday else {}),
         "Training": f"{counted(plan.steps, 'step')} of {counted(plan.batch_size, 'row')}, "
         f"learning rate {plan.learning_rate:.3g}, precision {plan.precision}",
         "Template": _template(encoder),

@@ -170,14 +170,14 @@ def any_rank(flag: bool) -> bool:
 def all_finite(tensors: Iterable["Tensor"]) -> bool:
     """Tell whether no tensor holds NaN or infinity, on any process.
 
-    Of a tensor that is parted over the processes (FSDP), each looks at its own part.
+    Of a tensor that is sharded over the processes (FSDP), each looks at its own part.
     """
     parts: Iterator[Any] = (one.to_local() if hasattr(one, "to_local") else one for one in tensors)
     return not any_rank(not all(part.isfinite().all() for part in parts))
 
 
 def is_sharded(model: "nn.Module") -> bool:
-    """Tell whether `model`'s weights are parted over the processes, by FSDP or DeepSpeed ZeRO-3.
+    """Tell whether `model`'s weights are sharded over the processes, by FSDP or DeepSpeed ZeRO-3.
 
     Such a model gathers its weights in every forward pass, so all processes must run equally many.
     """

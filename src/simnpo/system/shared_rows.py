@@ -20,7 +20,7 @@ def compute_rows(
 ) -> list[T]:
     """Compute a value for each row, every batch on one process, and return all values to all.
 
-    The batches are those of a single process, so the values are, too. Where the weights are parted
+    The batches are those of a single process, so the values are, too. Where the weights are sharded
     over the processes, each process computes everything.
 
     Args:

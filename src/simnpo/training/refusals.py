@@ -5,7 +5,7 @@ from simnpo.errors import UserError
 
 
 def check_layers(layers: range | None, adapted: bool, sharded: bool) -> None:
-    """Refuse to train single layers through adapters, or with their weights parted.
+    """Refuse to train single layers through adapters, or with their weights sharded.
 
     Args:
         layers: what is trained; None where it is not single layers.
@@ -30,7 +30,7 @@ def check_layers(layers: range | None, adapted: bool, sharded: bool) -> None:
 
 
 def check_merging(lora: LoraConfig, sharded: bool) -> None:
-    """Refuse to merge adapters into weights that are parted.
+    """Refuse to merge adapters into weights that are sharded.
 
     Args:
         lora: the adapters.
@@ -47,7 +47,7 @@ def check_merging(lora: LoraConfig, sharded: bool) -> None:
 
 
 def check_whole(sharded: bool) -> None:
-    """Refuse a run that measures itself on parted weights.
+    """Refuse a run that measures itself on sharded weights.
 
     Args:
         sharded: whether FSDP or ZeRO-3 parts them.

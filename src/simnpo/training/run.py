@@ -14,6 +14,7 @@ from transformers import TrainerCallback, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from simnpo.config import MAX_LENGTH, LoraConfig, TrainingConfig
+from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
@@ -57,6 +58,10 @@ class TrainingData:
         """All that prompts depend on."""
         return PromptSettings.of(self.template)
 
+    def encoder(self, tokenizer: Any) -> Encoder:
+        """Return a tokenizer, bound to the template."""
+        return Encoder(tokenizer, self.prompts, self.max_length)
+
 
 def train_model(
     model: Any,
@@ -91,7 +96,7 @@ def train_model(
             checkpoint of the last good weights.
         Interrupted: Ctrl-C, or another request to end; `out` holds a checkpoint.
         UserError: see `UnlearnTrainer` and `try_saving`; or adapters are to be merged into a model
-            that is parted over the processes.
+            that is sharded over the processes.
     """
     set_seed(config.seed)
     if lora and lora.rank:
@@ -205,7 +210,7 @@ def _keep_last_good(trainer: UnlearnTrainer, out: Path, dtype: torch.dtype | Non
 
 
 def _save(trainer: UnlearnTrainer, model: Any, folder: Path, dtype: torch.dtype | None) -> None:
-    """Save `model` from the main process, put together first where it is parted over several."""
+    """Save `model` from the main process, put together first where it is sharded over several."""
     weights = None
     if distributed.is_sharded(model):
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)

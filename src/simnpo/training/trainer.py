@@ -1,13 +1,13 @@
 """`UnlearnTrainer`: transformers' Trainer with forget and retain objectives."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationConfig, Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from simnpo.config import MAX_LENGTH
 from simnpo.data.encoding import Encoder
@@ -28,46 +28,12 @@ from simnpo.training.dropout import without_dropout
 from simnpo.training.forwards import Forwards
 from simnpo.training.gradient_weights import RecordWeights
 from simnpo.training.loss_sums import LossSums
+from simnpo.training.model_configs import default_generation, special_tokens_kept
 from simnpo.training.reference import check_reference, check_reinforced
 from simnpo.training.refusals import check_layers
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.schedule import schedule
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
-
-
-@contextmanager
-def default_generation(model: Any) -> Iterator[None]:
-    """Take a model's settings for generation away within the block, where it has its own."""
-    own = vars(model).get("generation_config")
-    if own is not None:
-        model.generation_config = GenerationConfig()
-    try:
-        yield
-    finally:
-        if own is not None:
-            model.generation_config = own
-
-
-@contextmanager
-def special_tokens_kept(model: Any) -> Iterator[None]:
-    """Put the configurations' special tokens back after the block.
-
-    transformers' Trainer writes the tokenizer's into them. A pad token that was added to the
-    tokenizer alone lies outside the embedding, and a model saved with it cannot be loaded.
-    """
-    configs = [model.config.get_text_config(), getattr(model, "generation_config", None)]
-    names = ("eos_token_id", "bos_token_id", "pad_token_id")
-    kept = [
-        (config, name, getattr(config, name))
-        for config in configs
-        for name in names
-        if hasattr(config, name)
-    ]
-    try:
-        yield
-    finally:
-        for config, name, value in kept:
-            setattr(config, name, value)
 
 
 class UnlearnTrainer(Trainer):
