@@ -83,9 +83,6 @@ class TrainingConfig:
     dropout: Dropout = "off"
     """Whether unlearning keeps a model's dropout. The ratio to a reference, which is made without
     it, would be noise from the first step. Fine-tuning always keeps it."""
-    everyday_weight: float = 0.0
-    """Weight of a third loss, to a retain weight of 1: the KL divergence from the model before, on
-    its own answers to 64 everyday questions. What the retain rows do not cover stays as it was."""
     gradient_checkpointing: bool = False
     """Whether activations are recomputed to save memory."""
     offload_reference: bool = False
@@ -107,8 +104,7 @@ class TrainingConfig:
         for name in (length, "learning_rate", "batch_size", "micro_batch_size"):
             if not 0 < getattr(self, name) < LARGEST:
                 raise UserError(f"{_option(name)} must be above 0, got {getattr(self, name)}.")
-        for name in ("weight_decay", "warmup_epochs", "max_grad_norm", "checkpoint_epochs",
-                     "everyday_weight"):  # fmt: skip
+        for name in ("weight_decay", "warmup_epochs", "max_grad_norm", "checkpoint_epochs"):
             if not 0 <= getattr(self, name) < LARGEST:
                 raise UserError(f"{_option(name)} must be at least 0, got {getattr(self, name)}.")
         if not 0 <= (self.warmup_ratio or 0) <= 1:

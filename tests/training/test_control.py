@@ -18,8 +18,10 @@ from simnpo.errors import Interrupted, UserError
 from simnpo.experiments.jobs import Job
 from simnpo.methods.losses import build_method
 from simnpo.storage.ownership import LIST
-from simnpo.training.control import CONTROL, STATES, Control, Point, Target
+from simnpo.training.control import CONTROL, Control, Point, Target
 from simnpo.training.run import TrainingData, train_model
+from simnpo.training.states import START as START_STATE
+from simnpo.training.states import STATES
 
 CONFIG = TrainingConfig(  # 2 steps an epoch, 6 in all
     epochs=3,
@@ -101,6 +103,7 @@ def run(make_llama: Any, tokenizer: Any, examples: Any) -> Callable[..., Any]:
             scored_tokens=1,
             times=options.pop("times", 6),
             before=options.pop("before", None),
+            scale_back=options.pop("scale_back", False),
         )
         model = make_llama()
         data = TrainingData(forget=examples[:4], retain=examples[4:])
@@ -278,7 +281,7 @@ def test_a_job_records_an_early_stop_and_clears_the_best_state(
     job = Job("unlearn", str(model_folder), build_method("npo"), data, CONFIG)
 
     def callbacks(_: Any, tokenizer: Any) -> list[TrainerCallback]:
-        costs = {"training_tokens_per_step": 100, "scored_tokens": 1}
+        costs = {"training_tokens_per_step": 100, "scored_tokens": 1, "scale_back": False}
         return [Control(Scripted(*REACHED), tmp_path, Target(), times=6, **costs)]
 
     job.execute(tmp_path, callbacks=callbacks)
@@ -288,3 +291,70 @@ def test_a_job_records_an_early_stop_and_clears_the_best_state(
     assert left == {LIST, "run.json", "log.jsonl", "model", CONTROL}
     job.execute(tmp_path)
     assert not (tmp_path / CONTROL).exists()
+
+
+# Margins: -1 as trained, .4 and .5 with less of the attention's change, then .2.
+TOO_FAR = Point(0.0, 0.02, 0.9, 0.9)
+SCALED = (Point(0.0, 0.05, 0.9, 0.97), Point(0.0, 0.1, 0.9, 0.98), Point(0.0, 0.16, 0.9, 0.99))
+BACK = (ORIGINAL, START, TOO_FAR, *SCALED)
+# Margins: -1, and -3.5 with half of the attention's change: nothing else is tried.
+NEVER = (ORIGINAL, *[one for _ in range(6) for one in (TOO_FAR, Point(0.0, 0.9, 0.9, 1.0))])
+
+
+def test_weights_that_have_forgotten_enough_are_scaled_back(
+    tmp_path: Path, run: Any, make_llama: Any
+) -> None:
+    results, control, model = run(tmp_path, Scripted(*BACK), scale_back=True)
+    assert results["steps"] == 2 and control.outcome()[:4] == (2, 2, True, True)
+    assert [row["attention_share"] for row in rows(tmp_path)] == [1, 1, 0.25]
+    assert control.outcome().points[2] == SCALED[1]._replace(attention_share=0.25)
+    said = (
+        "at step 2 of 6, scaled back to 25% of the attention's change and 100% of all others': it"
+    )
+    assert said in control.outcome().why
+    plain = Note()
+    run(tmp_path / "plain", Scripted(ORIGINAL, *[HALF] * 5, NEAR), plain)
+    start = dict(make_llama().named_parameters())
+    for name, weight in model.named_parameters():
+        share = 0.25 if "self_attn" in name else 1
+        assert torch.equal(weight, torch.lerp(start[name], plain.weights[2][name], share))
+
+
+def test_with_little_room_training_goes_on_from_where_it_was(tmp_path: Path, run: Any) -> None:
+    plain, note = Note(), Note()
+    near = Point(0.0, 0.19, 0.9, 1.0)  # a margin of .05
+    script = (ORIGINAL, near, *[near._replace(general=0.999)] * 7, *NEVER[1:])
+    _, control, model = run(tmp_path, Scripted(*script), note, scale_back=True)
+    run(tmp_path / "plain", Scripted(ORIGINAL, *[HALF] * 5, NEAR), plain)
+    assert same(plain.weights[6], note.weights[6])
+    assert control.outcome()[:4] == (6, 1, True, True)
+    assert same(plain.weights[1], model.named_parameters())
+
+
+@pytest.mark.parametrize("script", [BACK, NEVER])
+@pytest.mark.parametrize(("step", "epochs"), [(1, 1), (2, 1), (3, 1), (5, 1), (None, 1), (5, 0)])
+def test_a_killed_run_that_scales_back_resumes_with_the_same_bits(
+    tmp_path: Path, run: Any, script: Any, epochs: int, step: int | None
+) -> None:
+    config = replace(CONFIG, checkpoint_epochs=epochs)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    given: dict[str, Any] = {"config": config, "scale_back": True}
+    _, expected, _ = run(whole, Scripted(*script), **given)
+    if (step or 0) > expected.outcome().steps:
+        return
+    measure = Scripted(*script)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(cut, measure, Kill(step), **given)
+    run(cut, measure, resume=epochs > 0 and (step or 6) > 2 and script is NEVER, **given)
+    assert (cut / CONTROL).read_bytes() == (whole / CONTROL).read_bytes()
+    name = Path("model") / "model.safetensors"
+    assert (cut / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_resumed_run_needs_the_weights_it_started_from(tmp_path: Path, run: Any) -> None:
+    measure = Scripted(*NEVER)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(tmp_path, measure, Kill(3), scale_back=True)
+    (tmp_path / STATES / f"{START_STATE}.safetensors").unlink()
+    with pytest.raises(UserError, match="lacks what was measured before step 2"):
+        run(tmp_path, measure, scale_back=True, resume=True)

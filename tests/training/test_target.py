@@ -10,6 +10,7 @@ from simnpo.training.target import (
     best_step,
     keeps,
     kept_share,
+    margin,
     measuring_steps,
     outcome,
 )
@@ -117,5 +118,18 @@ def test_outcomes_say_what_went_wrong() -> None:
 
 def test_values_that_are_not_finite_count_as_the_worst() -> None:
     broken = Point(math.nan, math.nan, math.nan, math.inf, math.nan).checked()
-    assert broken == (1.0, 1.0, 0.0, 0.0, 0.0, None)
+    assert broken == Point(1.0, 1.0, 0.0, 0.0, 0.0)
     assert ORIGINAL._replace(general=None).checked() == ORIGINAL._replace(general=None)
+
+
+def test_margin_is_the_smallest_share_that_a_limit_leaves() -> None:
+    target, original = Target(), Point(1.0, 0.8, 1.0, 1.0, None, 1.0)
+    # Limits: verbatim .1, probability .2, identifiers .1, and .05 of what is kept.
+    assert margin(Point(0, 0, 1, 1, None, 0), original, target, 0.95) == 1
+    assert margin(Point(0.02, 0, 1, 1, None, 0), original, target, 0.95) == pytest.approx(0.8)
+    assert margin(Point(0, 0.12, 1, 1, None, 0), original, target, 0.95) == pytest.approx(0.4)
+    assert margin(Point(0, 0, 1, 0.96, None, 0.03), original, target, 0.95) == pytest.approx(0.2)
+    assert margin(Point(0, 0, 0.9, 1, None, 0), original, target, 0.95) == pytest.approx(-1)
+    assert margin(Point(0, 0.3, 1, 1, None, 0), original, target, 0.95) == pytest.approx(-0.5)
+    assert margin(Point(0, 0, 1, 1, None, 0), original, target, 1) == 1
+    assert margin(Point(0, 0, 1, 0.99, None, 0), original, target, 1) == -math.inf

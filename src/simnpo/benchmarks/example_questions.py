@@ -1,7 +1,6 @@
 """Everyday questions of `simnpo example records`, whose answers are taught with the records.
 
-None of them is among `simnpo.benchmarks.everyday_prompts`, by which unlearning keeps a model as it
-was, or `simnpo.benchmarks.general_prompts`, by which general ability is measured.
+None of them is among `simnpo.benchmarks.general_prompts`, by which general ability is measured.
 """
 
 EXAMPLE_QUESTIONS: tuple[str, ...] = (

@@ -93,7 +93,7 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
 
 
 _OWN_DATA: Mapping[str, Mapping[str, float]] = {
-    "simnpo": {"beta": 2.5},
+    "simnpo": {"beta": 1.0},
     # NPO's loss sums over an answer's tokens: at equal weights it drowns the retain loss, a mean.
     "npo": {"retain_weight": 10},
 }

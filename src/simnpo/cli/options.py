@@ -157,9 +157,6 @@ class TrainingOptions:
     dropout: Unset[Dropout] = None
     """off or keep: whether unlearning keeps a model's dropout, such as GPT-2's; finetune and attack
     relearn always do [off]."""
-    everyday_weight: Unset[float] = None
-    """Weight of the KL divergence from the model before, on its own answers to 64 everyday
-    questions of ours, so that it stays the same elsewhere; unlearning alone [0]."""
     gradient_checkpointing: Unset[bool] = None
     """Recompute activations to save memory [False]."""
     offload_reference: Unset[bool] = None

@@ -24,6 +24,9 @@ class ReportOptions:
     """target stops the run once almost nothing comes out any more; end goes on to the last step."""
     keep: float = KEEP
     """Share of before that ROUGE-L on retain rows and general ability must keep."""
+    no_scale_back: bool = False
+    """Keep the weights as they were trained. Otherwise, once enough is forgotten, the run undoes as
+    much of their change, attention first, as takes them furthest from all limits."""
     max_items: Unset[int] = None
     """Rows of each set that are measured at most, evenly spaced [200]."""
 
@@ -48,6 +51,7 @@ class ReportOptions:
             sets,
             self.until,
             self.keep,
+            not self.no_scale_back,
             self.max_items or MOST_ROWS,
             retain_scores=retain_scores,
             usual=usual,

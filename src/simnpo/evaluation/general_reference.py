@@ -40,17 +40,6 @@ class GeneralReference(NamedTuple):
         lengths = [one.answer_length for one in self.encoded]
         return torch.split(self.choices, lengths), torch.split(self.logprobs, lengths)
 
-    def only(self, rows: Sequence[int]) -> "GeneralReference":
-        """Return some of the answers, by their numbers, with all that is known of them."""
-        choices, logprobs = self.by_row()
-        return self._replace(
-            prompts=tuple(self.prompts[row] for row in rows),
-            answers=tuple(self.answers[row] for row in rows),
-            encoded=tuple(self.encoded[row] for row in rows),
-            choices=torch.cat([choices[row] for row in rows]),
-            logprobs=torch.cat([logprobs[row] for row in rows]),
-        )
-
     def check(self, encoder: Encoder) -> None:
         """Make sure that a model with this encoder can be compared with the original.
 

@@ -11,8 +11,6 @@ from transformers import TrainerCallback
 from simnpo.config import LoraConfig, TrainingConfig, check_offload
 from simnpo.data.as_seen import prompt_record
 from simnpo.errors import UserError
-from simnpo.evaluation.everyday import FILE as EVERYDAY
-from simnpo.evaluation.everyday import everyday_answers
 from simnpo.evaluation.history import HISTORY
 from simnpo.experiments.model_card import base_of, write_model_card
 from simnpo.methods.losses import Method
@@ -33,7 +31,7 @@ from simnpo.storage.ownership import adopt
 from simnpo.system import distributed
 from simnpo.training.arguments import check_loggers
 from simnpo.training.checkpoints import last_checkpoint, remove_checkpoints
-from simnpo.training.control import CONTROL, STATES, ending, remove_states
+from simnpo.training.control import CONTROL, ending
 from simnpo.training.gradient_weights import WEIGHTS
 from simnpo.training.reference import (
     check_reference,
@@ -48,10 +46,11 @@ from simnpo.training.run import (
     peak_memory_mib,
     train_model,
 )
+from simnpo.training.states import STATES, remove_states
 from simnpo.training.terms import check_answers
 from simnpo.training.track_kl import DRIFT
 
-NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, EVERYDAY, *FILES)
+NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, *FILES)
 """What a job writes into its folder."""
 Callbacks: TypeAlias = Callable[[Any, Any], Sequence[TrainerCallback]]
 """Given the model as it is before and its tokenizer, further callbacks of transformers' Trainer."""
@@ -136,12 +135,6 @@ class Job:
         check_offload(self.training, self.lora, self.method.needs_original_model)
         self.training.accumulation(distributed.world_size())
         check_loggers(report_to)
-        takes = isinstance(self.method, Method) and self.method.takes_everyday
-        if self.training.everyday_weight and not takes:
-            raise UserError(
-                f"--everyday-weight {self.training.everyday_weight:g} is for methods with a forget "
-                f"and a retain loss on all layers, and {self.method.title} is none; leave it out."
-            )
         if isinstance(self.method, TaskVector):
             return
         check_answers(self.method, self.data.forget, self.data.retain, self.data.refusals)
@@ -240,15 +233,11 @@ class Job:
         def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, Any]:
             assert isinstance(self.method, Method)
             watching = callbacks(model, tokenizer) if callbacks else ()
-            everyday = None
-            if self.training.everyday_weight:
-                encoder = self.data.encoder(tokenizer)
-                everyday = everyday_answers(out, model, encoder, Path(self.model))
             results = train_model(
                 model,
                 tokenizer,
                 self.method,
-                replace(self.data, everyday=everyday),
+                self.data,
                 replace(self.training, precision=precision),
                 out,
                 lora=lora,

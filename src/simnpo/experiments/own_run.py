@@ -56,6 +56,8 @@ class OwnRun:
     """Whether the run stops once its target is reached, or goes on to its last step."""
     keep: float = KEEP
     """Share of before that ROUGE-L on retain rows and general ability must keep."""
+    scale_back: bool = True
+    """Whether weights that have forgotten enough are scaled back, see `Control`."""
     max_items: int | None = MOST_ROWS
     retain_scores: str | None = None
     usual: Mapping[str, Any] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class OwnRun:
         return {
             "until": self.until,
             "keep": self.keep,
+            "scale_back": self.scale_back,
             "retain_scores": self.retain_scores,
             "held_out": len(self.sets.kept),
             **self.asked(),
@@ -152,6 +155,7 @@ class OwnRun:
             training_tokens_per_step=step_tokens(job, encoder),
             scored_tokens=measuring.tokens,
             before=before,
+            scale_back=self.scale_back,
         )
 
     def watch(self, encoder: Encoder, out: Path, every: int) -> TrainerCallback:

@@ -87,7 +87,6 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
         batch_size=training.batch_size,
         learning_rate=training.learning_rate,
         precision=precision_of(model),
-        everyday=training.everyday_weight > 0,
     )
     conflicts = find_conflicts(sets.forget, (*sets.retain, *sets.kept))
     return describe_run(plan, encoder, job.data.forget[0], [one.reason for one in conflicts])

@@ -99,47 +99,6 @@ def answer_divergences(
     return AnswerDivergences(spread(values, mask), spread(logprobs, mask), mask)
 
 
-def stored_divergences(
-    model: nn.Module,
-    batch: Batch,
-    choices: Int[Tensor, "tokens kept"],
-    logprobs: Float[Tensor, "tokens outcomes"],
-    head: nn.Module | None = None,
-) -> AnswerDivergences:
-    """Return KL(stored || model) at each answer token, in nats, over the stored `outcomes`.
-
-    Args:
-        model: see `simnpo.forward.logprobs.answer_logprobs`.
-        batch: see `answer_logprobs`.
-        choices: the tokens whose log-probs are stored, for each answer token, row after row.
-        logprobs: theirs, and last that of all other tokens together.
-        head: the LM head inside `model`; found by itself where `model` is not wrapped.
-    """
-    head = head if head is not None else output_head(model)
-    mask, targets = shifted_mask(batch), answer_targets(batch)
-    after = probe_lm_head(model, head, batch["input_ids"]).after
-    columns = (targets, choices, logprobs)
-
-    def compare(
-        ours: Tensor, tokens: Tensor, choices: Tensor, theirs: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        return outcome_kl(theirs, outcomes(ours, choices)).float(), _chosen(ours, tokens)
-
-    if after is None:
-        values, own = compare(answer_logits(model, batch, head).log_distributions(), *columns)
-    else:
-        # Beside the logits there are those of all other tokens, too.
-        values, own = run_with_head_replaced(
-            model,
-            batch,
-            head,
-            lambda linear, hidden: _unsharded(
-                _in_chunks(compare, hidden, columns, _Head(linear, after), ARRAYS + 1), head
-            ),
-        )
-    return AnswerDivergences(spread(values, mask), spread(own, mask), mask)
-
-
 def outcomes(
     logits: Float[Tensor, "tokens vocab"], choices: Int[Tensor, "tokens kept"]
 ) -> Float[Tensor, "tokens outcomes"]:

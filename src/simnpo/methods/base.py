@@ -36,12 +36,6 @@ class Scored(NamedTuple):
     """The unit vector of each example's topic, fixed for the whole run."""
 
     @property
-    def mean_divergences(self) -> Float[Tensor, " batch"]:
-        """Mean of `divergences` over each answer's tokens."""
-        assert self.divergences is not None
-        return self.divergences.sum(-1) / self.lengths
-
-    @property
     def logps(self) -> Float[Tensor, " batch"]:
         """Summed log-probability of each answer, log pi(y|x) in the paper."""
         return self.token_logprobs.sum(-1)
@@ -106,7 +100,9 @@ class DivergenceObjective(Objective):
 
     def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
         """Return the mean of `divergence` over an answer's tokens."""
-        return forward[ANSWER].mean_divergences
+        answer = forward[ANSWER]
+        assert answer.divergences is not None
+        return answer.divergences.sum(-1) / answer.lengths
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from simnpo.methods.base import ANSWER, DivergenceObjective, Forward, Objective
+from simnpo.methods.base import DivergenceObjective
 
 
 def kl_per_token(
@@ -22,15 +22,6 @@ def kl_loss(
 ) -> Float[Tensor, " batch"]:
     """Return the mean of `kl_per_token` over an answer's tokens, in nats."""
     return divergences.sum(-1) / lengths
-
-
-@dataclass(frozen=True)
-class StoredKL(Objective):
-    """Stay close to distributions of the original that were stored before training."""
-
-    def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
-        """Return the mean divergence over an answer's tokens, as `kl_loss`."""
-        return forward[ANSWER].mean_divergences
 
 
 @dataclass(frozen=True)

@@ -64,11 +64,6 @@ class Method:
         return ORIGINAL in self._references
 
     @property
-    def takes_everyday(self) -> bool:
-        """Whether everyday answers may be its third loss: it has two, and trains all layers."""
-        return None not in self._terms and self.trained_layers is None
-
-    @property
     def needs_reference_logps(self) -> bool:
         """Whether it compares with the log-probs of a reference."""
         return any(one is not None and one.needs_reference_logps for one in self._terms)

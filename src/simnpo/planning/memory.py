@@ -57,8 +57,7 @@ class Plan:
     def sequences(self) -> int:
         """Sequences that go through the model for each example of a batch, of all terms."""
         terms = (self.method.forget, self.method.retain)
-        everyday = self.training.everyday_weight > 0 and self.method.takes_everyday
-        return sum(len(term.answers) for term in terms if term) + everyday
+        return sum(len(term.answers) for term in terms if term)
 
     @property
     def tokens(self) -> int:

@@ -46,8 +46,6 @@ class Plan:
     batch_size: int
     learning_rate: float
     precision: str
-    everyday: bool = False
-    """Whether answers to everyday questions are kept."""
 
 
 def describe_run(
@@ -73,7 +71,6 @@ def describe_run(
         "Model": f"{plan.model}, {_parameters(plan)}",
         "Method": plan.method,
         **{_title(one.name): _size(one) for one in plan.sets},
-        **({"Also kept": "the model's own answers to everyday questions"} if plan.everyday else {}),
         "Training": f"{counted(plan.steps, 'step')} of {counted(plan.batch_size, 'row')}, "
         f"learning rate {plan.learning_rate:.3g}, precision {plan.precision}",
         "Template": _template(encoder),

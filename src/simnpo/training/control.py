@@ -5,39 +5,39 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 from transformers import TrainerCallback
 
 from simnpo.errors import UserError
 from simnpo.evaluation.history import read_history, write_history
 from simnpo.evaluation.metrics.verdict_rules import KEEP
-from simnpo.storage.files import write_tensors
-from simnpo.storage.ownership import remove_own
 from simnpo.system import distributed
 from simnpo.training.refusals import check_whole
+from simnpo.training.states import START, STATES, States
 from simnpo.training.target import (
+    ROOM,
+    SCALES,
     SHARE,
     TIMES,
     Outcome,
     Point,
     Target,
     best_step,
-    keeps,
+    margin,
     measuring_steps,
     outcome,
 )
 
-__all__ = ["CONTROL", "STATES", "Control", "Outcome", "Point", "Target", "measuring_steps"]
+__all__ = ["CONTROL", "Control", "Outcome", "Point", "Target", "measuring_steps"]
 CONTROL = "control.jsonl"
 """A row for each measurement: its step, 0 being the original, and its `Point`."""
-STATES = ".best"
-"""A folder with the trained weights of the best state so far (adapters alone with LoRA)."""
 
 
 class Control(TrainerCallback):
     """Measures a model about five times while it is trained; see `Target` and `best_step`.
+
+    Weights that have forgotten enough are scaled back: of the change that training made, the
+    `Scale` with the largest `margin` is kept. If that is not `ROOM`, training goes on from where it
+    was.
 
     Which steps are measured depends on counts of tokens alone, and all that later decisions need
     is on disk before a checkpoint: a run that was killed and resumed ends with the same weights
@@ -55,6 +55,7 @@ class Control(TrainerCallback):
         training_tokens_per_step: float,
         scored_tokens: float,
         before: Point | None = None,
+        scale_back: bool = True,
         share: float = SHARE,
         times: int = TIMES,
     ):
@@ -68,6 +69,7 @@ class Control(TrainerCallback):
             training_tokens_per_step: see `measuring_steps`.
             scored_tokens: see `measuring_steps`.
             before: the original's measurement, if it is known; else it is measured first.
+            scale_back: whether weights that have forgotten enough are scaled back.
             share: see `measuring_steps`.
             times: see `measuring_steps`.
 
@@ -77,7 +79,8 @@ class Control(TrainerCallback):
         if not 0 < keep <= 1:
             raise UserError(f"--keep {keep}: must be above 0 and at most 1.")
         self._measure, self._target, self._keep, self._before = measure, target, keep, before
-        self._path, self._states = out / CONTROL, out / STATES
+        self._scales = SCALES if scale_back else ()
+        self._path, self._states = out / CONTROL, States(out / STATES)
         self._costs = (training_tokens_per_step, scored_tokens, share, times)
         self._points: dict[int, Point] = {}
         self._steps: tuple[int, ...] = ()
@@ -102,6 +105,8 @@ class Control(TrainerCallback):
             self._check_resumable(done)
         elif 0 not in self._points:
             self._points[0] = self._before.checked() if self._before else self._score(model)
+        if not done and self._scales:
+            self._states.save(model, START)
         self._write_points()
         self._prune()
 
@@ -112,23 +117,18 @@ class Control(TrainerCallback):
         step = state.global_step
         if step not in self._steps:
             return
-        point = self._points[step] = self._score(model)
-        original = self._points[0]
-        self._write_points()
-        if (
-            self._target.until == "target"
-            and self._target.reached(point, original)
-            and keeps(point, original, self._keep)
-            and step < state.max_steps
-        ):
-            control.should_training_stop = True
-            # A checkpoint of this step would be trained on if it were resumed from.
-            control.should_save = False
-            control.should_log = True
-        elif self._best() == step < state.max_steps:
-            self._save(model, step)
-            if args.save_strategy == "no":
-                self._prune()
+        point = self._score(model)
+        if self._scales and self._target.reached(point, self._points[0]):
+            with self._states.set_aside(model) as trained:
+                point = self._scaled_back(model, trained, point)
+                self._states.interpolate(model, trained, point.scale)
+                self._settle(point, state, control, model)
+                if not control.should_training_stop and step < state.max_steps:
+                    self._states.load(model, trained)
+        else:
+            self._settle(point, state, control, model)
+        if args.save_strategy == "no":
+            self._prune()
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Remove states that a resumption from the checkpoint just written cannot need."""
@@ -141,16 +141,54 @@ class Control(TrainerCallback):
         best, last = self._best(), max(self._points)
         finished = last == state.global_step and (last == self._planned or self._stopped_early())
         if finished and best is not None and best != last:
-            self._load(model, best)
+            self._states.load(model, _name(best))
 
     def outcome(self) -> Outcome:
         """Return how the run ended, once it has."""
         return outcome(self._points, self._target, self._keep, self._planned)
 
     def _stopped_early(self) -> bool:
-        original, last = self._points[0], self._points[max(self._points)]
-        reached = self._target.until == "target" and self._target.reached(last, original)
-        return reached and keeps(last, original, self._keep)
+        last = self._points[max(self._points)]
+        return self._target.until == "target" and self._margin(last) >= ROOM
+
+    def _scaled_back(self, model: Any, trained: str, point: Point) -> Point:
+        """Return the measurement with the largest margin: of the trained weights, or scaled back.
+
+        The smaller the change, the less is forgotten: the first scale whose distance from the
+        target alone makes its margin smaller than the best is the last one measured.
+        """
+        original, best = self._points[0], self._margin(point)
+        for scale in self._scales:
+            self._states.interpolate(model, trained, scale)
+            found = self._score(model)._replace(share=scale.rest, attention_share=scale.attention)
+            if self._margin(found) > best:
+                point, best = found, self._margin(found)
+            elif 1 - self._target.distance(found, original) < best:
+                break
+        return point
+
+    def _margin(self, point: Point) -> float:
+        return margin(point, self._points[0], self._target, self._keep)
+
+    def _settle(self, point: Point, state: Any, control: Any, model: Any) -> None:
+        """Record a step's measurement; stop at the target, and else keep the state if it is best.
+
+        Args:
+            point: the measurement.
+            state: the Trainer's.
+            control: the Trainer's.
+            model: with the weights that were measured.
+        """
+        step = state.global_step
+        self._points[step] = point
+        self._write_points()
+        if self._stopped_early() and step < state.max_steps:
+            control.should_training_stop = True
+            # A checkpoint of this step would be trained on if it were resumed from.
+            control.should_save = False
+            control.should_log = True
+        elif self._best() == step < state.max_steps:
+            self._states.save(model, _name(step))
 
     def _best(self) -> int | None:
         return best_step(self._points, self._target, self._keep)
@@ -173,48 +211,19 @@ class Control(TrainerCallback):
         measured = {0, *(step for step in self._steps if step <= done)}
         best = self._best() if measured <= set(self._points) else None
         missing = measured != set(self._points) or (
-            best not in (None, done) and not self._state(best or 0).is_file()
+            best not in (None, done) and not self._states.path(_name(best or 0)).is_file()
         )
+        missing = missing or (bool(self._scales) and not self._states.path(START).is_file())
         if missing:
             raise UserError(
-                f"--resume: {self._path} or {self._states} lacks what was measured before step "
-                f"{done}; start the run again with --overwrite."
+                f"--resume: {self._path} or {self._states.folder} lacks what was measured before "
+                f"step {done}; start the run again with --overwrite."
             )
 
-    def _state(self, step: int) -> Path:
-        return self._states / f"step-{step}.safetensors"
-
-    def _save(self, model: Any, step: int) -> None:
-        if distributed.is_main():
-            tensors = {
-                name: weight.detach().contiguous() for name, weight in _trained(model).items()
-            }
-            write_tensors(self._state(step), tensors)
-        distributed.barrier()
-
-    def _load(self, model: Any, step: int) -> None:
-        path = self._state(step)
-        try:
-            tensors = load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"{path}, the best state, cannot be read: {error}") from None
-        with torch.no_grad():
-            for name, weight in _trained(model).items():
-                weight.copy_(tensors[name])
-
     def _prune(self) -> None:
-        """Remove all states but the best one so far."""
-        if distributed.is_main():
-            best = self._best()
-            for path in self._states.glob("step-*"):
-                if best is None or path != self._state(best):
-                    remove_own(self._states, [path.name])
-        distributed.barrier()
-
-
-def remove_states(out: Path) -> None:
-    """Remove the best state from a run's folder, once the trained model is there."""
-    remove_own(out, [STATES])
+        """Remove all states that nothing needs any more."""
+        best = self._best()
+        self._states.keep_only(START, *([] if best is None else [_name(best)]))
 
 
 def ending(callbacks: Sequence[TrainerCallback]) -> dict[str, Any]:
@@ -226,5 +235,5 @@ def ending(callbacks: Sequence[TrainerCallback]) -> dict[str, Any]:
     return {}
 
 
-def _trained(model: Any) -> dict[str, Tensor]:
-    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+def _name(step: int) -> str:
+    return f"step-{step}"

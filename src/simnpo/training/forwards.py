@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from simnpo.data.batching import rows_of
 from simnpo.forward.activations import layer_activations
-from simnpo.forward.divergences import answer_divergences, stored_divergences
+from simnpo.forward.divergences import answer_divergences
 from simnpo.forward.lm_head import output_head
 from simnpo.forward.logprobs import answer_logprobs
 from simnpo.methods.base import (
@@ -21,7 +21,6 @@ from simnpo.methods.base import (
     Scored,
     trained_layers,
 )
-from simnpo.methods.kl import StoredKL
 from simnpo.methods.rmu import control_vector
 from simnpo.training.reference import FrozenLayers, FrozenReference, reference_logps
 from simnpo.training.terms import Term
@@ -99,8 +98,6 @@ class Forwards:
             objective = self._terms[number].objective
             if isinstance(objective, DivergenceObjective):
                 compared.append(place)
-            elif isinstance(objective, StoredKL):
-                scored[place] = self._stored(model, base, inputs, place)
             elif isinstance(objective, ActivationObjective):
                 activated.append(place)
             else:
@@ -149,20 +146,6 @@ class Forwards:
             output_head(base),
             objective.reference_logits,
         )
-        return Scored(said.logprobs, said.mask, divergences=said.divergences)
-
-    def _stored(
-        self, model: nn.Module, base: nn.Module, inputs: dict[str, Any], place: int
-    ) -> Scored:
-        """Compare distributions with those that were stored before training."""
-        number, _ = self._places[place]
-        stored = self._terms[number].stored
-        assert stored is not None
-        rows = inputs["rows"][:, number].tolist()
-        columns = (torch.cat([one[row] for row in rows]) for one in stored.by_row())
-        choices, logprobs = (column.to(inputs["rows"].device) for column in columns)
-        batch = rows_of(inputs, _rows(inputs, place))
-        said = stored_divergences(model, batch, choices, logprobs, output_head(base))
         return Scored(said.logprobs, said.mask, divergences=said.divergences)
 
     def _frozen_model(self, name: str) -> AbstractContextManager[nn.Module]:

@@ -18,7 +18,6 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
-from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.methods.losses import Method
 from simnpo.models import MODEL_FOLDER, save_model
 from simnpo.models.merging import Rounding, merge
@@ -50,8 +49,6 @@ class TrainingData:
     refusals: Sequence[str] = ()
     template: str | PromptSettings = "auto"
     max_length: int = MAX_LENGTH
-    everyday: GeneralReference | None = None
-    """What else is kept, see `simnpo.evaluation.everyday`."""
 
     @property
     def prompts(self) -> PromptSettings:
@@ -120,8 +117,6 @@ def train_model(
         reference=reference,
         offload_reference=config.offload_reference,
         keeps_dropout=config.dropout == "keep",
-        everyday=data.everyday,
-        everyday_weight=config.everyday_weight,
         callbacks=[bar, *callbacks, interrupt],  # last: whether another one stops first
     )
     trainer.remove_callback(PrinterCallback)  # `bar` shows the log

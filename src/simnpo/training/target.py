@@ -16,7 +16,29 @@ LEAST = 2
 """Measurements of a run, whatever they cost: in the middle and at the end."""
 HALFWAY = 0.5
 """Share of the original's distance from the target to which a state must come to be kept first."""
+ROOM = 0.1
+"""Margin at which a run stops."""
 ROUNDING = 1e-9
+
+
+class Scale(NamedTuple):
+    """The share of the training's change to the weights that a model has."""
+
+    rest: float = 1.0
+    """Of all weights but the attention's."""
+    attention: float = 1.0
+
+
+SCALES = (
+    *(Scale(attention=share) for share in (0.5, 0.25, 0.1, 0)),
+    *(Scale(rest, 0) for rest in (0.85, 0.7)),
+)
+"""What is tried once enough is forgotten, from the largest change to the smallest.
+
+The attention's goes first: at SmolLM2-135M-Instruct, which had learned 30 records, it carried less
+of the forgetting than the MLPs' and cost more general ability (docs/results/own_data). Facts are
+looked up in MLPs (Geva et al., arXiv 2012.14913; Meng et al., arXiv 2202.05262).
+"""
 
 
 class Point(NamedTuple):
@@ -36,6 +58,15 @@ class Point(NamedTuple):
     identifiers: float | None = None
     """Share of forget answers with an identifier whose tokens are all the first choice after the
     true ones before them; None where no answer has one."""
+    share: float = 1.0
+    """Share of the training's change that the measured weights have, the attention's apart."""
+    attention_share: float = 1.0
+    """Share of the change of the attention's weights."""
+
+    @property
+    def scale(self) -> Scale:
+        """What the measured weights have of the training's change."""
+        return Scale(self.share, self.attention_share)
 
     def checked(self) -> "Point":
         """This point with the worst value for each that is not finite: nothing was measured."""
@@ -116,10 +147,20 @@ def keeps(point: Point, original: Point, keep: float) -> bool:
     return kept_share(point, original) >= keep - ROUNDING
 
 
+def margin(point: Point, original: Point, target: Target, keep: float) -> float:
+    """Return how far a point is from the nearest limit, as a share of what the limit leaves.
+
+    It is 1 where nothing comes out and all is kept, and above 0 inside all limits.
+    """
+    lost = 1 - kept_share(point, original)
+    return min(1 - target.distance(point, original), 1 - _ratio(lost, 1 - keep))
+
+
 def best_step(points: Mapping[int, Point], target: Target, keep: float) -> int | None:
     """Return the step whose state a run ends with, of all measured but step 0, the original.
 
-    First come states that keep enough and came at least half-way to the target: the nearest wins.
+    First come states that reached the target and keep enough: the one with the largest `margin`
+    wins. Then those that keep enough and came at least half-way to the target: the nearest.
     Then those that reached the target but kept too little: the one that kept the most.
     Then those that keep enough but forgot less than half: the nearest to the target.
     Then all others: the one that kept the most. Of equal states the earliest wins.
@@ -132,6 +173,8 @@ def best_step(points: Mapping[int, Point], target: Target, keep: float) -> int |
         point = points[step]
         distance, share = target.distance(point, original), kept_share(point, original)
         nearness = (-distance, -point.forget_probability, -step)
+        if (inside := margin(point, original, target, keep)) >= -ROUNDING:
+            return (4.0, inside, *nearness)
         if keeps(point, original, keep):
             halfway = distance <= max(1.0, HALFWAY * start) + ROUNDING
             return (3.0 if halfway else 1.0, *nearness)
@@ -165,6 +208,11 @@ def outcome(points: Mapping[int, Point], target: Target, keep: float, planned: i
     reached, kept = target.reached(best, original), keeps(best, original, keep)
     ended = "stopped" if steps < planned else "ended"
     weights = "" if kept_step == steps else f", with the weights of step {kept_step}"
+    if best.scale != Scale():
+        weights += (
+            f", scaled back to {best.attention_share:.0%} of the attention's change and "
+            f"{best.share:.0%} of all others'"
+        )
     # A verdict reads generated answers and asks for less, unless a model has learned to refuse.
     stricter = "" if reached or target.refusal else ", which is stricter than the verdict"
     why = f"it {'reached' if reached else 'did not reach'} its target{stricter}"

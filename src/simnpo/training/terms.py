@@ -14,12 +14,10 @@ from simnpo.data.batching import pad
 from simnpo.data.encoding import Encoded, Encoder, count_truncated
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
-from simnpo.evaluation.general_reference import GeneralReference
-from simnpo.methods.base import ALTERNATE, ANSWER, REFUSAL, Objective
-from simnpo.methods.kl import StoredKL
+from simnpo.methods.base import ALTERNATE, REFUSAL, Objective
 from simnpo.methods.losses import Method
 
-FORGET, RETAIN, EVERYDAY = "forget", "retain", "everyday"
+FORGET, RETAIN = "forget", "retain"
 """Names of the terms."""
 
 
@@ -32,8 +30,6 @@ class Term:
     weight: float
     encoded: dict[str, list[Encoded]]
     """For each answer the objective asks for, one sequence per example."""
-    stored: GeneralReference | None = None
-    """The distributions that `StoredKL` compares with."""
 
     def __len__(self) -> int:
         return len(next(iter(self.encoded.values())))
@@ -46,12 +42,8 @@ def build_terms(
     encoder: Encoder,
     refusals: Sequence[str] = (),
     seed: int = 0,
-    everyday: GeneralReference | None = None,
-    everyday_weight: float = 0.0,
 ) -> list[Term]:
     """Encode what `method` needs; its first term sets the length of an epoch.
-
-    With `everyday` (see `simnpo.evaluation.everyday`) there is one more term, of `everyday_weight`.
 
     Raises:
         UserError: a set the method needs is empty, or refusals or alternate answers are needed
@@ -69,9 +61,6 @@ def build_terms(
                 answered = [Example(one.question, str(one.alternate)) for one in examples]
             encoded[answer] = encoder.encode_all(answered)
         terms.append(Term(name, objective, weight, encoded))
-    if everyday is not None:
-        rows = {ANSWER: list(everyday.encoded)}
-        terms.append(Term(EVERYDAY, StoredKL(), everyday_weight, rows, everyday))
     return terms
 
 

@@ -14,7 +14,6 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import TrainingDiverged
-from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.forward.activations import check_layer, training_only
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
@@ -65,8 +64,6 @@ class UnlearnTrainer(Trainer):
         reference: nn.Module | None = None,
         offload_reference: bool = False,
         keeps_dropout: bool = False,
-        everyday: GeneralReference | None = None,
-        everyday_weight: float = 0.0,
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
@@ -93,8 +90,6 @@ class UnlearnTrainer(Trainer):
             offload_reference: see `FrozenReference`.
             keeps_dropout: whether a method that forgets keeps the model's dropout; one that does
                 not forget always does.
-            everyday: what else is kept, see `simnpo.evaluation.everyday`.
-            everyday_weight: weight of the KL divergence from it, see `StoredKL`.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
@@ -107,9 +102,7 @@ class UnlearnTrainer(Trainer):
         check_reinforced(method, model, reinforced)
         check_reference(method, model, reference)
         encoder = Encoder(tokenizer, template, max_length)
-        self.terms: list[Term] = build_terms(
-            method, forget, retain, encoder, refusals, args.seed, everyday, everyday_weight
-        )
+        self.terms: list[Term] = build_terms(method, forget, retain, encoder, refusals, args.seed)
         check_sequences(
             model, [one for term in self.terms for rows in term.encoded.values() for one in rows]
         )

@@ -71,8 +71,6 @@ class Relearning:
             raise UserError(f"--fraction {self.fraction}: must be above 0 and at most 1.")
         if not self.selects:
             raise UserError("--select: name random, shortest or both.")
-        if self.training.everyday_weight:
-            raise UserError("--everyday-weight: this trains on the forget set alone; leave it out.")
         epochs = self.training.epochs
         if epochs is None or epochs % 1:
             given = f"--steps {self.training.steps}" if epochs is None else f"--epochs {epochs}"
