@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.config import LoraConfig, TrainingConfig
-from simnpo.methods.losses import METHODS, Method, build_method
+from simnpo.methods.method import Method
+from simnpo.methods.registry import METHODS, build_method
 from simnpo.planning.flops import per_run
 from simnpo.planning.memory import Plan, memory
 from simnpo.planning.shape import shape_of

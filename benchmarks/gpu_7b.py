@@ -22,7 +22,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.evaluation.evaluate import evaluate_model
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.models import device, quiet
 from simnpo.training.run import TrainingData, train_model
 

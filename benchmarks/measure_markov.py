@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.paper.markov import training
 from simnpo.paper.markov.distance import distances
 from simnpo.paper.markov.model import CONFIG, new_model

@@ -39,7 +39,7 @@ from simnpo.benchmarks.tofu import MAX_NEW_TOKENS
 from simnpo.data.encoding import Encoder
 from simnpo.evaluation.evaluate import evaluate_model
 from simnpo.evaluation.metrics.tofu import tofu_metrics
-from simnpo.methods.losses import METHODS
+from simnpo.methods.registry import METHODS
 from simnpo.models import load_model, load_tokenizer, quiet
 from simnpo.training.trainer import UnlearnTrainer
 

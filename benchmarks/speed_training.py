@@ -39,7 +39,7 @@ from common import (
 from peer import NAME, Peer, PeerOptions, peer_of
 
 from simnpo.data.encoding import Encoder
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.models import quiet
 from simnpo.training.trainer import UnlearnTrainer
 

@@ -27,6 +27,7 @@ ROOMS = (
     "experiments",
     "paper",
     "cli",
+    "api",
 )
 """From the bottom to the top, as in docs/design.md: a room imports those before it alone."""
 MOST_ROOMS, MOST_ARROWS, MOST_AT_THE_TOP = 20, 120, 6

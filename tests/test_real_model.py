@@ -13,7 +13,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.evaluation.decoding import greedy
 from simnpo.evaluation.score import score
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.models import load_model, load_tokenizer
 from simnpo.training.arguments import arguments
 from simnpo.training.run import TrainingData

@@ -22,7 +22,8 @@ from simnpo.data.examples import Example
 from simnpo.errors import Interrupted
 from simnpo.evaluation.generate import generate
 from simnpo.evaluation.score import score
-from simnpo.methods.losses import Method, build_method
+from simnpo.methods.method import Method
+from simnpo.methods.registry import build_method
 from simnpo.models import load_model, load_tokenizer
 from simnpo.system.distributed import is_main, rank, together
 from simnpo.training.control import Control, Point, Target

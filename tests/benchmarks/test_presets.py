@@ -9,7 +9,7 @@ from simnpo.benchmarks.presets import (
     unlearning_preset,
 )
 from simnpo.errors import UserError
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 from simnpo.methods.npo import NPO
 from simnpo.methods.simnpo import SimNPO
 

@@ -57,7 +57,7 @@ def teach(
 ) -> Callable[[int], Path]:
     """Make a model that knows all eight rows by heart, as far as a length limit goes."""
     from simnpo.config import TrainingConfig
-    from simnpo.methods.losses import METHODS
+    from simnpo.methods.registry import METHODS
     from simnpo.training.run import TrainingData, train_model
 
     training = TrainingConfig(

@@ -9,14 +9,16 @@ from simnpo.forward.logprobs import spread
 from simnpo.methods.base import ActivationObjective, DivergenceObjective, Objective, Scored
 from simnpo.methods.ga import GA
 from simnpo.methods.kl import KL
-from simnpo.methods.losses import METHODS, RETAIN_LOSSES, Method, build_method, configure
+from simnpo.methods.method import Method
 from simnpo.methods.nll import NLL
 from simnpo.methods.npo import NPO
+from simnpo.methods.registry import METHODS, build_method, configure
 from simnpo.methods.rmu import RMU, KeepActivations
 from simnpo.methods.simnpo import SimNPO
 
 PAPER = ["retrain", "ga", "grad_diff", "weighted_grad_diff", "npo", "simnpo", "idk", "idk_dpo"]
 PAPER += ["rkld"]
+LOSSES = {name: method for name, method in METHODS.items() if isinstance(method, Method)}
 OTHERS = ["altpo", "wga", "satimp", "undial", "ceu", "rmu"]
 
 
@@ -52,9 +54,9 @@ def declared_forward(objective: Objective) -> dict[str, Scored]:
 
 
 def objectives() -> dict[str, Objective]:
-    found = {f"{name}.forget": method.forget for name, method in METHODS.items()}
-    found |= {f"{name}.retain": method.retain for name, method in METHODS.items()}
-    found |= dict(RETAIN_LOSSES)
+    found = {f"{name}.forget": method.forget for name, method in LOSSES.items()}
+    found |= {f"{name}.retain": method.retain for name, method in LOSSES.items()}
+    found |= {"nll": NLL(), "kl": KL()}
     return {name: objective for name, objective in found.items() if objective is not None}
 
 
@@ -71,13 +73,13 @@ def test_every_objective_gives_a_finite_loss_per_example_from_what_it_declares(n
     "name",
     [
         name
-        for name, method in METHODS.items()
+        for name, method in LOSSES.items()
         if method.forget
         and not isinstance(method.forget, DivergenceObjective | ActivationObjective)
     ],
 )
 def test_forget_losses_push_the_answer_down_or_the_refusal_up(name: str) -> None:
-    objective = METHODS[name].forget
+    objective = LOSSES[name].forget
     assert objective is not None
     forward = declared_forward(objective)
     objective.loss(forward).sum().backward()
@@ -90,7 +92,7 @@ def test_forget_losses_push_the_answer_down_or_the_refusal_up(name: str) -> None
 
 @pytest.mark.parametrize("name", ["undial", "ceu"])
 def test_divergences_to_forget_by_push_the_answers_token_down(name: str) -> None:
-    objective = METHODS[name].forget
+    objective = LOSSES[name].forget
     assert isinstance(objective, DivergenceObjective)
     logits = torch.tensor([[3.0, 1.0, 0.0]]).requires_grad_()
     dists = logits.log_softmax(-1)
@@ -100,10 +102,9 @@ def test_divergences_to_forget_by_push_the_answers_token_down(name: str) -> None
 
 
 def test_the_papers_methods_are_all_there_with_its_parts() -> None:
-    assert list(METHODS) == PAPER + OTHERS
+    assert set(METHODS) == {*PAPER, *OTHERS, "task_vector"}
     parts = {
-        name: (type(one.forget).__name__, type(one.retain).__name__)
-        for name, one in METHODS.items()
+        name: (type(one.forget).__name__, type(one.retain).__name__) for name, one in LOSSES.items()
     }
     assert parts == {
         "retrain": ("NoneType", "NLL"),
@@ -122,17 +123,17 @@ def test_the_papers_methods_are_all_there_with_its_parts() -> None:
         "rmu": ("RMU", "KeepActivations"),
         "rkld": ("RKLD", "NLL"),
     }
-    assert all(one.forget_weight == 1 for one in METHODS.values())
-    weighed = {name: one.retain_weight for name, one in METHODS.items() if one.retain_weight != 1}
+    assert all(one.forget_weight == 1 for one in LOSSES.values())
+    weighed = {name: one.retain_weight for name, one in LOSSES.items() if one.retain_weight != 1}
     assert weighed == {"rmu": 1200}
 
 
 def test_methods_without_a_reference_declare_none() -> None:
     with_reference = {
-        name for name, one in METHODS.items() if one.forget and one.forget.needs_reference_logps
+        name for name, one in LOSSES.items() if one.forget and one.forget.needs_reference_logps
     }
     assert with_reference == {"npo", "idk_dpo", "altpo"}
-    assert {name for name, one in METHODS.items() if one.needs_reinforced} == {"rkld"}
+    assert {name for name, one in LOSSES.items() if one.needs_reinforced} == {"rkld"}
 
 
 def test_settings_reach_the_method_and_leave_the_list_alone() -> None:
@@ -140,7 +141,7 @@ def test_settings_reach_the_method_and_leave_the_list_alone() -> None:
         "simnpo", beta=4.5, gamma=0.1, forget_weight=0.125, retain_weight=2.0, retain_loss="kl"
     )
     assert method == Method("SimNPO", SimNPO(4.5, 0.1), KL(), 0.125, 2.0)
-    assert METHODS["simnpo"] == Method("SimNPO", SimNPO(2.5, 0.0), NLL(), 1.0, 1.0)
+    assert LOSSES["simnpo"] == Method("SimNPO", SimNPO(2.5, 0.0), NLL(), 1.0, 1.0)
     assert build_method("npo", retain_loss="none") == Method("NPO", NPO(0.1), None)
     assert configure(method) == method
     assert configure(method, forget_weight=0.0).forget_weight == 0
@@ -165,7 +166,7 @@ def test_record_says_what_is_used() -> None:
         "retain_loss": None,
         "retain_weight": None,
     }
-    assert METHODS["retrain"].record()["forget_loss"] is None
+    assert LOSSES["retrain"].record()["forget_loss"] is None
 
 
 @pytest.mark.parametrize(

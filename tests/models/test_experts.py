@@ -14,7 +14,7 @@ from torch import nn
 
 from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.experiments.attacks.quantize import quantize_model, round_to_nearest
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.models.experts import (
     count_weights,
     left_out,

@@ -191,7 +191,7 @@ def test_what_sees_is_kept_as_it_is(
     seeing: Path, tokenizer: Any, examples: Any, tmp_path: Path
 ) -> None:
     from simnpo.config import TrainingConfig
-    from simnpo.methods.losses import build_method
+    from simnpo.methods.registry import build_method
     from simnpo.training.run import TrainingData, train_model
 
     model: Any = load_model(str(seeing), "fp32")

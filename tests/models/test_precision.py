@@ -11,7 +11,7 @@ import torch
 from simnpo.config import Precision, TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.evaluation.decoding import greedy
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.models import load_model
 from simnpo.models.precision import is_mixed, precision_of, run_mixed, weights_cast_once
 from simnpo.training.reference import reference_logps

@@ -13,7 +13,7 @@ from torch import nn
 
 from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.errors import UserError
-from simnpo.methods.losses import METHODS
+from simnpo.methods.registry import METHODS
 from simnpo.models import load_model, load_tokenizer, save_model
 from simnpo.models.saving import try_saving
 from simnpo.training.adapters import add_adapters

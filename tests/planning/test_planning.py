@@ -7,7 +7,7 @@ import pytest
 from kept_bytes import kept_for_backward
 
 from simnpo.config import LoraConfig, TrainingConfig
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.planning import flops
 from simnpo.planning.fitting import fits, ways_to_fit
 from simnpo.planning.memory import Memory, Plan, memory

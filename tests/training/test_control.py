@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.errors import Interrupted, UserError
 from simnpo.experiments.jobs import Job
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.storage.ownership import LIST
 from simnpo.training.control import CONTROL, Control, Point, Target
 from simnpo.training.run import TrainingData, train_model

@@ -10,7 +10,7 @@ from test_weights import StopAfter
 
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.training.run import TrainingData, train_model
 from simnpo.training.track_kl import DRIFT, EXAMPLES, TrackKL, _spread
 

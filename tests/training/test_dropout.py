@@ -9,7 +9,7 @@ import tiny_models
 import torch
 
 from simnpo.config import Dropout, TrainingConfig
-from simnpo.methods.losses import METHODS, build_method
+from simnpo.methods.registry import METHODS, build_method
 from simnpo.training.dropout import without_dropout
 from simnpo.training.run import TrainingData, train_model
 

@@ -18,7 +18,7 @@ from transformers import TrainerCallback
 from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
-from simnpo.methods.losses import METHODS, build_method
+from simnpo.methods.registry import METHODS, build_method
 from simnpo.models import load_model
 from simnpo.training.arguments import arguments
 from simnpo.training.checkpoints import last_checkpoint

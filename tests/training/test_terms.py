@@ -48,7 +48,7 @@ def test_the_seed_decides() -> None:
 
 def test_refusals_are_drawn_by_seed(tokenizer: Any, examples: Any) -> None:
     from simnpo.data.encoding import Encoder
-    from simnpo.methods.losses import METHODS
+    from simnpo.methods.registry import METHODS
     from simnpo.training.terms import build_terms
 
     refusals = [f"No {word}." for word in "abcdefgh"]

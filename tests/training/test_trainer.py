@@ -13,7 +13,7 @@ from transformers import GenerationConfig, Trainer, TrainingArguments
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged, UserError
-from simnpo.methods.losses import METHODS, build_method
+from simnpo.methods.registry import METHODS, build_method
 from simnpo.methods.rmu import control_vector
 from simnpo.training import reference
 from simnpo.training.run import TrainingData, checkpoint_activations, train_model

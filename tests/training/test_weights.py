@@ -13,7 +13,7 @@ from simnpo.data.batching import pad
 from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.forward.logprobs import sum_logprobs
-from simnpo.methods.losses import METHODS, build_method
+from simnpo.methods.registry import METHODS, build_method
 from simnpo.training.gradient_weights import WEIGHTS, RecordWeights
 from simnpo.training.run import TrainingData, train_model
 

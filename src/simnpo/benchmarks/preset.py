@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from simnpo.config import Reinforcement, TrainingConfig
-from simnpo.methods.registry import build
+from simnpo.methods.registry import build_method
 
 if TYPE_CHECKING:
     from simnpo.methods.registry import AnyMethod
@@ -39,7 +39,7 @@ class MiniPresets:
             UserError: an unknown method.
         """
         if method == "retrain":
-            return Preset(build(method), self.finetune)
+            return Preset(build_method(method), self.finetune)
         return self.with_setting(method, self.tuned.get(method, {}))
 
     def with_setting(self, method: str, setting: Mapping[str, float]) -> Preset:
@@ -60,5 +60,5 @@ class MiniPresets:
             own.pop("reinforce_learning_rate", self.reinforce.learning_rate),
         )
         return Preset(
-            build(method, **own), replace(self.unlearn, learning_rate=rate), reinforcement
+            build_method(method, **own), replace(self.unlearn, learning_rate=rate), reinforcement
         )

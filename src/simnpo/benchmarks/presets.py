@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from simnpo.benchmarks.preset import MiniPresets, Preset
 from simnpo.config import TrainingConfig
 from simnpo.errors import UserError
-from simnpo.methods.registry import build
+from simnpo.methods.registry import build_method
 
 if TYPE_CHECKING:
     from simnpo.methods.registry import AnyMethod
@@ -83,13 +83,13 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
         return _wmdp_preset(method)
     if method == "simnpo":
         settings, forget_weight = _TOFU_SIMNPO.get(split or "", _TOFU_SIMNPO["forget05"])
-        built = build(method, **settings, forget_weight=forget_weight)
+        built = build_method(method, **settings, forget_weight=forget_weight)
         return Preset(built, TrainingConfig())
     if method == "task_vector" and benchmark == "tofu":
-        return Preset(build(method, alpha=_TOFU_TASK_VECTOR), TrainingConfig())
+        return Preset(build_method(method, alpha=_TOFU_TASK_VECTOR), TrainingConfig())
     if method == "retrain":
-        return Preset(build(method), finetuning_preset(benchmark))
-    return Preset(build(method), TrainingConfig())
+        return Preset(build_method(method), finetuning_preset(benchmark))
+    return Preset(build_method(method), TrainingConfig())
 
 
 _OWN_DATA: Mapping[str, Mapping[str, float]] = {
@@ -147,14 +147,14 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         log_rows=LOG_ROWS,
         checkpoint_epochs=math.ceil(CHECKPOINT_STEPS / epoch),
     )
-    return Preset(build(method, **settings), training)
+    return Preset(build_method(method, **settings), training)
 
 
 def _muse_method(split: str | None, method: str) -> "AnyMethod":
     if method != "simnpo":
-        return build(method)
+        return build_method(method)
     beta = _MUSE_SIMNPO["books" if split == "books" else "news"]
-    return build(method, beta=beta, gamma=0.1, forget_weight=1, retain_weight=0.1)
+    return build_method(method, beta=beta, gamma=0.1, forget_weight=1, retain_weight=0.1)
 
 
 def relearning_preset(benchmark: str | None, split: str | None) -> TrainingConfig:
@@ -199,4 +199,4 @@ def _wmdp_preset(method: str) -> Preset:
     settings = {"beta": _WMDP_BETAS[method]} if method in _WMDP_BETAS else {}
     rate = _WMDP_RATES.get(method, _WMDP.learning_rate)
     steps = _RMU_STEPS if method == "rmu" else _WMDP.steps
-    return Preset(build(method, **settings), replace(_WMDP, steps=steps, learning_rate=rate))
+    return Preset(build_method(method, **settings), replace(_WMDP, steps=steps, learning_rate=rate))

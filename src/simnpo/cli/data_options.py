@@ -181,6 +181,6 @@ class DataOptions(OwnSetOptions):
 
 def _answers(method: "AnyMethod") -> tuple[str, ...]:
     """Return the answers that a method scores on what is to be forgotten."""
-    from simnpo.methods.losses import Method
+    from simnpo.methods.method import Method
 
     return tuple(method.forget.answers) if isinstance(method, Method) and method.forget else ()

@@ -51,14 +51,14 @@ class Finetune:
 
         from simnpo.cli.training_job import TrainingJob
         from simnpo.experiments.jobs import Job
-        from simnpo.methods.losses import METHODS
+        from simnpo.methods.nll import RETRAIN
         from simnpo.training.run import TrainingData
 
         benchmark = self._benchmark()
         job = Job(
             command="finetune",
             model=self.model,
-            method=replace(METHODS["retrain"], title="Fine-tuning"),
+            method=replace(RETRAIN, title="Fine-tuning"),
             data=TrainingData(
                 retain=self._examples(benchmark),
                 template=self.prompt.settings,

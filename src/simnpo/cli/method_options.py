@@ -1,8 +1,8 @@
 """Options of `unlearn` that only some methods have."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from simnpo.cli.options import Unset, given
 from simnpo.errors import UserError
@@ -36,9 +36,29 @@ class MethodOptions:
     """Weight of the forget loss [simnpo on benchmarks 0.1375, else 1]."""
     retain_weight: Unset[float] = None
     """Weight of the retain loss [1; npo on own data 10; rmu 1200 for its own]."""
+    setting: Unset[tuple[str, ...]] = None
+    """Settings of a method of your own, as in tau=0.5."""
     retain_loss: Unset[str] = None
     """none, nll, or kl (KL divergence from the original model) [ga, undial and ceu none, rmu the
     distance from the original's activations, else nll]."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was given, by the names of the method's settings; `alpha` is a tuple.
+
+        Raises:
+            UserError: a --setting without a number, or one that has an option of its own.
+        """
+        found = given(self)
+        for text in found.pop("setting", ()):
+            name, _, value = text.partition("=")
+            name = name.replace("-", "_")
+            if name in {field.name for field in fields(self)}:
+                raise UserError(f"--setting {text}: this is --{name.replace('_', '-')}.")
+            try:
+                found[name] = float(value)
+            except ValueError:
+                raise UserError(f"--setting {text}: give a number, as in tau=0.5.") from None
+        return found
 
 
 @dataclass(frozen=True)

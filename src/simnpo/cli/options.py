@@ -17,7 +17,7 @@ from simnpo.config import (
     TrainingConfig,
 )
 from simnpo.errors import UserError
-from simnpo.methods.registry import NAMES
+from simnpo.methods.registry import METHODS
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from simnpo.data.examples import Example
 
 
-MethodName = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(NAMES)} (which needs a base).")]
+MethodName = Annotated[
+    str,
+    tyro.conf.arg(
+        help=f"One of {', '.join(METHODS)} (which needs a base model); or your own, as "
+        "path/to/file.py:Name."
+    ),
+]
 """A method's name."""
 
 

@@ -13,7 +13,7 @@ from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.experiments.own_rows import OwnRows
-    from simnpo.methods.losses import Method
+    from simnpo.methods.method import Method
     from simnpo.methods.registry import AnyMethod
     from simnpo.planning.memory import Plan as Planned
 
@@ -123,16 +123,16 @@ class Plan:
     def _trained(self) -> "Method | None":
         """Return the method, where it trains what it ends with; None where it edits weights."""
         from simnpo.benchmarks.presets import unlearning_preset
-        from simnpo.methods.losses import Method
+        from simnpo.methods.method import Method
 
         method = self._method(unlearning_preset(None, None, self.method).method)
         return method if isinstance(method, Method) else None
 
     def _method(self, method: "AnyMethod") -> "AnyMethod":
         """Return a preset's method with what was given in its place."""
-        from simnpo.methods.registry import adjust
+        from simnpo.methods.registry import configure
 
-        return adjust(
+        return configure(
             method, **({} if self.retain_loss is None else {"retain_loss": self.retain_loss})
         )
 
@@ -164,7 +164,7 @@ class Plan:
         from simnpo.config import check_offload
         from simnpo.experiments.reinforce import METHOD, check_four_bits
         from simnpo.methods.base import ActivationObjective
-        from simnpo.methods.losses import Method
+        from simnpo.methods.method import Method
         from simnpo.planning.memory import Plan as Planned
         from simnpo.planning.shape import read_shape
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -109,12 +109,17 @@ class Sweep:
         """Return the command that unlearns with a setting."""
         import shlex
 
+        from simnpo.cli.method_options import MethodOptions
+        from simnpo.experiments.sweep.settings import TRAINING
+
         words = ["simnpo", "unlearn", "--model", str(self.model), "--method", self.method]
         words += [*as_words(self.own), *as_words(self.prompt)]
         for name, value in setting:
             # Not shortened: another digit is another run.
             text = f"{value:g}" if float(f"{value:g}") == value else repr(value)
-            words += [f"--{name.replace('_', '-')}", text]
+            has_option = name in TRAINING or name in {one.name for one in fields(MethodOptions)}
+            option = f"--{name.replace('_', '-')}"
+            words += [option, text] if has_option else ["--setting", f"{name}={text}"]
         usual = {"retain_scores": None, "max_items": None, "seed": TrainingConfig.seed}
         for name, default in usual.items():
             if (given := getattr(self, name)) != default:

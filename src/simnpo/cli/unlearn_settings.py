@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simnpo.cli.method_options import MethodOptions
-from simnpo.cli.options import BenchmarkOptions, MethodName, given
+from simnpo.cli.options import BenchmarkOptions, MethodName
 from simnpo.cli.prompt_options import PromptOptions
 from simnpo.errors import UserError
 
@@ -56,20 +56,20 @@ def methods_of(preset: "Preset", options: MethodOptions, out: Path) -> "dict[Pat
     """Return the method with its settings; for each alpha and in its own folder, if several.
 
     Raises:
-        UserError: an alpha is named twice, or see `simnpo.methods.registry.adjust`.
+        UserError: an alpha is named twice, or see `simnpo.methods.registry.configure`.
     """
-    from simnpo.methods.registry import adjust
+    from simnpo.methods.registry import configure
 
-    settings = given(options)
+    settings = options.settings()
     alphas = settings.pop("alpha", ())
     if len(set(alphas)) < len(alphas):
         raise UserError(f"--alpha {' '.join(map(str, alphas))}: one is named twice.")
     if len(alphas) == 1:
         settings["alpha"] = alphas[0]
     if len(alphas) < 2:
-        return {out: adjust(preset.method, **settings)}
+        return {out: configure(preset.method, **settings)}
     return {
-        out / f"alpha-{str(alpha).removesuffix('.0')}": adjust(
+        out / f"alpha-{str(alpha).removesuffix('.0')}": configure(
             preset.method, **settings, alpha=alpha
         )
         for alpha in alphas

@@ -13,7 +13,7 @@ from simnpo.data.as_seen import prompt_record
 from simnpo.errors import UserError
 from simnpo.evaluation.history import HISTORY
 from simnpo.experiments.model_card import base_of, write_model_card
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 from simnpo.methods.task_vector import EditedModel, TaskVector
 from simnpo.models import (
     MODEL_FOLDER,

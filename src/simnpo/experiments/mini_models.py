@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 from simnpo.benchmarks.minis import Mini
 from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
-from simnpo.methods.losses import METHODS
+from simnpo.methods.nll import RETRAIN
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer
 from simnpo.storage.cache import made_by_one
 from simnpo.storage.folder_lock import held
@@ -103,7 +103,7 @@ def _train(mini: Mini, recipe: _Recipe, parent: Path | None, folder: Path) -> No
         train_model(
             model,
             tokenizer,
-            replace(METHODS["retrain"], title=f"Training {recipe.name}"),
+            replace(RETRAIN, title=f"Training {recipe.name}"),
             TrainingData(
                 retain=recipe.examples,
                 template=mini.template,

@@ -8,6 +8,7 @@ from typing import Any
 
 from simnpo.data.template_choice import PRESETS
 from simnpo.evaluation.evaluation import EVALUATION, SUMMARY
+from simnpo.methods.registry import METHODS
 from simnpo.models import ADAPTER, MODEL_FOLDER, hub_id_mistake, split_revision
 from simnpo.storage.files import read_json, write_text
 from simnpo.storage.runs import FINISHED, read_run
@@ -168,7 +169,10 @@ def _introduction(
     record: Mapping[str, Any], method: str, base: str, unlearned: bool, adapter: bool
 ) -> str:
     made = f"a LoRA adapter for {escape(base)}" if adapter else f"made from {escape(base)}"
-    done = f"made to forget a forget set with {escape(method)}" if unlearned else "fine-tuned"
+    papers = {one.title: one.paper for one in METHODS.values() if one.paper}
+    source = f" ({papers[method]})" if method in papers else ""
+    by_method = f"made to forget a forget set with {escape(method)}{source}"
+    done = by_method if unlearned else "fine-tuned"
     ended = "" if record.get("status") == FINISHED else " The run has not finished."
     return f"A causal language model, {made} and {done} by simnpo.{ended}"
 

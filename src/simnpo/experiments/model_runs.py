@@ -21,8 +21,8 @@ from simnpo.experiments.jobs import Job
 from simnpo.experiments.mini_models import mini_model
 from simnpo.experiments.own_setup import OwnSetup, evaluate_own
 from simnpo.experiments.run import Run
-from simnpo.methods.losses import Method
-from simnpo.methods.registry import build
+from simnpo.methods.method import Method
+from simnpo.methods.registry import build_method
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, resolve, save_model
 from simnpo.storage.cache import cache_folder
 from simnpo.storage.runs import RUN, fingerprint
@@ -100,7 +100,7 @@ class TrainedModel(Run):
             return str(mini_model(site.mini(), cache_folder(), self.seed, name, learns))
         if site.base is None:
             raise UserError(f"{site.name} has neither a released model nor a base to fine-tune.")
-        method = build("retrain")
+        method = build_method("retrain")
         assert isinstance(method, Method)
         job = Job(
             command="finetune",

@@ -27,7 +27,7 @@ from simnpo.experiments.measuring import Measuring, step_tokens, teaches_refusal
 from simnpo.experiments.model_card import write_model_card
 from simnpo.experiments.original import BEFORE, Original, measure_original, measured_sets
 from simnpo.experiments.own_texts import next_steps, outcome_text, page_title, plan_text
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 from simnpo.models import load_model, load_tokenizer
 from simnpo.report.page import FILES as PAGE
 from simnpo.report.page import write_report

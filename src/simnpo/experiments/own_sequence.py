@@ -35,7 +35,7 @@ from simnpo.experiments.own_texts import (
     plan_text,
 )
 from simnpo.experiments.request_sets import request_sets
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 from simnpo.models import load_tokenizer, training_precision
 from simnpo.report.stages import write_stages
 from simnpo.storage.files import read_json, write_json

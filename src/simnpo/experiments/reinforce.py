@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from simnpo.config import LoraConfig, Reinforcement
 from simnpo.errors import UserError
 from simnpo.experiments.jobs import Callbacks, Job
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 from simnpo.methods.nll import NLL
 from simnpo.methods.task_vector import TaskVector
 from simnpo.models import resolve

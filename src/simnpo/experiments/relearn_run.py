@@ -10,7 +10,7 @@ from simnpo.experiments.attacks.relearn import Select, select_examples
 from simnpo.experiments.model_runs import model_of, retain_tables
 from simnpo.experiments.run import Run
 from simnpo.experiments.unlearn_run import UnlearnRun
-from simnpo.methods.losses import METHODS
+from simnpo.methods.nll import RETRAIN
 from simnpo.models import load_model, load_tokenizer, training_precision
 from simnpo.training.checkpoints import remove_checkpoints
 from simnpo.training.evaluate_callback import EvaluateWhileTraining
@@ -59,7 +59,7 @@ class RelearnRun(Run):
         train_model(
             load_model(model, precision),
             tokenizer,
-            replace(METHODS["retrain"], title="Relearning"),
+            replace(RETRAIN, title="Relearning"),
             TrainingData(retain=chosen, template=template, max_length=benchmark.max_length),
             replace(settings, seed=self.seed, precision=precision),
             folder,

@@ -17,7 +17,7 @@ from simnpo.experiments.model_runs import TrainedModel, evaluate, model_of, reta
 from simnpo.experiments.reinforce import FOLDER as REINFORCED
 from simnpo.experiments.reinforce import unlearn
 from simnpo.experiments.run import Run
-from simnpo.methods.registry import adjust
+from simnpo.methods.registry import configure
 from simnpo.methods.task_vector import TaskVector
 from simnpo.models import MODEL_FOLDER
 from simnpo.storage.ownership import remove_own
@@ -90,7 +90,7 @@ class UnlearnRun(Run):
         if "epochs" in changed:
             changed["steps"] = None
         training = replace(preset.training, seed=self.seed, **changed)
-        return replace(preset, method=adjust(preset.method, **own), training=training)
+        return replace(preset, method=configure(preset.method, **own), training=training)
 
     def benchmark(self) -> Benchmark:
         """Return what is forgotten and evaluated."""

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from simnpo.methods.base import DivergenceObjective
+from simnpo.methods.method import Method
 from simnpo.methods.undial import undial_per_token
 
 
@@ -31,3 +32,6 @@ class CEU(DivergenceObjective):
         return undial_per_token(
             log_distributions, reference_log_distributions, targets, beta=math.inf
         )
+
+
+CEU_METHOD = Method("CE-U", CEU(), None, paper="arXiv 2503.01224")

@@ -16,6 +16,8 @@ from simnpo.methods.base import (
     Scored,
     require_positive,
 )
+from simnpo.methods.method import Method
+from simnpo.methods.nll import NLL
 
 
 def dpo_loss(
@@ -66,3 +68,7 @@ class AlternateDPO(DPO):
 def _logratios(scored: Scored) -> Float[Tensor, " batch"]:
     assert scored.reference_logps is not None
     return scored.logps - scored.reference_logps
+
+
+IDK_DPO = Method("IDK-DPO", RefusalDPO(), NLL(), paper="arXiv 2404.05868")
+ALTPO = Method("AltPO", AlternateDPO(), NLL(), paper="arXiv 2409.13474")

@@ -6,6 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from simnpo.methods.base import ANSWER, Forward, Objective
+from simnpo.methods.method import Method
+from simnpo.methods.nll import NLL
 
 
 def ga_loss(logps: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
@@ -39,3 +41,8 @@ class WeightedGA(Objective):
     def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
         """See `weighted_ga_loss`."""
         return weighted_ga_loss(forward[ANSWER].logps, forward[ANSWER].lengths)
+
+
+GA_METHOD = Method("GA", GA(), None, paper="arXiv 2210.01504")
+GRAD_DIFF = Method("GradDiff", GA(), NLL(), paper="arXiv 2401.06121")
+WEIGHTED_GRAD_DIFF = Method("Weighted-GradDiff", WeightedGA(), NLL(), paper="arXiv 2410.07163")

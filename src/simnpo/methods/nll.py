@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from simnpo.methods.base import ANSWER, REFUSAL, Forward, Objective
+from simnpo.methods.method import Method
 
 
 def nll_loss(
@@ -34,3 +35,7 @@ class RefusalNLL(Objective):
     def loss(self, forward: Forward) -> Float[Tensor, " batch"]:
         """See `nll_loss`."""
         return nll_loss(forward[REFUSAL].logps, forward[REFUSAL].lengths)
+
+
+RETRAIN = Method("Retrain", None, NLL())
+IDK = Method("IDK", RefusalNLL(), NLL(), paper="arXiv 2401.06121")

@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from simnpo.methods.base import ANSWER, Forward, Objective, require_positive
+from simnpo.methods.method import Method
+from simnpo.methods.nll import NLL
 
 
 def npo_loss(
@@ -48,3 +50,6 @@ class NPO(Objective):
         scored = forward[ANSWER]
         assert scored.reference_logps is not None
         return npo_weights(scored.logps, scored.reference_logps, self.beta)
+
+
+NPO_METHOD = Method("NPO", NPO(), NLL(), paper="arXiv 2404.05868")

@@ -7,6 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from simnpo.methods.base import ORIGINAL, REINFORCED, DivergenceObjective, require_positive
+from simnpo.methods.method import Method
+from simnpo.methods.nll import NLL
 
 
 def teacher_logits(
@@ -57,3 +59,6 @@ class RKLD(DivergenceObjective):
     ) -> Float[Tensor, " tokens"]:
         """See `reverse_kl_per_token`."""
         return reverse_kl_per_token(log_distributions, reference_log_distributions)
+
+
+RKLD_METHOD = Method("RKLD", RKLD(), NLL(), paper="arXiv 2406.01983")

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from simnpo.methods.base import ANSWER, ActivationObjective, Forward, require_positive
+from simnpo.methods.method import Method
 
 
 def squared_distance(
@@ -69,3 +70,6 @@ class KeepActivations(ActivationObjective):
         scored = forward[ANSWER]
         assert scored.activations is not None and scored.reference_activations is not None
         return squared_distance(scored.activations, scored.reference_activations, scored.mask)
+
+
+RMU_METHOD = Method("RMU", RMU(), KeepActivations(), retain_weight=1200.0, paper="arXiv 2403.03218")

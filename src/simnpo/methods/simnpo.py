@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from simnpo.methods.base import ANSWER, Forward, Objective, require_positive
+from simnpo.methods.method import Method
+from simnpo.methods.nll import NLL
 
 
 def simnpo_loss(
@@ -59,3 +61,6 @@ class SimNPO(Objective):
         """See `simnpo_weights`."""
         scored = forward[ANSWER]
         return simnpo_weights(scored.logps, scored.lengths, self.beta, self.gamma)
+
+
+SIMNPO = Method("SimNPO", SimNPO(), NLL(), paper="arXiv 2410.07163")

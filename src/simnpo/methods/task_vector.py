@@ -41,6 +41,7 @@ class TaskVector:
     """Subtract the task vector of the forget set from the weights."""
 
     title: ClassVar[str] = "Task Vector"
+    paper: ClassVar[str] = "arXiv 2212.04089"
     needs_reinforced: ClassVar[bool] = True
     needs_original_model: ClassVar[bool] = False
     needs_reference_logps: ClassVar[bool] = False
@@ -163,3 +164,6 @@ def _check(original: Weights, own: str | None, reinforced: Weights, other: str |
 
 def _shape(shape: tuple[int, ...] | None) -> str:
     return "is missing" if shape is None else f"has shape {list(shape)}"
+
+
+TASK_VECTOR = TaskVector()

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from simnpo.methods.base import DivergenceObjective, require_positive
+from simnpo.methods.method import Method
 
 
 def undial_per_token(
@@ -43,3 +44,6 @@ class UNDIAL(DivergenceObjective):
     ) -> Float[Tensor, " tokens"]:
         """See `undial_per_token`."""
         return undial_per_token(log_distributions, reference_log_distributions, targets, self.beta)
+
+
+UNDIAL_METHOD = Method("UNDIAL", UNDIAL(), None, paper="arXiv 2402.10052")

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from simnpo.methods.base import ANSWER, Forward, Objective
+from simnpo.methods.method import Method
+from simnpo.methods.nll import NLL
 
 
 def wga_loss(token_logprobs: Float[Tensor, "batch time"], alpha: float) -> Float[Tensor, " batch"]:
@@ -68,3 +70,7 @@ class SatImp(Objective):
 def _require_power(name: str, value: float) -> None:
     if not 0 <= value < math.inf:
         raise ValueError(f"{name} must be at least 0 and finite, got {value}.")
+
+
+WGA_METHOD = Method("WGA", WGA(), NLL(), paper="arXiv 2502.19301")
+SATIMP = Method("SatImp", SatImp(), NLL(), paper="arXiv 2505.11953")

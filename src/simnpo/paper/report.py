@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args
 
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.experiments.run import Run
-from simnpo.methods.losses import METHODS
+from simnpo.methods.registry import METHODS
 from simnpo.paper.page_settings import unlearning_settings
 from simnpo.paper.page_tables import KINDS as TABLE_KINDS
 from simnpo.paper.page_tables import PAPER, cell, sourced_rows, write_table

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from simnpo.config import LoraConfig, Precision, TrainingConfig, resolve_precision
 from simnpo.forward.fused import CHUNK
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 from simnpo.planning.shape import Shape
 
 CHUNK_ARRAYS = 3

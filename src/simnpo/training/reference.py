@@ -15,7 +15,7 @@ from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
 from simnpo.forward.activations import check_layer, find_decoder, layer_activations
 from simnpo.forward.logprobs import sum_logprobs
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 from simnpo.system.shared_rows import compute_rows
 
 TOKENS_PER_BATCH = 8192

@@ -18,7 +18,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 from simnpo.models import MODEL_FOLDER, save_model
 from simnpo.models.merging import Rounding, merge
 from simnpo.models.saving import try_saving

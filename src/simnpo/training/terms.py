@@ -15,7 +15,7 @@ from simnpo.data.encoding import Encoded, Encoder, count_truncated
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
 from simnpo.methods.base import ALTERNATE, REFUSAL, Objective
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 
 FORGET, RETAIN = "forget", "retain"
 """Names of the terms."""

@@ -13,11 +13,12 @@ from simnpo.config import MAX_LENGTH
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
-from simnpo.errors import TrainingDiverged
+from simnpo.errors import TrainingDiverged, UserError
 from simnpo.forward.activations import check_layer, training_only
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
+from simnpo.methods.task_vector import TaskVector
 from simnpo.models.precision import is_mixed, run_mixed
 from simnpo.storage.folder_lock import held
 from simnpo.system import distributed
@@ -51,7 +52,7 @@ class UnlearnTrainer(Trainer):
         model: nn.Module,
         args: TrainingArguments,
         *,
-        method: Method,
+        method: Method | TaskVector,
         tokenizer: Any,
         forget: Sequence[Example] = (),
         retain: Sequence[Example] = (),
@@ -73,7 +74,7 @@ class UnlearnTrainer(Trainer):
             args: transformers' training arguments. With `bf16` the model runs under autocast in
                 passes outside training, too, so that it rounds alike in all
                 (`simnpo.models.precision`).
-            method: see `simnpo.methods.losses.build_method`.
+            method: see `simnpo.methods.registry.build_method`.
             tokenizer: the model's tokenizer.
             forget: what to forget.
             retain: what to keep.
@@ -93,10 +94,14 @@ class UnlearnTrainer(Trainer):
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
-            UserError: see `build_terms`, `Encoder`, `check_reinforced` and `check_reference`; or a
-                method that trains some layers alone does not go with this model or with how it is
-                trained.
+            UserError: the method has no loss, or trains some layers alone and does not go with this
+                model or with how it is trained; or see `build_terms`, `Encoder`,
+                `check_reinforced` and `check_reference`.
         """
+        if isinstance(method, TaskVector):
+            raise UserError(
+                f"{method.title} edits weights and trains nothing; use `simnpo unlearn`."
+            )
         if args.bf16 and not is_mixed(model):
             run_mixed(model)
         check_reinforced(method, model, reinforced)

@@ -4,11 +4,11 @@ import pytest
 
 from simnpo.errors import UserError
 from simnpo.experiments.sweep.settings import drawn, grid, named, read_values
-from simnpo.methods.registry import build
+from simnpo.methods.registry import build_method
 
 
 def test_a_grid_is_every_combination() -> None:
-    values = read_values(["beta=1.5,2.5", "forget-weight=0.1,1,2"], build("simnpo"))
+    values = read_values(["beta=1.5,2.5", "forget-weight=0.1,1,2"], build_method("simnpo"))
     assert values == {"beta": (1.5, 2.5), "forget_weight": (0.1, 1, 2)}
     settings = grid(values)
     assert len(settings) == 6
@@ -25,10 +25,10 @@ def test_random_draws_differ_and_follow_the_seed() -> None:
 
 
 def test_layers_are_whole_numbers() -> None:
-    (layers,) = read_values(["layer=1,2"], build("rmu")).values()
+    (layers,) = read_values(["layer=1,2"], build_method("rmu")).values()
     assert layers == (1, 2) and all(isinstance(one, int) for one in layers)
     with pytest.raises(UserError, match="must be a whole number"):
-        read_values(["layer=1.5"], build("rmu"))
+        read_values(["layer=1.5"], build_method("rmu"))
 
 
 @pytest.mark.parametrize(
@@ -49,5 +49,5 @@ def test_layers_are_whole_numbers() -> None:
 )
 def test_mistakes(over: list[str], method: str, words: str) -> None:
     with pytest.raises(UserError) as error:
-        read_values(over, build(method))
+        read_values(over, build_method(method))
     assert words in str(error.value)

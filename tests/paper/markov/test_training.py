@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from simnpo.methods.losses import build_method
+from simnpo.methods.registry import build_method
 from simnpo.paper.markov import training
 from simnpo.paper.markov.distance import as_batch, distances
 from simnpo.paper.markov.model import new_model

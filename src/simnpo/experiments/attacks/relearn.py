@@ -16,7 +16,7 @@ from simnpo.errors import UserError
 from simnpo.evaluation.history import HISTORY, read_history, write_history
 from simnpo.evaluation.tables import Tables
 from simnpo.experiments.attacks.targets import Target
-from simnpo.methods.losses import METHODS
+from simnpo.methods.nll import RETRAIN
 from simnpo.report.courses import COLUMNS
 from simnpo.storage.folder_lock import held
 from simnpo.system.progress import announced
@@ -159,7 +159,7 @@ def _relearn(attack: Relearning, run: Run, folder: Path, retain: Tables | None) 
     train_model(
         model,
         tokenizer,
-        replace(METHODS["retrain"], title="Relearning"),
+        replace(RETRAIN, title="Relearning"),
         TrainingData(retain=chosen, template=target.template, max_length=target.max_length),
         replace(attack.training, seed=run.seed),
         out,

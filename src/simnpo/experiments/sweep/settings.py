@@ -49,7 +49,7 @@ def read_values(over: Sequence[str], method: "AnyMethod") -> dict[str, tuple[flo
 
 def known_settings(method: "AnyMethod") -> list[str]:
     """Return the names of what a sweep can change of a method."""
-    from simnpo.methods.losses import Method
+    from simnpo.methods.method import Method
 
     if not isinstance(method, Method):
         return [field.name for field in fields(method)]

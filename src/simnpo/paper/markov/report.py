@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simnpo.evaluation.metrics.intervals import Interval, interval
-from simnpo.methods.losses import METHODS
+from simnpo.methods.registry import METHODS
 from simnpo.paper.markov import figures
 from simnpo.paper.markov.distance import Distances
 from simnpo.paper.markov.findings import Claim, Reached, at_paper_beta, claims, pick_betas, reached

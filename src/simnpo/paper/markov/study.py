@@ -14,7 +14,8 @@ import pandas as pd
 import torch
 from safetensors.torch import load_model, save_model
 
-from simnpo.methods.losses import METHODS, build_method
+from simnpo.methods.method import Method
+from simnpo.methods.registry import METHODS, build_method
 from simnpo.paper.markov import training
 from simnpo.paper.markov.distance import Distances, distances
 from simnpo.paper.markov.model import CONFIG, new_model
@@ -165,9 +166,11 @@ class _Work:
             origin = _origin(run)
             (start,) = finished[origin][list(Distances._fields)].to_numpy()
             settings = {} if run.beta is None else {"beta": run.beta}
+            method = build_method(run.method, **settings)
+            assert isinstance(method, Method)
             path = training.unlearn(
                 self._trained(origin, done),
-                build_method(run.method, **settings),
+                method,
                 self._data(run.panel, run.seed),
                 self._study.size.iterations,
                 run.seed,

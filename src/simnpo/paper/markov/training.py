@@ -14,7 +14,7 @@ from simnpo.data.batching import Batch, rows_of
 from simnpo.forward.answer_tokens import answer_logits
 from simnpo.forward.logprobs import answer_logprobs, sum_logprobs
 from simnpo.methods.base import ANSWER, Objective, Scored
-from simnpo.methods.losses import Method
+from simnpo.methods.method import Method
 from simnpo.paper.markov.distance import Distances, as_batch, distances
 from simnpo.paper.markov.panels import PanelData
 

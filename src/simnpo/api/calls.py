@@ -1,0 +1,112 @@
+"""How a Python call becomes a command: keyword arguments are its options."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from os import PathLike, fspath
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+from simnpo.errors import UserError
+from simnpo.storage.folder_lock import all_released
+from simnpo.system.distributed import together
+
+Place: TypeAlias = str | PathLike[str]
+Data: TypeAlias = Place | Iterable[Mapping[str, object] | str]
+"""A file, a folder or a hub dataset by name; a `datasets.Dataset`; or rows: dicts, or texts."""
+Option: TypeAlias = (
+    "str | float | bool | PathLike[str] | Sequence[str | float | PathLike[str]] | None"
+)
+"""The value of an option; None leaves it out."""
+
+
+@contextmanager
+def files_of(sets: Mapping[str, Data | None]) -> Iterator[dict[str, str]]:
+    """Yield a file for each set that is given; rows are written into files for as long as this is.
+
+    Raises:
+        UserError: a set's rows are neither dicts nor texts.
+    """
+    with TemporaryDirectory(prefix="simnpo-") as room:
+        yield {
+            name: _file(name, data, Path(room)) for name, data in sets.items() if data is not None
+        }
+
+
+def call(words: Sequence[str], options: Mapping[str, Option]) -> None:
+    """Run a command.
+
+    Args:
+        words: the command and its positional arguments.
+        options: its options by name, with underscores.
+
+    Raises:
+        TypeError: there is no such option.
+        ValueError: an option has a value that it cannot have.
+        UserError: see the command.
+    """
+    from simnpo.cli.command_line import parse
+
+    known = _options(words)
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; do you mean {near[0]}?" if near else ""
+            raise TypeError(f"{words[0]}() has no option {name!r}{hint}")
+    arguments = [*words, *(word for name, value in given.items() for word in _words(name, value))]
+    with together(), all_released():
+        try:
+            command = parse(arguments)
+        except SystemExit:
+            raise ValueError(f"{words[0]}(): an option's value is refused, see above.") from None
+        command.run()
+
+
+def _options(words: Sequence[str]) -> set[str]:
+    """Return the names of a command's options."""
+    from simnpo.cli import attack, command_line
+
+    name = words[0].capitalize()
+    kind = getattr(attack if name == "Attack" else command_line, name)
+    if name == "Attack":
+        kind = {"relearn": attack.Relearn, "quantize": attack.Quantize}[words[1]]
+    return set(_names(kind))
+
+
+def _names(kind: Any) -> Iterator[str]:
+    for field in fields(kind):
+        if is_dataclass(field.type):
+            yield from _names(field.type)
+        else:
+            yield field.name
+
+
+def _words(name: str, value: Any) -> list[str]:
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return [option] if value else []
+    several = isinstance(value, Iterable) and not isinstance(value, str | PathLike)
+    return [option, *(str(one) for one in (value if several else (value,)))]
+
+
+def _file(name: str, data: Any, room: Path) -> str:
+    if isinstance(data, str | PathLike):
+        return fspath(data)
+    path = room / f"{name}.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for number, row in enumerate(data):
+            found = {"text": row} if isinstance(row, str) else row
+            if not isinstance(found, Mapping):
+                raise UserError(
+                    f"{name}[{number}] is a {type(row).__name__}; a row is a dict such as "
+                    "{'question': ..., 'answer': ...}, or a text."
+                )
+            try:
+                file.write(json.dumps(dict(found), ensure_ascii=False) + "\n")
+            except (TypeError, ValueError) as error:
+                raise UserError(f"{name}[{number}]: {error}") from None
+    return str(path)
