@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ class Measured(Mapping[str, float]):
     _evaluation: Evaluation = field(repr=False)
 
     @classmethod
-    def read(cls, folder: str | Path) -> "Measured":
+    def read(cls, folder: str | PathLike[str]) -> "Measured":
         """Return the evaluation in a folder, or in a run's.
 
         Raises:
