@@ -68,8 +68,8 @@ def trained(of: Subject) -> Any:
             of.model,
             arguments,
             method=METHODS["retrain"],
-            tokenizer=of.tokenizer,
-            retain=(*of.benchmark.forget, *of.benchmark.retain),
+            processing_class=of.tokenizer,
+            retain_dataset=(*of.benchmark.forget, *of.benchmark.retain),
             template="llama2",
         )
         trainer.train()

@@ -76,9 +76,9 @@ def ours(name: str, of: Subject) -> Callable[[], float]:
                 copy.deepcopy(of.model),
                 arguments,
                 method=build_method(name),
-                tokenizer=of.tokenizer,
-                forget=of.benchmark.forget,
-                retain=of.benchmark.retain,
+                processing_class=of.tokenizer,
+                forget_dataset=of.benchmark.forget,
+                retain_dataset=of.benchmark.retain,
                 template="llama2",
                 callbacks=[clock],
             )

@@ -21,8 +21,8 @@ model, out = sys.argv[1:]
 examples = [Example(*pair) for pair in QUESTIONS]
 args = TrainingArguments(out, max_steps=2, per_device_train_batch_size=2, report_to="none")
 trainer = UnlearnTrainer(
-    load_model(model), args, method=build_method("npo"), tokenizer=load_tokenizer(model),
-    forget=examples[:4], retain=examples[4:],
+    load_model(model), args, method=build_method("npo"), processing_class=load_tokenizer(model),
+    forget_dataset=examples[:4], retain_dataset=examples[4:],
 )
 trainer.train()
 print("steps", trainer.state.global_step)

@@ -19,6 +19,7 @@ NAMES = (
     "choosing",
     "prompts",
     "models",
+    "python",
 )
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 
@@ -62,8 +63,8 @@ def test_pages_link_to_files_that_exist() -> None:
 def test_python_example_runs(
     tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from simnpo import UnlearnConfig.*?)```", text, flags=re.S)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my-model").symlink_to(model_folder)
     for name in ("forget", "retain"):
@@ -72,7 +73,7 @@ def test_python_example_runs(
         '"out", num',
         '"out", report_to=[], use_cpu=True, save_strategy="no", dataloader_pin_memory=False, num',
     )
-    exec(compile(code, "methods.md", "exec"), {})
+    exec(compile(code, "python.md", "exec"), {})
     assert (tmp_path / "out/model/model.safetensors").is_file()
 
 

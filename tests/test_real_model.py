@@ -110,9 +110,9 @@ def test_precisions(
         loaded,
         arguments(config, tmp_path),
         method=build_method("npo", beta=0.1),
-        tokenizer=tokenizer,
-        forget=data.forget,
-        retain=data.retain,
+        processing_class=tokenizer,
+        forget_dataset=data.forget,
+        retain_dataset=data.retain,
     )
     trainer.args.logging_steps, trainer.args.save_strategy = 1, "no"
     trainer.train()

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from simnpo.methods.wga import satimp_loss as satimp_loss
     from simnpo.methods.wga import wga_loss as wga_loss
     from simnpo.training.trainer import UnlearnTrainer as UnlearnTrainer
+    from simnpo.training.unlearn_config import UnlearnConfig as UnlearnConfig
 
 _HOMES = {
     "simnpo.api.functions": ("attack", "compare", "evaluate", "finetune", "sweep", "unlearn"),
@@ -60,6 +61,7 @@ _HOMES = {
     "simnpo.methods.simnpo": ("simnpo_loss", "simnpo_weights"),
     "simnpo.methods.wga": ("satimp_loss", "wga_loss"),
     "simnpo.training.trainer": ("UnlearnTrainer",),
+    "simnpo.training.unlearn_config": ("UnlearnConfig",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [*_HOME, "__version__"]

@@ -51,9 +51,9 @@ def make_trainer(
         model,
         TrainingArguments(str(tmp_path / "run"), **(arguments | settings)),
         method=build_method(name, **method),
-        tokenizer=tokenizer,
-        forget=forget,
-        retain=examples[4:],
+        processing_class=tokenizer,
+        forget_dataset=forget,
+        retain_dataset=examples[4:],
         refusals=["I do not know.", "No idea."],
         template=template,
         reinforced=reinforced,
@@ -196,7 +196,7 @@ def test_npo_starts_at_its_constant_and_measures_against_the_start(
     assert losses[2] < losses[0]
 
 
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize("name", sorted({*METHODS} - {"task_vector"}))
 @pytest.mark.parametrize("retain_loss", [None, "kl"])
 def test_every_method_trains(
     tmp_path: Any,
@@ -405,16 +405,16 @@ def test_empty_sets_and_missing_refusals_are_refused(
 ) -> None:
     arguments = TrainingArguments(str(tmp_path), report_to=[], use_cpu=True)
     for changes, words in (
-        ({"forget": ()}, "forget set is empty"),
-        ({"retain": ()}, "retain set is empty"),
+        ({"forget_dataset": ()}, "forget set is empty"),
+        ({"retain_dataset": ()}, "retain set is empty"),
         ({"method": METHODS["idk"]}, "needs refusals"),
         ({"method": METHODS["altpo"]}, "needs an alternate answer to 'Where was .*--alternate-"),
     ):
         settings = {
             "method": METHODS["npo"],
-            "tokenizer": tokenizer,
-            "forget": examples[:4],
-            "retain": examples[4:],
+            "processing_class": tokenizer,
+            "forget_dataset": examples[:4],
+            "retain_dataset": examples[4:],
         }
         with pytest.raises(UserError, match=words):
             UnlearnTrainer(llama, arguments, **(settings | changes))

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
+from simnpo.data.given_rows import row_values
 from simnpo.errors import UserError
 from simnpo.storage.folder_lock import all_released
 from simnpo.system.distributed import together
@@ -99,14 +100,9 @@ def _file(name: str, data: Any, room: Path) -> str:
     path = room / f"{name}.jsonl"
     with path.open("w", encoding="utf-8") as file:
         for number, row in enumerate(data):
-            found = {"text": row} if isinstance(row, str) else row
-            if not isinstance(found, Mapping):
-                raise UserError(
-                    f"{name}[{number}] is a {type(row).__name__}; a row is a dict such as "
-                    "{'question': ..., 'answer': ...}, or a text."
-                )
+            found = row_values(name, number, row)
             try:
-                file.write(json.dumps(dict(found), ensure_ascii=False) + "\n")
+                file.write(json.dumps(found, ensure_ascii=False) + "\n")
             except (TypeError, ValueError) as error:
                 raise UserError(f"{name}[{number}]: {error}") from None
     return str(path)

@@ -1,6 +1,6 @@
 """`UnlearnTrainer`: transformers' Trainer with forget and retain objectives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,15 @@ import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from simnpo.config import MAX_LENGTH
 from simnpo.data.encoding import Encoder
-from simnpo.data.examples import Example
+from simnpo.data.given_rows import Rows, as_examples
 from simnpo.data.prompt_settings import PromptSettings
-from simnpo.errors import TrainingDiverged, UserError
+from simnpo.errors import TrainingDiverged
 from simnpo.forward.activations import check_layer, training_only
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
+from simnpo.methods.base import ALTERNATE
 from simnpo.methods.method import Method
-from simnpo.methods.task_vector import TaskVector
-from simnpo.models.precision import is_mixed, run_mixed
 from simnpo.storage.folder_lock import held
 from simnpo.system import distributed
 from simnpo.training.callbacks import StepGuard
@@ -30,10 +28,12 @@ from simnpo.training.gradient_weights import RecordWeights
 from simnpo.training.loss_sums import LossSums
 from simnpo.training.model_configs import default_generation, special_tokens_kept
 from simnpo.training.reference import check_reference, check_reinforced
-from simnpo.training.refusals import check_layers
+from simnpo.training.refusals import check_layers, check_whole
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.schedule import schedule
+from simnpo.training.set_metrics import set_metrics
 from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
+from simnpo.training.unlearn_config import made_ready, resolve
 
 
 class UnlearnTrainer(Trainer):
@@ -46,75 +46,79 @@ class UnlearnTrainer(Trainer):
     """
 
     lr_scheduler: Any
+    control: Any
 
     def __init__(
         self,
-        model: nn.Module,
+        model: str | nn.Module,
         args: TrainingArguments,
         *,
-        method: Method | TaskVector,
-        tokenizer: Any,
-        forget: Sequence[Example] = (),
-        retain: Sequence[Example] = (),
+        processing_class: Any = None,
+        forget_dataset: Rows = (),
+        retain_dataset: Rows = (),
+        eval_dataset: Rows | Mapping[str, Rows] | None = None,
+        peft_config: Any = None,
+        method: str | Method | None = None,
         refusals: Sequence[str] = (),
-        template: str | PromptSettings = "auto",
-        max_length: int = MAX_LENGTH,
+        template: str | PromptSettings | None = None,
+        max_length: int | None = None,
         group_by_length: bool = False,
         warmup_ratio: float | None = None,
         reinforced: nn.Module | None = None,
         reference: nn.Module | None = None,
-        offload_reference: bool = False,
-        keeps_dropout: bool = False,
+        offload_reference: bool | None = None,
+        keeps_dropout: bool | None = None,
         callbacks: list[TrainerCallback] | None = None,
     ):
         """Encode the data and set up transformers' Trainer.
 
         Args:
-            model: a causal LM, with LoRA adapters or without.
-            args: transformers' training arguments. With `bf16` the model runs under autocast in
-                passes outside training, too, so that it rounds alike in all
-                (`simnpo.models.precision`).
-            method: see `simnpo.methods.registry.build_method`.
-            tokenizer: the model's tokenizer.
-            forget: what to forget.
-            retain: what to keep.
-            refusals: answers for IDK methods.
+            model: a causal LM, with LoRA adapters or without; or its name.
+            args: an `UnlearnConfig`, or transformers' training arguments. With `bf16` the model
+                runs under autocast outside training, too (`simnpo.models.precision`).
+            processing_class: the model's tokenizer; None loads it by the model's name.
+            forget_dataset: what to forget, see `simnpo.data.given_rows.Rows`.
+            retain_dataset: what to keep.
+            eval_dataset: what `evaluate` measures, one set or several by name; None takes the
+                forget and the retain set.
+            peft_config: puts adapters of peft on the model.
+            method: a method of losses or its name; None takes the one in `args`, as it is with
+                `template`, `max_length`, `offload_reference` and `keeps_dropout`.
+            refusals: answers for IDK.
             template: see `simnpo.data.template_choice.choose_template`.
             max_length: tokens of a sequence at most.
             group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
-            warmup_ratio: for a learning rate that is never 0, see `simnpo.training.schedule`; None
-                leaves transformers' own.
-            reinforced: `model` over-fitted on the forget set, in evaluation mode, for objectives
-                that compare with it.
+            warmup_ratio: see `simnpo.training.schedule`; None leaves transformers' own.
+            reinforced: `model` over-fitted on the forget set, for methods that compare with it.
             reference: what objectives with a reference take its log-probs from, in the place of
                 `model` as it is before training.
             offload_reference: see `FrozenReference`.
-            keeps_dropout: whether a method that forgets keeps the model's dropout; one that does
-                not forget always does.
+            keeps_dropout: whether unlearning keeps the model's dropout; fine-tuning always does.
             callbacks: further callbacks of transformers' Trainer.
 
         Raises:
-            UserError: the method has no loss, or trains some layers alone and does not go with this
-                model or with how it is trained; or see `build_terms`, `Encoder`,
+            UserError: the method trains some layers alone and does not go with this model or with
+                how it is trained; or see `resolve`, `made_ready`, `build_terms`, `Encoder`,
                 `check_reinforced` and `check_reference`.
         """
-        if isinstance(method, TaskVector):
-            raise UserError(
-                f"{method.title} edits weights and trains nothing; use `simnpo unlearn`."
-            )
-        if args.bf16 and not is_mixed(model):
-            run_mixed(model)
+        asked = resolve(args, method, template, max_length, offload_reference, keeps_dropout)
+        method = asked.method
+        model, processing_class = made_ready(model, processing_class, peft_config, args.bf16)
         check_reinforced(method, model, reinforced)
         check_reference(method, model, reference)
-        encoder = Encoder(tokenizer, template, max_length)
+        encoder = self._encoder = Encoder(processing_class, asked.template, asked.max_length)
+        alternates = method.forget is not None and ALTERNATE in method.forget.answers
+        forget = as_examples(forget_dataset, "forget_dataset", alternates)
+        retain = as_examples(retain_dataset, "retain_dataset")
         self.terms: list[Term] = build_terms(method, forget, retain, encoder, refusals, args.seed)
-        check_sequences(
-            model, [one for term in self.terms for rows in term.encoded.values() for one in rows]
-        )
+        every = [rows for term in self.terms for rows in term.encoded.values()]
+        check_sequences(model, [one for rows in every for one in rows])
         self._pairs = PairedDataset(self.terms, args.seed)
         self._group_by_length, self._warmup_ratio = group_by_length, warmup_ratio
-        self._keeps_dropout = keeps_dropout or method.forget is None
-        self._forwards = Forwards(self.terms, args.seed, reinforced, reference, offload_reference)
+        self._keeps_dropout = asked.keeps_dropout or method.forget is None
+        self._forwards = Forwards(
+            self.terms, args.seed, reinforced, reference, asked.offload_reference
+        )
         self._recorders = [one for one in callbacks or () if isinstance(one, RecordWeights)]
         self._check_layers(model)
         self._room: Path | None = None  # where a checkpoint is being made
@@ -125,14 +129,16 @@ class UnlearnTrainer(Trainer):
         # trace it, nor send the model's constant buffers around at each of its parts.
         args.ddp_find_unused_parameters = False
         args.ddp_broadcast_buffers = False
+        sets = {"forget": forget, "retain": retain}
         settings: Any = model.config
         use_cache = vars(settings).get("use_cache")
         super().__init__(
             model=model,
             args=args,
             train_dataset=self._pairs,
+            eval_dataset=sets if eval_dataset is None else eval_dataset,
             data_collator=Collator(self.terms),
-            processing_class=tokenizer,
+            processing_class=processing_class,
             callbacks=[StepGuard(self._pairs), *(callbacks or [])],
         )
         sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
@@ -165,6 +171,30 @@ class UnlearnTrainer(Trainer):
             nullcontext() if self._keeps_dropout else without_dropout(self.model),
         ):
             return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def evaluate(
+        self,
+        eval_dataset: Rows | Mapping[str, Rows] | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Return how well answers are known, from scoring alone: see `set_metrics`.
+
+        Args:
+            eval_dataset: one set or several by name; None takes the trainer's own.
+            ignore_keys: of no use here.
+            metric_key_prefix: what names of metrics begin with.
+
+        Raises:
+            UserError: a set cannot be read, or the weights are sharded.
+        """
+        check_whole(distributed.is_sharded(self.model))
+        asked = self.eval_dataset if eval_dataset is None else eval_dataset
+        model = self.accelerator.unwrap_model(self.model)
+        found = set_metrics(model, self._encoder, asked, metric_key_prefix)
+        self.log(dict(found))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
+        return found
 
     def _check_layers(self, model: nn.Module) -> None:
         """Make sure that single layers of `model` can be trained, where a method does that."""

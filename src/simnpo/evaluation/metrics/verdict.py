@@ -95,7 +95,7 @@ def judge(before: OwnEvaluation, after: OwnEvaluation, keep: float = KEEP) -> Ve
         return verdict(
             "nothing known",
             f"NOTHING KNOWN: none of {rows} answers came out before unlearning, and {out_after} do "
-            "now; there was nothing to forget, or the prompt is not the one the model learnt with.",
+            "now; there was nothing to forget, or the prompt is not the one the model learnt with",
         )
     for share, what in (
         ("verbatim", "still come out word for word"),
