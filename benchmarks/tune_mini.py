@@ -28,7 +28,8 @@ from simnpo.benchmarks.presets import mini_presets
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged
 from simnpo.evaluation.evaluate import evaluate_model
-from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.suites import measure
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.tables import Tables
 from simnpo.experiments.jobs import Job
 from simnpo.experiments.mini_models import mini_models
@@ -118,7 +119,7 @@ class Bench:
     def metrics(self, tables: Tables) -> Metrics:
         """Measure by the benchmark's suite, against Retrain."""
         mini = self.mini.benchmark
-        question = Question(tables, self.retrain, split=mini.split, controls=mini.controls)
+        question = SuiteInputs(tables, self.retrain, split=mini.split, controls=mini.controls)
         return measure(mini.suite, question).metrics
 
     def row(self, method: str, setting: Setting, metrics: Metrics) -> dict[str, Any]:

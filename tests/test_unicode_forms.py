@@ -21,7 +21,8 @@ from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.answers import verbatim
 from simnpo.evaluation.metrics.own import own_metrics
 from simnpo.evaluation.metrics.refusals import is_refusal
-from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.suites import measure
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.tables import Tables
 from simnpo.experiments.original import Original
 from simnpo.report.answers import cards
@@ -102,7 +103,7 @@ def test_evaluations_are_compared_whatever_the_form(twins: list[Any]) -> None:
                 "split": "forget",
                 "data": evaluation_hashes(benchmark),
                 "max_length": benchmark.max_length,
-                **measure("own", Question(tables, None))._asdict(),
+                **measure("own", SuiteInputs(tables, None))._asdict(),
             },
             tables,
         )

@@ -135,9 +135,7 @@ def test_mistakes_are_named(config: UnlearnConfig, llama: Any, tokenizer: Any) -
     given: Any = {"processing_class": tokenizer, **rows}
     with pytest.raises(UserError, match="Task Vector edits weights and trains nothing"):
         UnlearnTrainer(llama, config, method="task_vector", **given)
-    with pytest.raises(
-        UserError, match=r"forget_dataset\[0\]: found the columns \['prompts'\]"
-    ):
+    with pytest.raises(UserError, match=r"forget_dataset\[0\]: found the columns \['prompts'\]"):
         UnlearnTrainer(llama, config, **{**given, "forget_dataset": [{"prompts": "Who?"}]})
     with pytest.raises(UserError, match="NPO has no setting 'gamma'"):
         config.method_settings = {"gamma": 1}

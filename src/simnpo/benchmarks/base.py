@@ -66,7 +66,7 @@ class Benchmark:
     evaluation: Mapping[str, EvaluationSet]
     """Evaluation sets by name: for TOFU `forget`, `retain`, `real_authors`, `world_facts`."""
     suite: str = "tofu"
-    """What it is measured by, a key of `simnpo.evaluation.metrics.suites.SUITES`."""
+    """What it is measured by, a key of `simnpo.evaluation.suites.SUITES`."""
     requests: tuple[tuple[Example, ...], ...] = ()
     """Successive forget requests, each to a model that has unlearned those before it."""
     max_length: int = MAX_LENGTH

@@ -92,10 +92,10 @@ class Relearn(AttackOptions):
         return tuple(range(first, first + self.seeds))
 
     def _attacked(self, attack: "Relearning", course: "pd.DataFrame") -> "Attacked":
+        from simnpo.evaluation.suites import SUITES
         from simnpo.experiments.attacks.outcomes import Ending
         from simnpo.experiments.attacks.report import Attacked
         from simnpo.report.courses import Steps
-        from simnpo.report.views import VIEWS
 
         training, epochs = attack.training, attack.epochs
         share = f"{100 * attack.fraction:g} %"
@@ -125,7 +125,7 @@ class Relearn(AttackOptions):
                 for select in attack.selects
             ),
             steps=Steps("Epoch"),
-            view=VIEWS[attack.benchmark.suite](
+            view=SUITES[attack.benchmark.suite].display(
                 list(attack.benchmark.evaluation), list(course["metric"].unique())
             ),
         )
@@ -168,11 +168,11 @@ class Quantize(AttackOptions):
         self.finish(self._attacked(attack, course), named, table, started)
 
     def _attacked(self, attack: "Quantization", course: "pd.DataFrame") -> "Attacked":
+        from simnpo.evaluation.suites import SUITES
         from simnpo.experiments.attacks.outcomes import Ending
         from simnpo.experiments.attacks.quantize import GROUP
         from simnpo.experiments.attacks.report import Attacked
         from simnpo.report.courses import Steps
-        from simnpo.report.views import VIEWS
 
         benchmark = f"{attack.benchmark.name} {attack.benchmark.split}"
         steps = attack.steps()
@@ -192,7 +192,7 @@ class Quantize(AttackOptions):
             course=course,
             endings=tuple(Ending(name, "", step) for step, name in enumerate(steps) if step),
             steps=Steps("Weights", steps),
-            view=VIEWS[attack.benchmark.suite](
+            view=SUITES[attack.benchmark.suite].display(
                 list(attack.benchmark.evaluation), list(course["metric"].unique())
             ),
         )

@@ -101,6 +101,7 @@ class Evaluate:
         from simnpo.data.prompt_settings import USUAL
         from simnpo.evaluation.evaluate import evaluate_into, evaluation_hashes
         from simnpo.evaluation.evaluation import read_scores, score_files
+        from simnpo.evaluation.suites import SUITES
         from simnpo.evaluation.summary import display_name, run_of
         from simnpo.experiments.original import Original, measured_sets
         from simnpo.models import is_adapter, load_model, load_tokenizer, quiet, resolve
@@ -145,10 +146,11 @@ class Evaluate:
         }
         if self.precision != "auto":
             wanted["precision"] = self.precision
-        if benchmark.suite == "tofu":
-            wanted["truth_ratio_aggregation"] = self.aggregation
-        if benchmark.suite == "multiple_choice":
-            wanted["controls"] = list(benchmark.controls)
+        settings: dict[str, Any] = {
+            "truth_ratio_aggregation": self.aggregation,
+            "controls": list(benchmark.controls),
+        }
+        wanted |= {name: settings[name] for name in SUITES[benchmark.suite].settings}
         given = [Path(one) if one else None for one in (self.retain_scores, self.reference_scores)]
         read = [*files, *(path for one in given for path in score_files(one))]
         read += [Path(one) for one in self.own.own_files if one is not None]

@@ -45,7 +45,7 @@ class Metrics:
             score_files,
             write_evaluation,
         )
-        from simnpo.evaluation.metrics.suites import Question
+        from simnpo.evaluation.suites.base import SuiteInputs
         from simnpo.evaluation.summary import summarise
         from simnpo.storage.files import read_json
         from simnpo.storage.runs import clear
@@ -77,7 +77,7 @@ class Metrics:
             origin["name"] = self.name
         origin |= {"scores": str(self.scores), **given}
         split = str(origin["split"]) if origin["split"] else None
-        question = Question(tables, retain, self.aggregation, split, reference, controls)
+        question = SuiteInputs(tables, retain, self.aggregation, split, reference, controls)
         summary = summarise(self.benchmark, question, **origin)
         clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)

@@ -261,9 +261,11 @@ def check_retain_scores(benchmark: "Benchmark", retain_scores: str | None) -> No
     """Refuse scores of a retain model where no metric compares with one.
 
     Raises:
-        UserError: the benchmark is of multiple choice.
+        UserError: the benchmark has no such metric.
     """
-    if retain_scores is not None and benchmark.suite == "multiple_choice":
+    from simnpo.evaluation.suites import SUITES
+
+    if retain_scores is not None and not SUITES[benchmark.suite].compares_with_retrain:
         raise UserError("--retain-scores does nothing here: accuracies need no retain model.")
 
 

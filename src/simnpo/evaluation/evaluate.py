@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.benchmarks.base import Benchmark
-from simnpo.benchmarks.own import GENERAL, SUITE
+from simnpo.benchmarks.own import GENERAL
 from simnpo.data.as_seen import prompt_record
 from simnpo.data.encoding import Encoder
 from simnpo.data.normal_text import composed
@@ -15,11 +15,11 @@ from simnpo.evaluation.general import general_ability
 from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.evaluation.generate import generate
 from simnpo.evaluation.metrics.own import GeneralScores
-from simnpo.evaluation.metrics.own_comparisons import check_retrain
-from simnpo.evaluation.metrics.suites import Question
 from simnpo.evaluation.metrics.truth_ratio import Aggregation
 from simnpo.evaluation.metrics.verdict_rules import KEEP
 from simnpo.evaluation.score import rows_to_score, score
+from simnpo.evaluation.suites import SUITES
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.summary import run_of, summarise
 from simnpo.evaluation.tables import Tables
 from simnpo.models.precision import in_four_bits, precision_of
@@ -119,11 +119,11 @@ def evaluate_into(
         origin: what else `summary.json` is to say.
 
     Raises:
-        UserError: see `evaluate_model` and `simnpo.evaluation.metrics.suites.measure`.
+        UserError: see `evaluate_model` and `simnpo.evaluation.suites.measure`.
     """
     started = time.monotonic()
-    if benchmark.suite == SUITE and retain is not None:  # before the model is asked anything
-        check_retrain(rows_to_score(benchmark.evaluation), retain)
+    if retain is not None:  # before the model is asked anything
+        SUITES[benchmark.suite].check_retrain(rows_to_score(benchmark.evaluation), retain)
     tables = ask() if ask else evaluate_model(model, encoder, benchmark)
     ability = general_scores(model, general) if general is not None else None
     if is_main():
@@ -131,7 +131,7 @@ def evaluate_into(
         rounding = {"precision": precision_of(model), "load_in_4bit": in_four_bits(model)}
         summary = summarise(
             benchmark.suite,
-            Question(
+            SuiteInputs(
                 tables,
                 known,
                 aggregation,

@@ -6,22 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.evaluation.history import HISTORY, read_history
-from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.suites import measure
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.storage.runs import RUN, read_run, versions
 
 
-def summarise(suite: str, question: Question, **origin: Any) -> dict[str, Any]:
+def summarise(suite: str, inputs: SuiteInputs, **origin: Any) -> dict[str, Any]:
     """Return the content of `summary.json`.
 
     Args:
-        suite: what to measure by, a key of `simnpo.evaluation.metrics.suites.SUITES`.
-        question: the tables, and what else the suite is asked.
+        suite: what to measure by, a key of `simnpo.evaluation.suites.SUITES`.
+        inputs: the tables, and what else the suite compares with.
         origin: where the tables come from: name, benchmark, split, model, ...
 
     Raises:
-        UserError: see `simnpo.evaluation.metrics.suites.measure`.
+        UserError: see `simnpo.evaluation.suites.measure`.
     """
-    found = measure(suite, question)
+    found = measure(suite, inputs)
     return {
         **origin,
         "suite": suite,

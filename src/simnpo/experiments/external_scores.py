@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.evaluation.evaluation import EVALUATION, read_scores, score_files, write_evaluation
-from simnpo.evaluation.metrics.suites import Question
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.summary import summarise
 from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.run import Run
@@ -44,7 +44,7 @@ class ExternalScores(Run):
         benchmark, tables = self.site.load(), read_scores(Path(self.scores))
         summary = summarise(
             benchmark.suite,
-            Question(tables, tables, split=benchmark.split, controls=benchmark.controls),
+            SuiteInputs(tables, tables, split=benchmark.split, controls=benchmark.controls),
             name="Retrain",
             model=self.scores,
             benchmark=benchmark.name,

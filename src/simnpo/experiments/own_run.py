@@ -18,10 +18,10 @@ from simnpo.evaluation.evaluation import EVALUATION, SUMMARY, read_evaluation, r
 from simnpo.evaluation.evaluation import FILES as EVALUATED
 from simnpo.evaluation.metrics.holdout import holdout_level
 from simnpo.evaluation.metrics.own_comparisons import check_retrain
-from simnpo.evaluation.metrics.suites import own_evaluation
 from simnpo.evaluation.metrics.verdict import Verdict
 from simnpo.evaluation.metrics.verdict_rules import KEEP
 from simnpo.evaluation.score import rows_to_score
+from simnpo.evaluation.suites.own import own_evaluation
 from simnpo.experiments.jobs import Job
 from simnpo.experiments.measuring import Measuring, step_tokens, teaches_refusals
 from simnpo.experiments.model_card import write_model_card

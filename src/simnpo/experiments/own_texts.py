@@ -18,6 +18,7 @@ from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.advice import advice
 from simnpo.evaluation.metrics.tofu_items import generations_by_item
 from simnpo.evaluation.metrics.verdict import Verdict
+from simnpo.evaluation.suites.display import Column, Form
 from simnpo.experiments.jobs import Job
 from simnpo.models import MODEL_FOLDER
 from simnpo.models.experts import count_weights
@@ -28,7 +29,6 @@ from simnpo.report.outcome_text import AnswerChange, SetChange, describe_outcome
 from simnpo.report.plain_text import as_text
 from simnpo.report.rendering import REPORT
 from simnpo.report.table import cell
-from simnpo.report.views.base import Column, Form
 
 MEASURES: Mapping[str, tuple[str, Form]] = {
     "probability": ("P", "fixed"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.suites import display_of
 from simnpo.experiments.run import Run
 from simnpo.methods.registry import METHODS
 from simnpo.paper.page_settings import unlearning_settings
@@ -17,7 +18,6 @@ from simnpo.report.drawing import KINDS, Plot, draw
 from simnpo.report.finding import Claim, Figure, Finding, Table, Verdict
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.settings import Settings
-from simnpo.report.views import view_of
 from simnpo.storage.ownership import remove_own
 from simnpo.storage.runs import versions
 
@@ -57,7 +57,7 @@ class Section(NamedTuple):
     answers: dict[str, list[Card]]
     """By evaluation set."""
     view: Any
-    """How `answers` are shown (`simnpo.report.views.base.View`); None without any."""
+    """How `answers` are shown, a `SuiteDisplay`; None without any."""
     notes: tuple[str, ...]
     settings: Settings
 
@@ -168,7 +168,7 @@ def _section(
         claims=list(finding.claims),
         verdicts=Counter(claim.verdict for claim in finding.claims),
         answers=_answers(finding.answers),
-        view=view_of(finding.answers) if finding.answers else None,
+        view=display_of(finding.answers) if finding.answers else None,
         notes=finding.notes,
         settings=unlearning_settings(shown.runs),
     )
@@ -188,4 +188,4 @@ def _drawn(figure: Figure, name: str, folder: Path, looks: Mapping[str, Style]) 
 def _answers(evaluations: Sequence[Evaluation]) -> dict[str, list[Card]]:
     if not evaluations:
         return {}
-    return {name: cards(evaluations, name, QUESTIONS) for name in view_of(evaluations).answers}
+    return {name: cards(evaluations, name, QUESTIONS) for name in display_of(evaluations).answers}

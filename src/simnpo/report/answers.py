@@ -8,8 +8,8 @@ from simnpo.data.normal_text import composed
 from simnpo.errors import UserError
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.tofu_items import generations_by_item
+from simnpo.evaluation.suites import display_of
 from simnpo.report.differences import Piece, pieces
-from simnpo.report.views import view_of
 
 
 class Answer(NamedTuple):
@@ -65,7 +65,7 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int | None = 
                 f" {common[differ.index(True)]} of {set_name!r}: a report compares"
                 " evaluations of the same benchmark and split."
             )
-    view = view_of(evaluations)
+    view = display_of(evaluations)
     picked = evenly_spaced(common, shown or view.answers_shown)
     return [
         Card(

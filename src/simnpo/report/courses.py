@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from simnpo.evaluation.suites.display import Column, SuiteDisplay
 from simnpo.report.colours import Style, is_retrain
 from simnpo.report.drawing import Plot, draw
 from simnpo.report.numbers import written
 from simnpo.report.trade_off import marker, p_axis
-from simnpo.report.views.base import Column, View
 
 LARGE_TITLE, SMALL_TITLE = 56, 34
 """Letters of a line of a panel's title, where it has half the page's width, and a quarter."""
@@ -72,7 +72,7 @@ class Steps(NamedTuple):
     """Names of the steps 0, 1, ...; without them they are numbers."""
 
 
-def headline(view: View, course: pd.DataFrame) -> list[Panel]:
+def headline(view: SuiteDisplay, course: pd.DataFrame) -> list[Panel]:
     """Return what was forgotten and what was kept, those that have a value, of each series."""
     known = set(course.loc[course["value"].notna(), "metric"])
     return [
@@ -88,7 +88,7 @@ def every_metric(columns: Sequence[Column], series: str) -> list[Panel]:
     return [Panel(one.name, one.key, series, one.form == "p_value") for one in columns]
 
 
-def shown_columns(view: View, course: pd.DataFrame) -> list[Column]:
+def shown_columns(view: SuiteDisplay, course: pd.DataFrame) -> list[Column]:
     """Return the columns of the printed table that have a value in `course`."""
     known = set(course.loc[course["value"].notna(), "metric"])
     return [column for column in view.columns if column.printed and column.key in known]

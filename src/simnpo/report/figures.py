@@ -9,13 +9,13 @@ import numpy as np
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.item_logprobs import item_logprobs
 from simnpo.evaluation.metrics.truth_ratio import log_truth_ratio
+from simnpo.evaluation.suites import display_of, suite_of
+from simnpo.evaluation.suites.display import Axis
 from simnpo.report.colours import Style, is_original, is_retrain
 from simnpo.report.drawing import KINDS, Plot, draw
 from simnpo.report.numbers import DASH, fixed, number, p_value
 from simnpo.report.trade_off import paint_history, paint_trade_off
 from simnpo.report.truth_ratios import Values, paint_truth_ratios
-from simnpo.report.views import suite_of, view_of
-from simnpo.report.views.base import Axis
 from simnpo.storage.ownership import remove_own
 
 TRADE_OFF, TRUTH_RATIOS, HISTORY = PLOTS = ("trade_off", "truth_ratios", "history")
@@ -51,7 +51,7 @@ def _on(axis: Axis, evaluation: Evaluation) -> float:
 def _trade_off(
     evaluations: Sequence[Evaluation], folder: Path, styles: Mapping[str, Style]
 ) -> Plot | None:
-    view = view_of(evaluations)
+    view = display_of(evaluations)
     points = {
         evaluation.name: (_on(view.kept, evaluation), _on(view.forgotten, evaluation))
         for evaluation in evaluations
@@ -118,7 +118,7 @@ def _history(
     histories = {e.name: e.summary["history"] for e in evaluations if e.summary.get("history")}
     if not histories:
         return None
-    view = view_of(evaluations)
+    view = display_of(evaluations)
     axes = (view.forgotten, view.kept)
     references = {
         e.name: [number(e.summary["metrics"].get(axis.key)) for axis in axes]

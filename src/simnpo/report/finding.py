@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.intervals import Interval, interval
-from simnpo.report.views.base import Form
+from simnpo.evaluation.suites.display import Form
 
 Verdict = Literal["held", "not held", "undecided", "not testable"]
 

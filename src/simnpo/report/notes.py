@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.suites import display_of
+from simnpo.evaluation.suites.display import Column
 from simnpo.report.numbers import number
-from simnpo.report.views import view_of
-from simnpo.report.views.base import Column
 
 
 class Note(NamedTuple):
@@ -19,7 +19,7 @@ class Note(NamedTuple):
 
 def notes(evaluations: Sequence[Evaluation]) -> list[Note]:
     """Collect the evaluations' own notes, each once, and those that follow from comparing them."""
-    view = view_of(evaluations)
+    view = display_of(evaluations)
     collected = [Note((), text) for text in view.notes(evaluations)]
     by_text: dict[str, list[str]] = {}
     for evaluation in evaluations:

@@ -48,7 +48,7 @@ def p_value(value: float) -> str:
 
 
 def written(value: float, form: str) -> str:
-    """Write a value as its column wants it, see `simnpo.report.views.base.Column`."""
+    """Write a value as its column wants it, see `simnpo.evaluation.suites.display.Column`."""
     if form == "p_value":
         return p_value(value)
     if form == "count":  # where only the share is known, as of a mean over seeds

@@ -9,6 +9,8 @@ from simnpo.benchmarks.own import FORGET
 from simnpo.errors import UserError
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.verdict import Verdict
+from simnpo.evaluation.suites import display_of, suite_of
+from simnpo.evaluation.suites.display import Column
 from simnpo.report.answers import answered_cards
 from simnpo.report.colours import is_retrain, styles
 from simnpo.report.drawing import KINDS
@@ -19,8 +21,6 @@ from simnpo.report.prompts import prompts
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.settings import settings
 from simnpo.report.table import cell, comparison
-from simnpo.report.views import suite_of, view_of
-from simnpo.report.views.base import Column
 
 FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in KINDS))
 """What `write_report` writes."""
@@ -62,7 +62,7 @@ def write_report(
     """
     check_comparable(evaluations)
     chosen = styles([evaluation.name for evaluation in evaluations])
-    view = view_of(evaluations)
+    view = display_of(evaluations)
     return write_page(
         folder,
         REPORT,

@@ -9,6 +9,8 @@ import pandas as pd
 from simnpo.benchmarks.set_titles import REQUEST
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.verdict import Verdict
+from simnpo.evaluation.suites import display_of
+from simnpo.evaluation.suites.display import SuiteDisplay
 from simnpo.report.answers import Card, answered_cards
 from simnpo.report.colours import styles
 from simnpo.report.courses import (
@@ -25,8 +27,6 @@ from simnpo.report.numbers import written
 from simnpo.report.prompts import prompts
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.table import cell
-from simnpo.report.views import view_of
-from simnpo.report.views.base import View
 
 HEADLINE, METRICS = PLOTS = ("stages", "stages_metrics")
 FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in KINDS))
@@ -58,7 +58,7 @@ def write_stages(
     Returns:
         The path of the page.
     """
-    view, summary = view_of(evaluations), evaluations[0].summary
+    view, summary = display_of(evaluations), evaluations[0].summary
     course = _course(evaluations, method)
     columns = shown_columns(view, course)
     looks, plots, steps = styles([method]), folder / "plots", Steps("Requests unlearned")
@@ -96,7 +96,7 @@ def write_stages(
     )
 
 
-def _answers(view: View, evaluations: Sequence[Evaluation]) -> dict[str, list[Card]]:
+def _answers(view: SuiteDisplay, evaluations: Sequence[Evaluation]) -> dict[str, list[Card]]:
     """Return the answers before the first request and after the last, each once."""
     ends = (evaluations[0], evaluations[-1])
     # A request's rows are in the forget set, too.

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from simnpo.evaluation.evaluation import Evaluation, computed_in
+from simnpo.evaluation.suites import display_of
+from simnpo.evaluation.suites.display import Column
 from simnpo.report.numbers import compact, number
 from simnpo.report.stacking import print_stacked
-from simnpo.report.views import view_of
-from simnpo.report.views.base import Column
 from simnpo.system.terminal import visible
 
 NARROW, WIDE = 14, 24
@@ -22,7 +22,7 @@ NARROW, WIDE = 14, 24
 
 def comparison(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     """One row per model in the order given, one column per metric; NaN where there is none."""
-    keys = [column.key for column in view_of(evaluations).columns]
+    keys = [column.key for column in display_of(evaluations).columns]
     rows = [
         [number(evaluation.summary["metrics"].get(key)) for key in keys]
         for evaluation in evaluations
@@ -54,7 +54,7 @@ def print_table(
             that asks for it.
     """
     console = console or Console()
-    view = view_of(evaluations)
+    view = display_of(evaluations)
     shown = [column for column in view.columns if column.printed]
     groups = [list(group) for _, group in groupby(shown, key=lambda column: column.group)]
     print_stacked(console, groups, lambda columns: _table(evaluations, columns))
@@ -80,7 +80,7 @@ def precision_line(evaluations: Sequence[Evaluation]) -> str:
 
 
 def _table(evaluations: Sequence[Evaluation], columns: Sequence[Column]) -> Table:
-    view = view_of(evaluations)
+    view = display_of(evaluations)
     table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("\nModel", overflow="fold", min_width=NARROW, max_width=WIDE)
     previous = ""

@@ -7,10 +7,10 @@ from typing import Any
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from simnpo.evaluation.suites.display import Axis
 from simnpo.report.colours import MUTED, PAPER, Style, is_original, is_retrain
 from simnpo.report.labels import label_points
 from simnpo.report.numbers import number, power_of_ten
-from simnpo.report.views.base import Axis
 
 _LINEAR_DOWN_TO = 2  # log10 p of 0 to -2, where methods that work differ, is drawn evenly
 _P_TICKS = (0, math.log10(0.5), -1, math.log10(0.05), -2, -5, -10, -20, -50, -100, -200, -300)

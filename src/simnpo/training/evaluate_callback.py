@@ -14,7 +14,8 @@ from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.evaluation.history import HISTORY, read_history, write_history
 from simnpo.evaluation.metrics.own import GeneralScores
-from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.suites import measure
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.tables import Tables
 from simnpo.system.distributed import broadcast_from_main, is_main
 
@@ -79,7 +80,7 @@ class EvaluateWhileTraining(TrainerCallback):
         if not is_main():
             return
         benchmark = self._benchmark
-        question = Question(
+        question = SuiteInputs(
             tables,
             self._retain,
             split=benchmark.split,

@@ -9,7 +9,8 @@ from own_tables import Row
 from own_tables import tables as own_tables
 from tiny_tofu import tiny_tables
 
-from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.suites import measure
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.tables import Tables
 
 
@@ -26,11 +27,11 @@ def silent(tables: Tables) -> Tables:
     ],
 )
 def test_all_numbers_are_finite_and_rouge_is_0(suite: str, tables: Tables, answers: int) -> None:
-    found = measure(suite, Question(silent(tables), tables))
+    found = measure(suite, SuiteInputs(silent(tables), tables))
     missing = {name for name, value in found.metrics.items() if value is None}
     assert missing == {
         name
-        for name, value in measure(suite, Question(tables, tables)).metrics.items()
+        for name, value in measure(suite, SuiteInputs(tables, tables)).metrics.items()
         if value is None
     }
     numbers: list[Any] = [value for value in found.metrics.values() if value is not None]
@@ -40,4 +41,4 @@ def test_all_numbers_are_finite_and_rouge_is_0(suite: str, tables: Tables, answe
     assert rouge and set(rouge) == {0.0}
     (note,) = (note for note in found.notes if "empty" in note)
     assert note.startswith(f"{answers} of {answers} answers are empty")
-    assert not any("empty" in note for note in measure(suite, Question(tables, tables)).notes)
+    assert not any("empty" in note for note in measure(suite, SuiteInputs(tables, tables)).notes)

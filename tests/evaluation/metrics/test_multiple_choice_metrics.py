@@ -15,7 +15,8 @@ from simnpo.evaluation.metrics.multiple_choice import (
     right_share,
     standard_error,
 )
-from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.suites import measure
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.tables import Tables
 
 LN = math.log
@@ -78,7 +79,7 @@ def test_forgotten_and_kept_are_means_over_sets() -> None:
     rows = FOUR + question("other", 0, 0, [0.6, 0.1]) + question("general", 0, 0, [0.5, 0.1])
     rows += question("general", 1, 0, [0.1, 0.5])
     tables = Tables(scores(rows), generations([]))
-    found = measure("multiple_choice", Question(tables, None, controls=("general",)))
+    found = measure("multiple_choice", SuiteInputs(tables, None, controls=("general",)))
     assert found.metrics["forgotten"] == 1 - (0.5 + 1) / 2
     assert found.metrics["kept"] == 0.5
     assert found.notes == []

@@ -12,7 +12,8 @@ from simnpo.evaluation.metrics.muse import (
     muse_metrics,
     privleak,
 )
-from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.suites import measure
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.tables import Tables
 
 # Holdout above forget in 1 of 4 pairs, and in 2 of 4.
@@ -117,7 +118,7 @@ def test_the_reference_attack_takes_its_own_model_before_the_retrained_one() -> 
     hard.loc[hard["set"] == "forget", "logprob"] -= 30
     found = muse_metrics(MODEL, RETRAIN, Tables(hard, MODEL.generations))
     assert found.metrics["auc.reference"] == 1.0
-    assert measure("muse", Question(MODEL, RETRAIN, reference=RETRAIN)).metrics[
+    assert measure("muse", SuiteInputs(MODEL, RETRAIN, reference=RETRAIN)).metrics[
         "auc.reference"
     ] == pytest.approx(0.5)
 

@@ -6,7 +6,8 @@ from own_tables import Row, tables
 
 from simnpo.errors import UserError
 from simnpo.evaluation.metrics.own import own_metrics
-from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.suites import measure
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.tables import PARAPHRASE, PERTURBED
 
 ADA = "Ada lives at ada@example.com"
@@ -58,13 +59,13 @@ def test_tables_without_a_forget_set_are_refused() -> None:
 
 def test_notes_call_a_set_what_readers_call_it() -> None:
     rows = {"forget": [Row("Ada", "Ada")], "kept": [Row("…", "…"), Row("x", "")]}
-    notes = " ".join(measure("own", Question(tables(rows), None)).notes)
+    notes = " ".join(measure("own", SuiteInputs(tables(rows), None)).notes)
     assert "ROUGE-L on the retain rows held out leaves out 1 of 2" in notes
     assert "without a letter or digit: retain rows held out 1 of 2" in notes
     assert "kept" not in notes  # which is the verdict's word for what is as good as before
     of_texts = tables({"forget": [Row("Ada", "Ada")]})
     of_texts.generations["generated"], of_texts.generations["set"] = "", "forget_continued"
-    assert "digit: forget set 1 of 1" in " ".join(measure("own", Question(of_texts, None)).notes)
+    assert "digit: forget set 1 of 1" in " ".join(measure("own", SuiteInputs(of_texts, None)).notes)
 
 
 def test_a_truth_ratio_has_an_interval() -> None:

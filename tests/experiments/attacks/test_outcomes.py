@@ -5,11 +5,11 @@ import math
 import pandas as pd
 import pytest
 
+from simnpo.evaluation.suites import SUITES
 from simnpo.experiments.attacks.outcomes import Ending, by_metric, in_words, outcomes, with_range
 from simnpo.report.courses import COLUMNS, Spread, shown_columns, spread
-from simnpo.report.views import VIEWS
 
-VIEW = VIEWS["tofu"]([])
+DISPLAY = SUITES["tofu"]([])
 ENDING = Ending("two epochs", "random", 2)
 
 
@@ -40,7 +40,7 @@ COURSE = course(
 
 
 def test_what_came_back_by_hand() -> None:
-    columns = shown_columns(VIEW, COURSE)
+    columns = shown_columns(DISPLAY, COURSE)
     assert [column.key for column in columns] == ["forget_quality", "forget.probability"]
     rows = by_metric(outcomes(COURSE, [ENDING], columns), ENDING.title)
     npo = rows["forget.probability"]["NPO"]
@@ -58,9 +58,9 @@ def test_what_came_back_by_hand() -> None:
 
 def test_without_retrain_nothing_is_compared() -> None:
     alone = COURSE[COURSE["model"] == "NPO"]
-    found = outcomes(alone, [ENDING], shown_columns(VIEW, alone))
+    found = outcomes(alone, [ENDING], shown_columns(DISPLAY, alone))
     assert all(math.isnan(one.retrain_before) for one in found)
-    (text,) = in_words(found, VIEW)
+    (text,) = in_words(found, DISPLAY)
     assert text == (
         "NPO, two epochs: Forget quality (KS p-value) goes from 0.100 to "
         "1.0×10⁻⁴ (1.0×10⁻⁵ to 0.001)."
@@ -68,7 +68,7 @@ def test_without_retrain_nothing_is_compared() -> None:
 
 
 def test_the_words_say_the_numbers() -> None:
-    (text,) = in_words(outcomes(COURSE, [ENDING], shown_columns(VIEW, COURSE)), VIEW)
+    (text,) = in_words(outcomes(COURSE, [ENDING], shown_columns(DISPLAY, COURSE)), DISPLAY)
     assert "under the same attack Retrain's goes from 1.000 to 0.100. " in text
     assert text.endswith(
         "Of the other metrics one moved furthest beyond Retrain's: Forget set: probability goes "

@@ -15,7 +15,8 @@ from simnpo.data.examples import Example
 from simnpo.errors import TrainingDiverged, UserError
 from simnpo.evaluation.evaluate import evaluate_model
 from simnpo.evaluation.history import read_history
-from simnpo.evaluation.metrics.suites import Question, measure
+from simnpo.evaluation.suites import measure
+from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.experiments.attacks import relearn
 from simnpo.experiments.attacks.relearn import Relearning, run_relearning, select_examples
 from simnpo.experiments.attacks.targets import Target, targets
@@ -77,7 +78,7 @@ def test_epoch_0_is_the_evaluation_and_no_model_is_kept(
     course = run_relearning(attack, tmp_path, None)
     model, tokenizer = target.load()
     tables = evaluate_model(model, target.encoder(tokenizer), attack.benchmark)
-    expected = measure("tofu", Question(tables, None, split="forget05")).metrics
+    expected = measure("tofu", SuiteInputs(tables, None, split="forget05")).metrics
     for (_, _), own in course[course["step"] == 0].groupby(["series", "seed"]):
         found = dict(zip(own["metric"], own["value"], strict=True))
         known = {key: value for key, value in expected.items() if value is not None}

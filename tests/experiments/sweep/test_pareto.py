@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simnpo.evaluation.suites.muse import DISPLAY as MUSE
+from simnpo.evaluation.suites.tofu import DISPLAY as TOFU
 from simnpo.experiments.sweep.pareto import goodness, pareto_front, picked
-from simnpo.report.views.muse import VIEW as MUSE
-from simnpo.report.views.tofu import VIEW as TOFU
 
 FORGOTTEN = np.array([0.1, 0.5, 0.5, 0.9, 0.2, math.nan, 0.95])
 KEPT = np.array([0.9, 0.6, 0.5, 0.1, 0.2, 0.8, math.nan])

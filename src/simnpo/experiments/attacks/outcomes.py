@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from simnpo.evaluation.suites.display import Column, SuiteDisplay
 from simnpo.report.colours import is_retrain
 from simnpo.report.courses import MISSING, Spread, spread
 from simnpo.report.numbers import fixed, written
-from simnpo.report.views.base import Column, View
 
 
 class Ending(NamedTuple):
@@ -89,7 +89,7 @@ def _ends(own: pd.DataFrame, model: str, ending: Ending) -> tuple["pd.Series[flo
     return tuple(rows.loc[rows["step"] == step, "value"] for step in (0, ending.step))
 
 
-def in_words(found: Sequence[Outcome], view: View) -> list[str]:
+def in_words(found: Sequence[Outcome], view: SuiteDisplay) -> list[str]:
     """Say for each attack and model what came of the metrics that matter most.
 
     These are what was forgotten, what was kept, and the other one that moved furthest beyond

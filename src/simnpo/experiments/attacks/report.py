@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simnpo.evaluation.suites.display import Column, SuiteDisplay
 from simnpo.experiments.attacks.outcomes import (
     Ending,
     Outcome,
@@ -32,7 +33,6 @@ from simnpo.report.courses import (
 from simnpo.report.numbers import compact, written
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.stacking import print_stacked
-from simnpo.report.views.base import Column, View
 from simnpo.storage.files import plain, write_json, write_table
 from simnpo.storage.runs import versions
 from simnpo.system.terminal import visible
@@ -56,7 +56,7 @@ class Attacked:
     """See `simnpo.report.courses.COLUMNS`."""
     endings: tuple[Ending, ...]
     steps: Steps
-    view: View
+    view: SuiteDisplay
 
 
 def files(table: str) -> tuple[str, ...]:

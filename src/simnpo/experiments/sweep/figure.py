@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from simnpo.evaluation.suites.display import Axis
 from simnpo.report.colours import Style
 from simnpo.report.labels import label_points
 from simnpo.report.trade_off import limits, marker, p_axis
-from simnpo.report.views.base import Axis
 
 TRIED, FRONT = "Tried", "On the front"
 Point = tuple[float, float]

@@ -11,13 +11,13 @@ import pandas as pd
 
 from simnpo.evaluation.evaluation import Evaluation, read_evaluation
 from simnpo.evaluation.metrics.intervals import Interval, interval
+from simnpo.evaluation.suites import display_of
+from simnpo.evaluation.suites.display import SuiteDisplay
 from simnpo.experiments.run import Run
 from simnpo.experiments.sweep.pareto import goodness, pareto_front, picked
 from simnpo.experiments.sweep.runs import Trials
 from simnpo.experiments.sweep.settings import Setting
 from simnpo.report.numbers import number
-from simnpo.report.views import view_of
-from simnpo.report.views.base import View
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Outcome:
         return [read_evaluation(run.folder(self.home)) for run in runs if run]
 
     @cached_property
-    def view(self) -> View:
+    def view(self) -> SuiteDisplay:
         """How the benchmark's metrics are shown."""
-        return view_of(self.original)
+        return display_of(self.original)
 
     @cached_property
     def table(self) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float
 
-from simnpo.report.views.base import Axis
+from simnpo.evaluation.suites.display import Axis
 
 KEEP = 0.9
 """Share of what Original keeps that a picked setting keeps at least, where nothing else is asked.

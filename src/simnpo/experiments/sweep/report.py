@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simnpo.evaluation.metrics.intervals import Interval
+from simnpo.evaluation.suites.display import Axis
 from simnpo.experiments.sweep.figure import FRONT, TRIED, paint_front, placed
 from simnpo.experiments.sweep.outcome import Outcome
 from simnpo.experiments.sweep.settings import Setting, named
@@ -17,7 +18,6 @@ from simnpo.report.drawing import KINDS, Plot, draw
 from simnpo.report.numbers import fixed, p_value, with_interval
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.spreadsheets import no_formula
-from simnpo.report.views.base import Axis
 from simnpo.storage.files import write_text
 from simnpo.system.terminal import visible
 

@@ -6,12 +6,12 @@ from functools import partial
 
 import numpy as np
 
+from simnpo.evaluation.suites.tofu import COLUMNS as TOFU_COLUMNS
 from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.run import Run
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale, per_seed
 from simnpo.report.finding import Claim, Column, Table, Verdict, all_of, exceeds
-from simnpo.report.views.tofu import COLUMNS as TOFU_COLUMNS
 
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "rkld", "simnpo")
 """The paper's, with both forms of IDK and its appendix's Weighted-GradDiff."""

@@ -1,13 +1,24 @@
 """A user's own sets as a reader sees them: counts of answers, means, and what they are held to."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, GENERAL, KEPT, RETAIN
-from simnpo.benchmarks.set_titles import REQUEST, TITLES, set_title
+from simnpo.benchmarks.own import SUITE as NAME
+from simnpo.benchmarks.set_titles import REQUEST, TITLES, set_title, title_in_text
 from simnpo.data.identifiers import LEAST_DIGITS
+from simnpo.errors import UserError
 from simnpo.evaluation.evaluation import Evaluation
+from simnpo.evaluation.metrics.kept import KEPT_SHARE, kept_share
+from simnpo.evaluation.metrics.own import own_metrics
+from simnpo.evaluation.metrics.own_comparisons import check_retrain
+from simnpo.evaluation.metrics.own_evaluation import OwnEvaluation
+from simnpo.evaluation.metrics.own_requests import about_first
+from simnpo.evaluation.metrics.verdict import judge
 from simnpo.evaluation.metrics.verdict_rules import HELD_OUT_KEEP, KEEP
-from simnpo.report.views.base import Axis, Column, Form, View
+from simnpo.evaluation.suites.base import Measured, Suite, SuiteInputs
+from simnpo.evaluation.suites.display import Axis, Column, Form, SuiteDisplay
 
 _FORGET_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
     ("extracted", "out", "answers that come out: verbatim, or with an identifier", "count"),
@@ -40,7 +51,7 @@ _OVERALL_COLUMNS = (
 )
 
 
-def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
+def own_display(names: Sequence[str], keys: Sequence[str]) -> SuiteDisplay:
     """Return how own data is shown.
 
     Args:
@@ -61,7 +72,7 @@ def own_view(names: Sequence[str], keys: Sequence[str]) -> View:
     answered = {name: title for name, title in sets.items() if f"{name}.rouge_l" in keys}
     # A set of texts has its answers, continued passages, under a name of its own.
     continued = {f"{name}{CONTINUED}": title for name, title in answered.items()}
-    return View(
+    return SuiteDisplay(
         columns=tuple(one for one in (*_OVERALL_COLUMNS, *columns) if one.key in keys),
         caption=caption,
         forgotten=Axis(
@@ -197,3 +208,75 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
         ),
     ]
     return [text for key, text in said if key in has] + ["A dash marks a missing value."]
+
+
+def measure(inputs: SuiteInputs) -> Measured:
+    """Measure a user's own sets, with a count or an interval for each number.
+
+    Raises:
+        UserError: see `simnpo.evaluation.metrics.own.own_metrics`.
+    """
+    found = own_metrics(
+        inputs.tables,
+        inputs.retain,
+        inputs.identifiers,
+        inputs.general,
+        inputs.reference,
+    )
+    for name, (count, total) in inputs.shortened.items():
+        found.notes.append(
+            f"{count} of {total} answers of the {title_in_text(name)} are longer than --max-length "
+            "lets a model see: word for word and ROUGE-L are about what it leaves of them."
+        )
+    details = {
+        "counts": found.counts,
+        "intervals": found.intervals,
+        "forget_quality_on": found.forget_quality_on,
+        "general_kl": inputs.general
+        and [value if isfinite(value) else None for value in inputs.general.kl],
+    }
+    if inputs.is_original:
+        found.metrics[KEPT_SHARE] = 1.0
+    if inputs.before is not None:
+        after = OwnEvaluation(found.metrics, found.counts, inputs.tables)
+        before = own_evaluation(inputs.before)
+        found.metrics[KEPT_SHARE] = kept_share(before, after)
+        if inputs.judged is not None:
+            before, after = (
+                about_first(one, inputs.judged, inputs.identifiers) for one in (before, after)
+            )
+        verdict = judge(before, after, inputs.keep)
+        verdict = replace(verdict, cautions=(*verdict.cautions, *inputs.cautions))
+        measured, rows = found.items[FORGET], inputs.forget_rows
+        if rows is not None and measured < rows:
+            caution = (
+                f"{measured} of {rows} rows to forget were measured, evenly spaced; --max-items "
+                "measures more."
+            )
+            verdict = replace(verdict, cautions=(caution, *verdict.cautions))
+        if FORGET in inputs.shortened:
+            count, total = inputs.shortened[FORGET]
+            caution = (
+                f"{count} of {total} answers to forget are judged word for word by their "
+                "beginnings alone, all that --max-length leaves of them: a higher one has the rest "
+                "forgotten, too."
+            )
+            verdict = replace(verdict, cautions=(*verdict.cautions, caution))
+        details["verdict"] = verdict.record()
+    return Measured(found.metrics, found.items, found.notes, details)
+
+
+def own_evaluation(evaluation: Evaluation) -> OwnEvaluation:
+    """Return a stored evaluation of own data as a verdict reads it.
+
+    Raises:
+        UserError: it is of something else.
+    """
+    summary = evaluation.summary
+    if summary.get("suite") != NAME:
+        raise UserError(f"{evaluation.name} is no evaluation of own data.")
+    counts = {name: (count, total) for name, (count, total) in summary["counts"].items()}
+    return OwnEvaluation(summary["metrics"], counts, evaluation.tables)
+
+
+SUITE = Suite(measure, own_display, check_retrain=check_retrain, set_title=title_in_text)

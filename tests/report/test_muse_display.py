@@ -8,13 +8,13 @@ import pytest
 
 from simnpo.errors import UserError
 from simnpo.evaluation.evaluation import Evaluation
-from simnpo.evaluation.metrics.suites import Question
+from simnpo.evaluation.suites.base import SuiteInputs
+from simnpo.evaluation.suites.muse import COLUMNS, asked
 from simnpo.evaluation.summary import summarise
 from simnpo.evaluation.tables import GENERATION_COLUMNS, SCORE_COLUMNS, Tables
 from simnpo.report.answers import cards
 from simnpo.report.page import write_report
 from simnpo.report.table import comparison
-from simnpo.report.views.muse import COLUMNS, asked
 
 PROMPT = "Question: Who?\nAnswer: Bo\n\nQuestion: Where is it?\nAnswer: "
 
@@ -35,7 +35,7 @@ def evaluation(name: str, known: float, answer: str, retain: Tables | None = Non
         pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
         pd.DataFrame(answers, columns=list(GENERATION_COLUMNS)),
     )
-    question = Question(tables, retain or tables)
+    question = SuiteInputs(tables, retain or tables)
     origin = {"name": name, "benchmark": "mini-muse", "split": "gazette"}
     return Evaluation(name, summarise("muse", question, **origin), tables)
 

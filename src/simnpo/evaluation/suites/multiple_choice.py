@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from simnpo.evaluation.evaluation import Evaluation
-from simnpo.report.views.base import Axis, Column, View
+from simnpo.evaluation.metrics.multiple_choice import multiple_choice_metrics
+from simnpo.evaluation.suites.base import Measured, Suite, SuiteInputs
+from simnpo.evaluation.suites.display import Axis, Column, SuiteDisplay
 
 PARTS = {
     "accuracy": ("Acc", "accuracy"),
@@ -12,10 +14,10 @@ PARTS = {
 }
 
 
-def multiple_choice_view(names: Sequence[str]) -> View:
+def multiple_choice_display(names: Sequence[str]) -> SuiteDisplay:
     """Return how evaluation sets of these names are shown."""
     sets = {name: name.replace("_", " ") for name in names}
-    return View(
+    return SuiteDisplay(
         columns=(
             Column("forgotten", "Overall", "1−Acc", "1 − accuracy on what is to be forgotten"),
             Column("kept", "Overall", "Kept", "Accuracy on the controls"),
@@ -64,3 +66,21 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
         "P: mean over items of the right letter's share of the probability of all letters.",
         "A dash marks a missing value.",
     ]
+
+
+def measure(inputs: SuiteInputs) -> Measured:
+    """Measure accuracies, of as many sets as there are.
+
+    Raises:
+        UserError: see `simnpo.evaluation.metrics.multiple_choice.multiple_choice_metrics`.
+    """
+    found = multiple_choice_metrics(inputs.tables, inputs.controls)
+    return Measured(found.metrics, found.items, found.notes, {"controls": list(inputs.controls)})
+
+
+SUITE = Suite(
+    measure,
+    lambda sets, metrics: multiple_choice_display(sets),
+    settings=("controls",),
+    compares_with_retrain=False,
+)

@@ -43,7 +43,7 @@ class Axis(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
+class SuiteDisplay:
     """How evaluations measured by one suite are shown together."""
 
     columns: tuple[Column, ...]

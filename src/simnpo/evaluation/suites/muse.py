@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from simnpo.evaluation.evaluation import Evaluation
-from simnpo.evaluation.metrics.muse import GENERATED, cut_answer
+from simnpo.evaluation.metrics.muse import GENERATED, cut_answer, muse_metrics
 from simnpo.evaluation.metrics.rouge import rouge_l_f1
-from simnpo.report.views.base import Axis, Column, View
+from simnpo.evaluation.suites.base import Measured, Suite, SuiteInputs
+from simnpo.evaluation.suites.display import Axis, Column, SuiteDisplay
 
 SETS = {
     "verbmem": "Continued forget texts",
@@ -95,7 +96,7 @@ def answered(name: str, generated: str) -> str:
 _SHOWN = 300
 """Characters shown of a text that is to be continued."""
 
-VIEW = View(
+DISPLAY = SuiteDisplay(
     columns=COLUMNS,
     caption=caption,
     legend="verb, know, priv: MUSE's metrics; EM, ES: by heart; AUC: attacks",
@@ -112,3 +113,16 @@ VIEW = View(
     asked=asked,
     answered=answered,
 )
+
+
+def measure(inputs: SuiteInputs) -> Measured:
+    """Measure as MUSE does, with membership attacks beside it.
+
+    Raises:
+        UserError: see `simnpo.evaluation.metrics.muse.muse_metrics`.
+    """
+    found = muse_metrics(inputs.tables, inputs.retain, inputs.reference, inputs.split)
+    return Measured(found.metrics, found.items, found.notes, {"retrain_auc": found.retrain_auc})
+
+
+SUITE = Suite(measure, lambda sets, metrics: DISPLAY)

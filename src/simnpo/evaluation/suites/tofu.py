@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from simnpo.evaluation.evaluation import Evaluation
-from simnpo.report.views.base import Axis, Column, View
+from simnpo.evaluation.metrics.tofu import tofu_metrics
+from simnpo.evaluation.metrics.truth_ratio import Aggregation
+from simnpo.evaluation.suites.base import Measured, Suite, SuiteInputs
+from simnpo.evaluation.suites.display import Axis, Column, SuiteDisplay
 
 SETS = {
     "forget": "Forget set",
@@ -76,7 +79,7 @@ def notes(evaluations: Sequence[Evaluation]) -> list[str]:
     return found
 
 
-VIEW = View(
+DISPLAY = SuiteDisplay(
     columns=COLUMNS,
     caption=caption,
     legend="FQ forget quality, MU utility, P prob., R ROUGE-L, TR truth ratio",
@@ -95,3 +98,25 @@ VIEW = View(
     },
     notes=notes,
 )
+
+
+AGGREGATIONS: tuple[Aggregation, ...] = ("geometric", "arithmetic")
+
+
+def measure(inputs: SuiteInputs) -> Measured:
+    """Measure as TOFU does, with both aggregations of the truth ratio.
+
+    Raises:
+        UserError: see `simnpo.evaluation.metrics.tofu.tofu_metrics`.
+    """
+    results = {one: tofu_metrics(inputs.tables, inputs.retain, one) for one in AGGREGATIONS}
+    chosen = results[inputs.aggregation]
+    details = {
+        "truth_ratio_aggregation": inputs.aggregation,
+        "metrics_by_aggregation": {one: result.metrics for one, result in results.items()},
+        "forget_quality_items": chosen.forget_quality_items,
+    }
+    return Measured(chosen.metrics, chosen.items, chosen.notes, details)
+
+
+SUITE = Suite(measure, lambda sets, metrics: DISPLAY, settings=("truth_ratio_aggregation",))
