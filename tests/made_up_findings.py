@@ -18,7 +18,7 @@ COLUMNS = (
 )
 
 
-def figure(name="course", models=("SimNPO", "NPO")) -> Figure:
+def figure(name="curve", models=("SimNPO", "NPO")) -> Figure:
     def paint(empty, styles):
         axes = empty.add_subplot()
         for place, model in enumerate(models):

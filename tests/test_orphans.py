@@ -23,9 +23,9 @@ if __name__ == "__main__":
 RANKS = """
 import os, sys, time
 from pathlib import Path
-from simnpo.system.distributed import rank, together
+from simnpo.system.distributed import rank, process_group
 if __name__ == "__main__":
-    with together():
+    with process_group():
         Path(sys.argv[1], f"{rank()}.pid").write_text(str(os.getpid()))
         time.sleep(600)
 """

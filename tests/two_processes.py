@@ -25,7 +25,7 @@ from simnpo.evaluation.score import score
 from simnpo.methods.method import Method
 from simnpo.methods.registry import build_method
 from simnpo.models import load_model, load_tokenizer
-from simnpo.system.distributed import is_main, rank, together
+from simnpo.system.distributed import is_main, process_group, rank
 from simnpo.training.control import Control, Point, Target
 from simnpo.training.run import TrainingData, train_model
 
@@ -135,7 +135,7 @@ def main(out: Path, model: Path, tofu: Path) -> None:
 
 
 if __name__ == "__main__":
-    with together():
+    with process_group():
         main(*map(Path, sys.argv[1:]))
     if is_main():
         print("both are done")

@@ -100,8 +100,8 @@ def test_attacks_on_a_run_with_an_adapter(
     import pandas as pd
 
     found = pd.read_parquet(out / f"{kind}.parquet")
-    course = found[found["metric"] == "forget.probability"]["value"]
-    assert len(course) == 3 and course.nunique() == 3
+    curve = found[found["metric"] == "forget.probability"]["value"]
+    assert len(curve) == 3 and curve.nunique() == 3
 
 
 def test_all_weights_are_trained_from_an_adapter(

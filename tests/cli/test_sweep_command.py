@@ -207,9 +207,9 @@ def test_own_data(
     assert table["forget.extracted"].tolist() == [1, 0]
     assert table["kept_share"].notna().all()
     # Each run was measured while it was trained, as the command to type is.
-    courses = sorted((tmp_path / "sweep" / "runs").glob("simnpo-*/control.jsonl"))
-    assert len(courses) == 2
-    assert all(read_json(one.parent / "run.json")["control"]["kept_step"] for one in courses)
+    curves = sorted((tmp_path / "sweep" / "runs").glob("simnpo-*/control.jsonl"))
+    assert len(curves) == 2
+    assert all(read_json(one.parent / "run.json")["control"]["kept_step"] for one in curves)
     assert not list((tmp_path / "sweep" / "runs").glob("*/.best/*"))
     # What to type, with the setting that was picked.
     command = next(line for line in done.out.splitlines() if "simnpo unlearn --model" in line)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tiny_scored import scored
 from torch.nn.functional import kl_div
 
-from simnpo.forward.logprobs import spread
+from simnpo.forward.logprobs import scatter_to_rows
 from simnpo.methods.rkld import RKLD, reverse_kl_per_token, teacher_logits
 
 
@@ -52,7 +52,9 @@ def test_loss_and_gradient_against_torch(seed: int, alpha: float) -> None:
             objective = RKLD(alpha)
             reference = objective.reference_logits(original, reinforced).log_softmax(-1)
             values = objective.divergence(current.log_softmax(-1), reference, TARGETS)
-            loss = objective.loss({"answer": rows._replace(divergences=spread(values, mask))})
+            loss = objective.loss(
+                {"answer": rows._replace(divergences=scatter_to_rows(values, mask))}
+            )
         loss.sum().backward()
         losses.append(loss.detach())
         gradients.append(current.grad)

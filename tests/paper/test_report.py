@@ -117,7 +117,7 @@ def test_ids_are_unique_and_every_link_leads_somewhere(page):
     for link in reader.links:
         target = link.startswith("#") and link[1:] in reader.ids
         assert target or (page.parent / link).is_file(), link
-    assert "plots/fig3c-course.pdf" in reader.links and "tables/fig3c-methods.csv" in reader.links
+    assert "plots/fig3c-curve.pdf" in reader.links and "tables/fig3c-methods.csv" in reader.links
 
 
 def test_the_page_fetches_nothing(page):
@@ -128,7 +128,7 @@ def test_the_page_fetches_nothing(page):
 
 def test_figures_keep_their_values_and_are_written_in_every_kind(page):
     plots = sorted(path.name for path in (page.parent / "plots").iterdir())
-    assert plots == [f"fig3c-course.{kind}" for kind in ("pdf", "png", "svg")]
+    assert plots == [f"fig3c-curve.{kind}" for kind in ("pdf", "png", "svg")]
     source = page.read_text(encoding="utf-8")
     (drawing,) = re.findall(r"<svg [^>]*role=\"group\".*?</svg>", source, re.DOTALL)
     titles = [one.text for one in ElementTree.fromstring(drawing).iter("title")]

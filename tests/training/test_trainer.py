@@ -92,7 +92,7 @@ def test_training_depends_on_the_ratio_of_the_weights(
     tmp_path: Any, llama: Any, tokenizer: Any, examples: Any, clip: float
 ) -> None:
     """So that NPO on own data, at 1 and 10, trains as was measured at 0.1 and 1."""
-    courses = []
+    curves = []
     for scale in (1, 10):
         trainer = make_trainer(
             tmp_path / str(scale), copy.deepcopy(llama), tokenizer, examples, "npo", max_steps=4,
@@ -102,8 +102,8 @@ def test_training_depends_on_the_ratio_of_the_weights(
         trainer.train()
         steps = trainer.state.log_history[:4]
         assert min(row["grad_norm"] for row in steps) > scale  # clipped, where anything is
-        courses.append([[row["forget_loss"], row["retain_loss"]] for row in steps])
-    torch.testing.assert_close(*map(torch.tensor, courses), atol=1e-4, rtol=0)
+        curves.append([[row["forget_loss"], row["retain_loss"]] for row in steps])
+    torch.testing.assert_close(*map(torch.tensor, curves), atol=1e-4, rtol=0)
 
 
 def first_loss(trainer: UnlearnTrainer) -> dict[str, float]:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from simnpo.data.given_rows import row_values
 from simnpo.errors import UserError
 from simnpo.storage.folder_lock import all_released
-from simnpo.system.distributed import together
+from simnpo.system.distributed import process_group
 
 Place: TypeAlias = str | PathLike[str]
 Data: TypeAlias = Place | Iterable[Mapping[str, object] | str]
@@ -59,7 +59,7 @@ def call(words: Sequence[str], options: Mapping[str, Option]) -> None:
             hint = f"; do you mean {near[0]}?" if near else ""
             raise TypeError(f"{words[0]}() has no option {name!r}{hint}")
     arguments = [*words, *(word for name, value in given.items() for word in _words(name, value))]
-    with together(), all_released():
+    with process_group(), all_released():
         try:
             command = parse(arguments)
         except SystemExit:

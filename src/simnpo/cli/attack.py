@@ -73,9 +73,9 @@ class Relearn(AttackOptions):
         if not self.begin("attack relearn", config, files(table), targets, benchmark):
             return
         retain = self.retain_tables(targets, benchmark)
-        course = run_relearning(attack, self.output.out / RUNS, retain)
-        named = course.rename(columns={"series": "select", "step": "epoch"})
-        self.finish(self._attacked(attack, course), named, table, started)
+        curve = run_relearning(attack, self.output.out / RUNS, retain)
+        named = curve.rename(columns={"series": "select", "step": "epoch"})
+        self.finish(self._attacked(attack, curve), named, table, started)
 
     def _preset(self, benchmark: "Benchmark") -> "TrainingConfig":
         from simnpo.benchmarks.presets import own_relearning_preset, relearning_preset
@@ -91,11 +91,11 @@ class Relearn(AttackOptions):
             raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
         return tuple(range(first, first + self.seeds))
 
-    def _attacked(self, attack: "Relearning", course: "pd.DataFrame") -> "Attacked":
+    def _attacked(self, attack: "Relearning", curve: "pd.DataFrame") -> "Attacked":
         from simnpo.evaluation.suites import SUITES
         from simnpo.experiments.attacks.outcomes import Ending
         from simnpo.experiments.attacks.report import Attacked
-        from simnpo.report.courses import Steps
+        from simnpo.report.curves import Steps
 
         training, epochs = attack.training, attack.epochs
         share = f"{100 * attack.fraction:g} %"
@@ -119,14 +119,14 @@ class Relearn(AttackOptions):
                 "Seeds": ", ".join(map(str, attack.seeds)),
                 "Epochs": str(epochs),
             },
-            course=course,
+            curve=curve,
             endings=tuple(
                 Ending(f"{epochs} epoch{'s'[: epochs > 1]} on {what[select]}", select, epochs)
                 for select in attack.selects
             ),
             steps=Steps("Epoch"),
             view=SUITES[attack.benchmark.suite].display(
-                list(attack.benchmark.evaluation), list(course["metric"].unique())
+                list(attack.benchmark.evaluation), list(curve["metric"].unique())
             ),
         )
 
@@ -162,17 +162,17 @@ class Quantize(AttackOptions):
         if not self.begin("attack quantize", config, files(table), targets, benchmark):
             return
         retain = self.retain_tables(targets, benchmark)
-        course = run_quantization(attack, self.output.out / RUNS, retain)
-        weights = course["step"].map(lambda step: attack.steps()[step])
-        named = course.assign(weights=weights)[["model", "weights", "metric", "value"]]
-        self.finish(self._attacked(attack, course), named, table, started)
+        curve = run_quantization(attack, self.output.out / RUNS, retain)
+        weights = curve["step"].map(lambda step: attack.steps()[step])
+        named = curve.assign(weights=weights)[["model", "weights", "metric", "value"]]
+        self.finish(self._attacked(attack, curve), named, table, started)
 
-    def _attacked(self, attack: "Quantization", course: "pd.DataFrame") -> "Attacked":
+    def _attacked(self, attack: "Quantization", curve: "pd.DataFrame") -> "Attacked":
         from simnpo.evaluation.suites import SUITES
         from simnpo.experiments.attacks.outcomes import Ending
         from simnpo.experiments.attacks.quantize import GROUP
         from simnpo.experiments.attacks.report import Attacked
-        from simnpo.report.courses import Steps
+        from simnpo.report.curves import Steps
 
         benchmark = f"{attack.benchmark.name} {attack.benchmark.split}"
         steps = attack.steps()
@@ -189,11 +189,11 @@ class Quantize(AttackOptions):
                 "Each rounded model's evaluation is kept in runs/, for simnpo compare.",
             ),
             facts={self.named: benchmark, "Weights": ", ".join(steps)},
-            course=course,
+            curve=curve,
             endings=tuple(Ending(name, "", step) for step, name in enumerate(steps) if step),
             steps=Steps("Weights", steps),
             view=SUITES[attack.benchmark.suite].display(
-                list(attack.benchmark.evaluation), list(course["metric"].unique())
+                list(attack.benchmark.evaluation), list(curve["metric"].unique())
             ),
         )
 

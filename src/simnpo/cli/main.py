@@ -18,8 +18,8 @@ from simnpo.system.distributed import (
     is_main,
     launched_size,
     let_others_speak,
+    process_group,
     rank,
-    together,
     world_size,
 )
 from simnpo.system.signals import requests_raise, swallowed_interrupts_return
@@ -91,10 +91,10 @@ def _run(arguments: Sequence[str]) -> None:
     from simnpo.storage.folder_lock import all_released
 
     if launched_size() > 1:  # a launcher that has lost one process ends the others, at once
-        with together(), all_released():
+        with process_group(), all_released():
             _run_command(arguments)
         return
-    with swallowed_interrupts_return(), requests_raise(), together(), all_released():
+    with swallowed_interrupts_return(), requests_raise(), process_group(), all_released():
         _run_command(arguments)
 
 

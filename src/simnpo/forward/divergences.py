@@ -23,7 +23,7 @@ from simnpo.forward.answer_tokens import (
 )
 from simnpo.forward.fused import LogitTransform
 from simnpo.forward.lm_head import output_head, probe_lm_head
-from simnpo.forward.logprobs import spread
+from simnpo.forward.logprobs import scatter_to_rows
 
 Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probs of the whole vocabulary under the model and under the reference, each of shape
@@ -80,7 +80,9 @@ def answer_divergences(
     if after is None or any(one.after is None for one in kept):
         ours = answer_logits(model, batch, head).log_distributions()
         values, logprobs = compare(ours, targets, *(one.logits() for one in kept))
-        return AnswerDivergences(spread(values, mask), spread(logprobs, mask), mask)
+        return AnswerDivergences(
+            scatter_to_rows(values, mask), scatter_to_rows(logprobs, mask), mask
+        )
 
     def work(linear: Any, own: Tensor) -> tuple[Tensor, Tensor]:
         heads = [_Head(linear if one.head is head else one.head, one.after) for one in kept]
@@ -96,7 +98,7 @@ def answer_divergences(
 
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
     values, logprobs = run_with_head_replaced(model, batch, head, work)
-    return AnswerDivergences(spread(values, mask), spread(logprobs, mask), mask)
+    return AnswerDivergences(scatter_to_rows(values, mask), scatter_to_rows(logprobs, mask), mask)
 
 
 def outcomes(

@@ -85,7 +85,10 @@ def answer_logprobs(
             mask = shifted_mask(batch)
             sources = torch.searchsorted(firsts, shared)
             known = _shared_logprobs(model, batch, head, firsts, sources)
-            grids = (spread(known.logprobs, mask), spread(known.first_choice, mask))
+            grids = (
+                scatter_to_rows(known.logprobs, mask),
+                scatter_to_rows(known.first_choice, mask),
+            )
             return AnswerLogprobs(*grids, mask)
     logprobs, first_choice = _in_groups(
         model, batch, lambda group: _token_logprobs(model, group, head)
@@ -127,7 +130,7 @@ def _in_groups(
     for rows, group in groups:
         own = shifted_mask(group)
         missing = (0, mask.shape[1] - own.shape[1])
-        grids.append([nn.functional.pad(spread(v, own), missing) for v in work(group)])
+        grids.append([nn.functional.pad(scatter_to_rows(v, own), missing) for v in work(group)])
         places.append(rows)
     if len(places) == 1:
         return grids[0]
@@ -223,7 +226,9 @@ def check_tokens(model: Any, rows: Sequence[Sequence[int]]) -> None:
         )
 
 
-def spread(values: Shaped[Tensor, " tokens"], mask: Bool[Tensor, "rows shifted"]) -> Tensor:
+def scatter_to_rows(
+    values: Shaped[Tensor, " tokens"], mask: Bool[Tensor, "rows shifted"]
+) -> Tensor:
     """Put per-token values back into rows, with 0 elsewhere: shape (rows, shifted)."""
     grid = values.new_zeros(mask.shape)
     return grid.masked_scatter(mask, values)

@@ -13,10 +13,10 @@ from simnpo.evaluation.suites import display_of
 from simnpo.evaluation.suites.display import SuiteDisplay
 from simnpo.report.answers import Card, answered_cards
 from simnpo.report.colours import styles
-from simnpo.report.courses import (
+from simnpo.report.curves import (
     COLUMNS,
     Steps,
-    draw_courses,
+    draw_curves,
     every_metric,
     headline,
     shown_columns,
@@ -59,16 +59,16 @@ def write_stages(
         The path of the page.
     """
     view, summary = display_of(evaluations), evaluations[0].summary
-    course = _course(evaluations, method)
-    columns = shown_columns(view, course)
+    curve = _curve(evaluations, method)
+    columns = shown_columns(view, curve)
     looks, plots, steps = styles([method]), folder / "plots", Steps("Requests unlearned")
     answers = _answers(view, evaluations) if verdict else {}
-    heads = headline(view, course)
+    heads = headline(view, curve)
     drawn = {
-        METRICS: draw_courses(plots, METRICS, course, every_metric(columns, ""), steps, looks, 4)
+        METRICS: draw_curves(plots, METRICS, curve, every_metric(columns, ""), steps, looks, 4)
     }
     if heads:
-        drawn[HEADLINE] = draw_courses(plots, HEADLINE, course, heads, steps, looks, len(heads))
+        drawn[HEADLINE] = draw_curves(plots, HEADLINE, curve, heads, steps, looks, len(heads))
     return write_page(
         folder,
         "stages.html",
@@ -103,7 +103,7 @@ def _answers(view: SuiteDisplay, evaluations: Sequence[Evaluation]) -> dict[str,
     return answered_cards(ends, [one for one in view.answers if not one.startswith(REQUEST)])
 
 
-def _course(evaluations: Sequence[Evaluation], method: str) -> pd.DataFrame:
+def _curve(evaluations: Sequence[Evaluation], method: str) -> pd.DataFrame:
     rows = [
         (method, "", 0, step, metric, value)
         for step, evaluation in enumerate(evaluations)

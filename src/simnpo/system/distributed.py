@@ -82,7 +82,7 @@ def is_main() -> bool:
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """Join the other processes for the length of a block; only the main one is heard in it."""
     global _own_rank
     if launched_size() == 1:

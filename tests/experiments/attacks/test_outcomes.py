@@ -7,13 +7,13 @@ import pytest
 
 from simnpo.evaluation.suites import SUITES
 from simnpo.experiments.attacks.outcomes import Ending, by_metric, in_words, outcomes, with_range
-from simnpo.report.courses import COLUMNS, Spread, shown_columns, spread
+from simnpo.report.curves import COLUMNS, Spread, shown_columns, summarize_seeds
 
-DISPLAY = SUITES["tofu"]([])
+DISPLAY = SUITES["tofu"].display([])
 ENDING = Ending("two epochs", "random", 2)
 
 
-def course(models: dict[str, dict[str, list[list[float]]]]) -> pd.DataFrame:
+def curve(models: dict[str, dict[str, list[list[float]]]]) -> pd.DataFrame:
     """Make a table from values by model, metric, seed and step."""
     rows = [
         (model, "random", seed, step, metric, value)
@@ -25,7 +25,7 @@ def course(models: dict[str, dict[str, list[list[float]]]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": "float64"})
 
 
-COURSE = course(
+CURVE = curve(
     {
         "NPO": {
             "forget.probability": [[0.2, 0.3, 0.6], [0.2, 0.4, 0.7]],
@@ -40,9 +40,9 @@ COURSE = course(
 
 
 def test_what_came_back_by_hand() -> None:
-    columns = shown_columns(DISPLAY, COURSE)
+    columns = shown_columns(DISPLAY, CURVE)
     assert [column.key for column in columns] == ["forget_quality", "forget.probability"]
-    rows = by_metric(outcomes(COURSE, [ENDING], columns), ENDING.title)
+    rows = by_metric(outcomes(CURVE, [ENDING], columns), ENDING.title)
     npo = rows["forget.probability"]["NPO"]
     assert npo.before == pytest.approx(0.2)
     assert npo.after == pytest.approx((0.65, 0.6, 0.7, 2))
@@ -57,7 +57,7 @@ def test_what_came_back_by_hand() -> None:
 
 
 def test_without_retrain_nothing_is_compared() -> None:
-    alone = COURSE[COURSE["model"] == "NPO"]
+    alone = CURVE[CURVE["model"] == "NPO"]
     found = outcomes(alone, [ENDING], shown_columns(DISPLAY, alone))
     assert all(math.isnan(one.retrain_before) for one in found)
     (text,) = in_words(found, DISPLAY)
@@ -68,7 +68,7 @@ def test_without_retrain_nothing_is_compared() -> None:
 
 
 def test_the_words_say_the_numbers() -> None:
-    (text,) = in_words(outcomes(COURSE, [ENDING], shown_columns(DISPLAY, COURSE)), DISPLAY)
+    (text,) = in_words(outcomes(CURVE, [ENDING], shown_columns(DISPLAY, CURVE)), DISPLAY)
     assert "under the same attack Retrain's goes from 1.000 to 0.100. " in text
     assert text.endswith(
         "Of the other metrics one moved furthest beyond Retrain's: Forget set: probability goes "
@@ -79,9 +79,9 @@ def test_the_words_say_the_numbers() -> None:
 
 
 def test_spreads() -> None:
-    assert spread([1.0, 3.0]) == Spread(2, 1, 3, 2)
-    assert spread([1e-2, 1e-4], is_p_value=True).mean == pytest.approx(1e-3)
-    assert spread([0.0, 1.0], is_p_value=True).mean > 0  # a float ran out
-    assert math.isnan(spread([1.0, math.nan]).mean) and spread([]).seeds == 0
-    assert with_range(spread([0.5]), "fixed") == "0.500"
-    assert with_range(spread([0.5, 0.7]), "fixed") == "0.600 (0.500 to 0.700)"
+    assert summarize_seeds([1.0, 3.0]) == Spread(2, 1, 3, 2)
+    assert summarize_seeds([1e-2, 1e-4], is_p_value=True).mean == pytest.approx(1e-3)
+    assert summarize_seeds([0.0, 1.0], is_p_value=True).mean > 0  # a float ran out
+    assert math.isnan(summarize_seeds([1.0, math.nan]).mean) and summarize_seeds([]).seeds == 0
+    assert with_range(summarize_seeds([0.5]), "fixed") == "0.500"
+    assert with_range(summarize_seeds([0.5, 0.7]), "fixed") == "0.600 (0.500 to 0.700)"

@@ -120,8 +120,8 @@ def test_evaluations_are_kept_and_not_made_again(
         tofu("forget05", str(tofu_folder)),
         (8, 4),
     )
-    course = run_quantization(attack, tmp_path, None)
-    probability = course[course["metric"] == "retain.probability"].set_index("step")["value"]
+    curve = run_quantization(attack, tmp_path, None)
+    probability = curve[curve["metric"] == "retain.probability"].set_index("step")["value"]
     assert list(probability.index) == [0, 1, 2]
     assert 0 < abs(probability[1] - probability[0]) < abs(probability[2] - probability[0])
     summary = read_evaluation(next(tmp_path.glob("*/4-bits"))).summary
@@ -133,5 +133,5 @@ def test_evaluations_are_kept_and_not_made_again(
     monkeypatch.setattr(
         quantize, "evaluate_into", lambda *args, **kw: (made.append(args), evaluate(*args, **kw))
     )
-    assert run_quantization(attack, tmp_path, None).equals(course)
+    assert run_quantization(attack, tmp_path, None).equals(curve)
     assert len(made) == 1

@@ -75,17 +75,17 @@ def test_epoch_0_is_the_evaluation_and_no_model_is_kept(
     attack: Relearning, target: Target, tofu_folder: Path, tmp_path: Path
 ) -> None:
     attack = replace(attack, benchmark=tofu("forget05", str(tofu_folder)))
-    course = run_relearning(attack, tmp_path, None)
+    curve = run_relearning(attack, tmp_path, None)
     model, tokenizer = target.load()
     tables = evaluate_model(model, target.encoder(tokenizer), attack.benchmark)
     expected = measure("tofu", SuiteInputs(tables, None, split="forget05")).metrics
-    for (_, _), own in course[course["step"] == 0].groupby(["series", "seed"]):
+    for (_, _), own in curve[curve["step"] == 0].groupby(["series", "seed"]):
         found = dict(zip(own["metric"], own["value"], strict=True))
         known = {key: value for key, value in expected.items() if value is not None}
         assert {key: found[key] for key in known} == known
         assert set(found) == set(expected)
-    assert set(course["step"]) == {0, 1, 2}
-    relearned = course[course["metric"] == "forget.probability"].pivot_table(
+    assert set(curve["step"]) == {0, 1, 2}
+    relearned = curve[curve["metric"] == "forget.probability"].pivot_table(
         index=["series", "seed"], columns="step", values="value"
     )
     assert (relearned[2] > relearned[0]).all()
@@ -128,8 +128,8 @@ def test_a_killed_attack_ends_as_an_uninterrupted_one(
 
 def test_the_seed_orders_the_shortest_anew(attack: Relearning, tmp_path: Path) -> None:
     attack = replace(attack, selects=("shortest",), seeds=(1, 2))
-    course = run_relearning(attack, tmp_path, None)
-    ends = course[(course["step"] == 2) & (course["metric"] == "forget.probability")]
+    curve = run_relearning(attack, tmp_path, None)
+    ends = curve[(curve["step"] == 2) & (curve["metric"] == "forget.probability")]
     assert ends["value"].nunique() == 2
 
 

@@ -20,11 +20,11 @@ AS_IN_THE_PAPER = {"npo": (50.0, 30.0, 90.0), "simnpo": (40.0, 45.0, -70.0)}
 
 def test_claims_are_about_the_picked_epoch(tmp_path: Path) -> None:
     # SimNPO's second epoch keeps nothing, so its first is picked, and the claims look at that.
-    courses = {
+    curves = {
         "npo": history(ORIGINAL, (50.0, 46.0, 95.0), (50.0, 47.0, 90.0)),
         "simnpo": history(ORIGINAL, (55.0, 46.0, -80.0), (40.0, 0.0, -1.0)),
     }
-    store_muse(tmp_path, AS_IN_THE_PAPER, courses)
+    store_muse(tmp_path, AS_IN_THE_PAPER, curves)
     found = load_study("table2").find(results(tmp_path))
     assert verdicts(found) == ["not held", "not held", "held", "not testable"]
     assert "difference in the distance of PrivLeak from 0 10" in found.claims[2].why

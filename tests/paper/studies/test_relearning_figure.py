@@ -30,8 +30,8 @@ def store_attacks(home: Path, ends: Ends) -> None:
         for select in ATTACKS:
             own = [one for one in attacked(scale, method, SEEDS[0]) if one.select == select]
             for run, end in zip(own, ends[method, select], strict=True):
-                course = [{"epoch": epoch, KEY: epoch * end / 3} for epoch in range(4)]
-                write_history(run.folder(home) / HISTORY, course)
+                curve = [{"epoch": epoch, KEY: epoch * end / 3} for epoch in range(4)]
+                write_history(run.folder(home) / HISTORY, curve)
                 write_json(run.folder(home) / DONE, {"title": run.title})
 
 

@@ -1,4 +1,4 @@
-"""Which runs the studies of halves, weights and courses take, and what those record."""
+"""Which runs the studies of halves, weights and curves take, and what those record."""
 
 import pytest
 from stored_tofu_runs import SEEDS

@@ -8,12 +8,12 @@ import pandas as pd
 
 from simnpo.evaluation.suites.display import Column, SuiteDisplay
 from simnpo.report.colours import is_retrain
-from simnpo.report.courses import MISSING, Spread, spread
+from simnpo.report.curves import MISSING, Spread, summarize_seeds
 from simnpo.report.numbers import fixed, written
 
 
 class Ending(NamedTuple):
-    """Where an attack ends, in a table of courses."""
+    """Where an attack ends, in a table of curves."""
 
     title: str
     """What was done, such as `3 epochs on a random 20 %`."""
@@ -40,19 +40,19 @@ class Outcome(NamedTuple):
 
 
 def outcomes(
-    course: pd.DataFrame, endings: Sequence[Ending], columns: Sequence[Column]
+    curve: pd.DataFrame, endings: Sequence[Ending], columns: Sequence[Column]
 ) -> list[Outcome]:
     """Return the outcome of every attack, model and metric.
 
     Args:
-        course: a table with `simnpo.report.courses.COLUMNS`; step 0 is before the attack.
+        curve: a table with `simnpo.report.curves.COLUMNS`; step 0 is before the attack.
         endings: the attacks.
         columns: the metrics.
     """
-    models = [str(name) for name in course["model"].unique()]
+    models = [str(name) for name in curve["model"].unique()]
     retrain = next((name for name in models if is_retrain(name)), None)
     return [
-        _outcome(course, ending, column, model, retrain)
+        _outcome(curve, ending, column, model, retrain)
         for ending in endings
         for column in columns
         for model in models
@@ -60,23 +60,26 @@ def outcomes(
 
 
 def _outcome(
-    course: pd.DataFrame, ending: Ending, column: Column, model: str, retrain: str | None
+    curve: pd.DataFrame, ending: Ending, column: Column, model: str, retrain: str | None
 ) -> Outcome:
     p_value = column.form == "p_value"
-    own = course[(course["series"] == ending.series) & (course["metric"] == column.key)]
+    own = curve[(curve["series"] == ending.series) & (curve["metric"] == column.key)]
     before, after = _ends(own, model, ending)
     retrain_before, retrain_after, beyond = MISSING, MISSING, MISSING
     if retrain:
         start, end = _ends(own, retrain, ending)
-        retrain_before, retrain_after = spread(list(start), p_value), spread(list(end), p_value)
+        retrain_before, retrain_after = (
+            summarize_seeds(list(start), p_value),
+            summarize_seeds(list(end), p_value),
+        )
         if model != retrain and not p_value:
-            beyond = spread(list((after - before) - (end - start)))
+            beyond = summarize_seeds(list((after - before) - (end - start)))
     return Outcome(
         ending.title,
         model,
         column.key,
-        spread(list(before), p_value).mean,
-        spread(list(after), p_value),
+        summarize_seeds(list(before), p_value).mean,
+        summarize_seeds(list(after), p_value),
         retrain_before.mean,
         retrain_after,
         beyond,

@@ -24,7 +24,7 @@ from simnpo.evaluation.tables import Tables
 from simnpo.experiments.attacks.targets import Target
 from simnpo.forward.lm_head import output_head
 from simnpo.models.experts import is_linear, stacked_experts, told_left_out
-from simnpo.report.courses import COLUMNS
+from simnpo.report.curves import COLUMNS
 from simnpo.system.notes import note_once
 from simnpo.system.progress import announced
 
@@ -130,7 +130,7 @@ def run_quantization(attack: Quantization, folder: Path, retain: Tables | None) 
         retain: tables of a retain model, for metrics that compare with it.
 
     Returns:
-        A table with `simnpo.report.courses.COLUMNS`: the step is the place in `attack.steps()`.
+        A table with `simnpo.report.curves.COLUMNS`: the step is the place in `attack.steps()`.
 
     Raises:
         UserError: see `quantize_model` and `simnpo.evaluation.evaluate.evaluate_model`.

@@ -17,7 +17,7 @@ from simnpo.evaluation.history import HISTORY, read_history, write_history
 from simnpo.evaluation.tables import Tables
 from simnpo.experiments.attacks.targets import Target
 from simnpo.methods.nll import RETRAIN
-from simnpo.report.courses import COLUMNS
+from simnpo.report.curves import COLUMNS
 from simnpo.storage.folder_lock import held
 from simnpo.system.progress import announced
 from simnpo.training.checkpoints import remove_checkpoints
@@ -119,7 +119,7 @@ def run_relearning(attack: Relearning, folder: Path, retain: Tables | None) -> p
         retain: tables of a retain model, for metrics that compare with it.
 
     Returns:
-        A table with `simnpo.report.courses.COLUMNS`: the series is what was selected, the step the
+        A table with `simnpo.report.curves.COLUMNS`: the series is what was selected, the step the
         epoch; epoch 0 is the model before the attack.
 
     Raises:

@@ -22,10 +22,10 @@ from simnpo.experiments.attacks.outcomes import (
     with_range,
 )
 from simnpo.report.colours import is_retrain, styles
-from simnpo.report.courses import (
+from simnpo.report.curves import (
     Panel,
     Steps,
-    draw_courses,
+    draw_curves,
     every_metric,
     headline,
     shown_columns,
@@ -52,8 +52,8 @@ class Attacked:
     """How it was done, and what else a reader must know."""
     facts: dict[str, str]
     """What stands at the page's head."""
-    course: pd.DataFrame
-    """See `simnpo.report.courses.COLUMNS`."""
+    curve: pd.DataFrame
+    """See `simnpo.report.curves.COLUMNS`."""
     endings: tuple[Ending, ...]
     steps: Steps
     view: SuiteDisplay
@@ -83,18 +83,18 @@ def write_attack(
     Returns:
         The outcomes, see `simnpo.experiments.attacks.outcomes`.
     """
-    folder, course, view = path.parent, attacked.course, attacked.view
-    columns = shown_columns(view, course)
-    found = outcomes(course, attacked.endings, columns)
+    folder, curve, view = path.parent, attacked.curve, attacked.view
+    columns = shown_columns(view, curve)
+    found = outcomes(curve, attacked.endings, columns)
     sentences = in_words(found, view)
-    looks = styles([str(name) for name in course["model"].unique()])
-    series = [str(one) for one in course["series"].unique()]
+    looks = styles([str(name) for name in curve["model"].unique()])
+    series = [str(one) for one in curve["series"].unique()]
     missing = [c.name for c in view.columns if c.printed and c not in columns]
-    heads = headline(view, course)
+    heads = headline(view, curve)
     write_table(path, table)
 
     def drawn(name: str, panels: list[Panel], across: int) -> Any:
-        return draw_courses(folder / "plots", name, course, panels, attacked.steps, looks, across)
+        return draw_curves(folder / "plots", name, curve, panels, attacked.steps, looks, across)
 
     write_page(
         folder,
@@ -105,7 +105,7 @@ def write_attack(
         attacked=attacked,
         sentences=sentences,
         has_retrain=any(map(is_retrain, looks)),
-        several=course["seed"].nunique() > 1,
+        several=curve["seed"].nunique() > 1,
         columns=columns,
         missing=missing,
         tables={ending.title: by_metric(found, ending.title) for ending in attacked.endings},
@@ -127,7 +127,7 @@ def print_outcomes(
 ) -> None:
     """Print a table per attack, metrics by rows and models by columns, and all in words."""
     console = console or Console()
-    columns = shown_columns(attacked.view, attacked.course)
+    columns = shown_columns(attacked.view, attacked.curve)
     for ending in attacked.endings:
         rows = by_metric(found, ending.title)
         models = [[model] for model in rows[columns[0].key]]

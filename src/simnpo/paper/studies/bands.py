@@ -11,12 +11,12 @@ from simnpo.report.colours import Style
 from simnpo.report.drawing import tip
 from simnpo.report.trade_off import marker
 
-Course = Mapping[float, Interval]
+Curve = Mapping[float, Interval]
 """A value's mean and interval by step or epoch."""
 
 
-def course(seeds: Sequence["pd.Series[float]"]) -> Course:
-    """Return the course of a value, given a series per seed by step or epoch.
+def curve(seeds: Sequence["pd.Series[float]"]) -> Curve:
+    """Return the curve of a value, given a series per seed by step or epoch.
 
     NaN in one seed makes the mean NaN; a step that a seed lacks is left out.
     """
@@ -24,21 +24,21 @@ def course(seeds: Sequence["pd.Series[float]"]) -> Course:
     return {float(step): interval([float(one[step]) for one in seeds]) for step in steps}
 
 
-def paint_course(
+def paint_curve(
     axes: Any,
     name: str,
-    own: Course,
+    own: Curve,
     style: Style,
     say: Callable[[float, Interval], str],
     size: float = 6,
     highest: float = math.inf,
 ) -> None:
-    """Draw a course: line, band, and a marker at each step.
+    """Draw a curve: line, band, and a marker at each step.
 
     Args:
         axes: where to.
         name: the model, for the legend.
-        own: its course.
+        own: its curve.
         style: how it is drawn.
         say: from a step and its value to what a reader sees who points at it.
         size: of a marker, in points.

@@ -11,7 +11,7 @@ from simnpo.evaluation.metrics.intervals import Interval
 from simnpo.experiments.run import Run
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale, per_seed
-from simnpo.paper.studies.bands import Course, legend_below, paint_course
+from simnpo.paper.studies.bands import Curve, legend_below, paint_curve
 from simnpo.report.colours import Style, is_original
 from simnpo.report.finding import Figure
 
@@ -35,7 +35,7 @@ def over_epochs(results: Results, name: str, key: str) -> list["pd.Series[float]
 
 
 def epoch_figure(
-    courses: Mapping[str, Course],
+    curves: Mapping[str, Curve],
     levels: Mapping[str, float],
     title: str,
     caption: str,
@@ -43,10 +43,10 @@ def epoch_figure(
     highest: float = math.inf,
     finish: Callable[[Any], None] = lambda axes: None,
 ) -> Figure:
-    """Return a figure of courses over epochs.
+    """Return a figure of curves over epochs.
 
     Args:
-        courses: what is drawn, by method.
+        curves: what is drawn, by method.
         levels: Original's and Retrain's values, drawn as level lines.
         title: what the vertical axis is.
         caption: the figure's.
@@ -57,9 +57,9 @@ def epoch_figure(
 
     def paint(figure: Any, styles: Mapping[str, Style]) -> None:
         axes = figure.add_subplot()
-        for model, own in courses.items():
+        for model, own in curves.items():
             told = partial(_told, model, say)
-            paint_course(axes, model, own, styles[model], told, highest=highest)
+            paint_curve(axes, model, own, styles[model], told, highest=highest)
         for model, level in levels.items():
             dashes = (0, (1, 1.5)) if is_original(model) else (0, (3, 1.5))
             look = {"color": styles[model].light, "linewidth": 1.2, "linestyle": dashes}
@@ -72,9 +72,9 @@ def epoch_figure(
 
     said = ". ".join(
         f"{model}: " + ", ".join(f"epoch {epoch:g} {say(value)}" for epoch, value in own.items())
-        for model, own in courses.items()
+        for model, own in curves.items()
     )
-    models = (*courses, *levels)
+    models = (*curves, *levels)
     return Figure("epochs", (6.4, 4.2), caption, f"{title} over epochs. {said}.", models, paint)
 
 

@@ -9,10 +9,10 @@ from simnpo.evaluation.metrics.intervals import Interval
 from simnpo.experiments.run import Run
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale
-from simnpo.paper.studies.bands import course
+from simnpo.paper.studies.bands import curve
 from simnpo.paper.studies.base import Study
 from simnpo.paper.studies.epochs import METHODS, epoch_figure, epoch_runs, over_epochs
-from simnpo.report.courses import logarithms
+from simnpo.report.curves import logarithms
 from simnpo.report.finding import Column, Finding, Row, Table, exceeds, row
 from simnpo.report.numbers import p_value
 from simnpo.report.trade_off import p_axis
@@ -34,10 +34,10 @@ def find(results: Results) -> Finding:
     """Draw log10 p over epochs, and compare the last ones."""
     scale, site = results.scale, results.scale.tofu
     qualities = {name: over_epochs(results, name, FQ) for name in METHODS}
-    courses = {name: course([_log10(one) for one in own]) for name, own in qualities.items()}
+    curves = {name: curve([_log10(one) for one in own]) for name, own in qualities.items()}
     original = [results.metric(scale.original(site, seed), FQ) for seed in results.seeds]
     levels = {"Original": float(np.mean(logarithms(original))), "Retrain": 0.0}
-    lowest = min([*levels.values(), *(v.mean for one in courses.values() for v in one.values())])
+    lowest = min([*levels.values(), *(v.mean for one in curves.values() for v in one.values())])
     ends = [[float(one.iloc[-1]) for one in own] for own in qualities.values()]
     last = int(qualities["NPO"][0].index[-1])
     rows = tuple(line for name in METHODS for line in _rows(results, name))
@@ -45,7 +45,7 @@ def find(results: Results) -> Finding:
         tables=(Table("epochs", f"{site.name}, forget quality over epochs", COLUMNS, rows),),
         figures=(
             epoch_figure(
-                courses,
+                curves,
                 levels,
                 "Forget quality (KS p-value)",
                 "Forget quality after each epoch: geometric mean over seeds, with the 95 % "

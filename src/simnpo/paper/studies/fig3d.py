@@ -3,7 +3,7 @@
 import numpy as np
 
 from simnpo.paper.results import Results
-from simnpo.paper.studies.bands import course
+from simnpo.paper.studies.bands import curve
 from simnpo.paper.studies.base import Study
 from simnpo.paper.studies.epochs import METHODS, epoch_figure, epoch_runs, over_epochs
 from simnpo.report.finding import Column, Finding, Table, exceeds, row
@@ -52,7 +52,7 @@ def find(results: Results) -> Finding:
         ),
         figures=(
             epoch_figure(
-                {name: course(own) for name, own in utility.items()},
+                {name: curve(own) for name, own in utility.items()},
                 {name: float(np.mean(own)) for name, own in levels.items()},
                 "Model utility",
                 "Model utility after each epoch: mean over seeds, with its 95 % interval as a "

@@ -12,7 +12,7 @@ from simnpo.experiments.relearn_run import RelearnRun
 from simnpo.experiments.run import Run
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale
-from simnpo.paper.studies.bands import course, legend_below, paint_course
+from simnpo.paper.studies.bands import curve, legend_below, paint_curve
 from simnpo.paper.studies.base import Study
 from simnpo.report.colours import Style
 from simnpo.report.finding import Claim, Column, Figure, Finding, Table, exceeds, row
@@ -91,8 +91,8 @@ def relearning_figure(found: Mapping[tuple[str, Select], Sequence["pd.Series[flo
         panels = figure.subplots(1, len(ATTACKS), sharey=True)
         for axes, select in zip(panels, ATTACKS, strict=True):
             for name in NAMES.values():
-                own = course(found[name, select])
-                paint_course(axes, name, own, styles[name], partial(_said, name), highest=0.0)
+                own = curve(found[name, select])
+                paint_curve(axes, name, own, styles[name], partial(_said, name), highest=0.0)
             axes.set_title(f"Relearning {ATTACKS[select]}")
             axes.set_xlabel("Epoch of relearning")
             axes.xaxis.get_major_locator().set_params(integer=True)
@@ -101,7 +101,7 @@ def relearning_figure(found: Mapping[tuple[str, Select], Sequence["pd.Series[flo
         legend_below(figure, panels[0])
 
     said = "; ".join(
-        f"{name}, {select}: " + ", ".join(f"{p_value(10**v.mean)}" for v in course(draws).values())
+        f"{name}, {select}: " + ", ".join(f"{p_value(10**v.mean)}" for v in curve(draws).values())
         for (name, select), draws in found.items()
     )
     return Figure(

@@ -14,7 +14,7 @@ from simnpo.experiments.run import Run
 from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale, per_seed
-from simnpo.paper.studies.bands import Course, course, legend_below, paint_course
+from simnpo.paper.studies.bands import Curve, curve, legend_below, paint_curve
 from simnpo.paper.studies.base import Study
 from simnpo.report.colours import Style
 from simnpo.report.finding import Column, Figure, Finding, Table, all_of, exceeds, row
@@ -52,15 +52,14 @@ def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
 
 
 def find(results: Results) -> Finding:
-    """Draw KL over steps, compare the ends, and fit NPO's and SimNPO's courses."""
+    """Draw KL over steps, compare the ends, and fit NPO's and SimNPO's curves."""
     known = models(results.scale)
     kl = {
         name: [_by_set(results.drift(make(seed))) for seed in results.seeds]
         for name, make in known.items()
     }
-    courses = {
-        what: {name: course([one[what] for one in own]) for name, own in kl.items()}
-        for what in SETS
+    curves = {
+        what: {name: curve([one[what] for one in own]) for name, own in kl.items()} for what in SETS
     }
     ends = {
         what: {name: [float(one[what].iloc[-1]) for one in own] for name, own in kl.items()}
@@ -103,7 +102,7 @@ def find(results: Results) -> Finding:
                 "axis: mean over seeds, with its 95 % interval as a band.",
                 f"KL from Original over steps; after the last one, {said}.",
                 tuple(known),
-                partial(_paint, courses=courses),
+                partial(_paint, curves=curves),
             ),
         ),
         claims=(
@@ -142,7 +141,7 @@ def _notes(
         f"Learning rates: {rates}. GA has no retain term; the others train on the retain set, too, "
         "and each has its tuned weights.",
         "KL is measured at some 25 steps on up to 64 examples of either set; the rate rises "
-        "during the first epoch and falls after it, which bends every course.",
+        "during the first epoch and falls after it, which bends every curve.",
     ]
     if fair == GA_AT_RATE:
         notes.insert(
@@ -176,10 +175,10 @@ def r_squared(kl: "pd.Series[float]", of_step: Callable[[Any], Any]) -> float:
 
 
 def _paint(
-    figure: Any, styles: Mapping[str, Style], courses: Mapping[str, Mapping[str, Course]]
+    figure: Any, styles: Mapping[str, Style], curves: Mapping[str, Mapping[str, Curve]]
 ) -> None:
-    panels = figure.subplots(1, len(courses), sharey=True)
-    for axes, (what, own) in zip(panels, courses.items(), strict=True):
+    panels = figure.subplots(1, len(curves), sharey=True)
+    for axes, (what, own) in zip(panels, curves.items(), strict=True):
         axes.set_yscale("log", nonpositive="mask")
         axes.yaxis.set_major_formatter(
             FuncFormatter(lambda y, _: power_of_ten(round(math.log10(y))))
@@ -187,7 +186,7 @@ def _paint(
         axes.yaxis.set_minor_locator(NullLocator())
         for name, one in own.items():
             moved = {step: value for step, value in one.items() if step > 0}
-            paint_course(axes, name, moved, styles[name], partial(_told, name), size=5)
+            paint_curve(axes, name, moved, styles[name], partial(_told, name), size=5)
         axes.set_title(SETS[what])
         axes.set_xlabel("Step")
     panels[0].set_ylabel("KL from Original (nats per token)")

@@ -10,7 +10,7 @@ from simnpo.experiments.run import Run
 from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale
-from simnpo.paper.studies.bands import legend_below, paint_course
+from simnpo.paper.studies.bands import legend_below, paint_curve
 from simnpo.paper.studies.base import Study
 from simnpo.report.colours import Style
 from simnpo.report.finding import Claim, Column, Figure, Finding, Row, Table, Verdict
@@ -102,7 +102,7 @@ def requests_figure(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Figur
         for axes, column in zip(panels, COLUMNS, strict=True):
             for name, values in found.items():
                 own = {float(at): interval([one]) for at, one in enumerate(values[column.key])}
-                paint_course(axes, name, own, styles[name], partial(_said, name))
+                paint_curve(axes, name, own, styles[name], partial(_said, name))
             axes.set_title(column.name)
             axes.set_xlabel("Requests unlearned")
             axes.xaxis.get_major_locator().set_params(integer=True)

@@ -16,7 +16,7 @@ from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.run import Run
 from simnpo.paper.results import Results, noise_runs
 from simnpo.report.colours import MUTED, Style, is_retrain
-from simnpo.report.courses import logarithms
+from simnpo.report.curves import logarithms
 from simnpo.report.drawing import tip
 from simnpo.report.finding import Column, Figure, Row, Table, row
 from simnpo.report.numbers import fixed, p_value

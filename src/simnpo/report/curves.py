@@ -20,7 +20,7 @@ from simnpo.report.trade_off import marker, p_axis
 LARGE_TITLE, SMALL_TITLE = 56, 34
 """Letters of a line of a panel's title, where it has half the page's width, and a quarter."""
 COLUMNS = ("model", "series", "seed", "step", "metric", "value")
-"""A table of courses: a row per model, series, seed, step and metric; NaN where there is no value.
+"""a table of curves: a row per model, series, seed, step and metric; NaN where there is no value.
 """
 
 
@@ -39,7 +39,7 @@ class Spread(NamedTuple):
 MISSING = Spread(math.nan, math.nan, math.nan, 0)
 
 
-def spread(values: Sequence[float], is_p_value: bool = False) -> Spread:
+def summarize_seeds(values: Sequence[float], is_p_value: bool = False) -> Spread:
     """Return mean and range of `values`; all NaN where one is NaN or there is none.
 
     p-values lie orders of magnitude apart, so their mean is taken of their logarithms.
@@ -72,12 +72,12 @@ class Steps(NamedTuple):
     """Names of the steps 0, 1, ...; without them they are numbers."""
 
 
-def headline(view: SuiteDisplay, course: pd.DataFrame) -> list[Panel]:
+def headline(view: SuiteDisplay, curve: pd.DataFrame) -> list[Panel]:
     """Return what was forgotten and what was kept, those that have a value, of each series."""
-    known = set(course.loc[course["value"].notna(), "metric"])
+    known = set(curve.loc[curve["value"].notna(), "metric"])
     return [
         Panel(f"{axis.title}, {one}" if one else axis.title, axis.key, str(one), axis.is_p_value)
-        for one in course["series"].unique()
+        for one in curve["series"].unique()
         for axis in (view.forgotten, view.kept)
         if axis.key in known
     ]
@@ -88,16 +88,16 @@ def every_metric(columns: Sequence[Column], series: str) -> list[Panel]:
     return [Panel(one.name, one.key, series, one.form == "p_value") for one in columns]
 
 
-def shown_columns(view: SuiteDisplay, course: pd.DataFrame) -> list[Column]:
-    """Return the columns of the printed table that have a value in `course`."""
-    known = set(course.loc[course["value"].notna(), "metric"])
+def shown_columns(view: SuiteDisplay, curve: pd.DataFrame) -> list[Column]:
+    """Return the columns of the printed table that have a value in `curve`."""
+    known = set(curve.loc[curve["value"].notna(), "metric"])
     return [column for column in view.columns if column.printed and column.key in known]
 
 
-def draw_courses(
+def draw_curves(
     folder: Path,
     name: str,
-    course: pd.DataFrame,
+    curve: pd.DataFrame,
     panels: Sequence[Panel],
     steps: Steps,
     styles: Mapping[str, Style],
@@ -108,7 +108,7 @@ def draw_courses(
     Args:
         folder: where the plot goes.
         name: the plot's file name.
-        course: a table with `COLUMNS`.
+        curve: a table with `COLUMNS`.
         panels: what to draw.
         steps: the horizontal axis.
         styles: how each model is drawn; Retrain's line is dashed.
@@ -121,16 +121,16 @@ def draw_courses(
         name,
         (width * across, height * rows + 0.5),
         f"{', '.join(panel.title for panel in panels)} over {steps.label.lower()}. "
-        f"{_in_words(course, panels[:1])}",
+        f"{_in_words(curve, panels[:1])}",
         styles,
-        lambda figure: _paint(figure, course, panels, steps, styles, (rows, across)),
+        lambda figure: _paint(figure, curve, panels, steps, styles, (rows, across)),
     )
 
 
-def _in_words(course: pd.DataFrame, panels: Sequence[Panel]) -> str:
+def _in_words(curve: pd.DataFrame, panels: Sequence[Panel]) -> str:
     said = []
     for panel in panels:
-        for model, own in _of(course, panel).groupby("model", sort=False):
+        for model, own in _of(curve, panel).groupby("model", sort=False):
             lines = _line(own, panel.is_p_value)
             form = "p_value" if panel.is_p_value else "fixed"
             values = ", ".join(written(one.mean, form) for one in lines.values())
@@ -138,19 +138,19 @@ def _in_words(course: pd.DataFrame, panels: Sequence[Panel]) -> str:
     return " ".join(said)
 
 
-def _of(course: pd.DataFrame, panel: Panel) -> pd.DataFrame:
-    return course[(course["metric"] == panel.key) & (course["series"] == panel.series)]
+def _of(curve: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    return curve[(curve["metric"] == panel.key) & (curve["series"] == panel.series)]
 
 
 def _line(own: pd.DataFrame, is_p_value: bool) -> dict[int, Spread]:
     """Return a model's values over steps."""
     grouped = own.sort_values("step").groupby("step")["value"]
-    return {int(str(step)): spread(list(values), is_p_value) for step, values in grouped}
+    return {int(str(step)): summarize_seeds(list(values), is_p_value) for step, values in grouped}
 
 
 def _paint(
     figure: Any,
-    course: pd.DataFrame,
+    curve: pd.DataFrame,
     panels: Sequence[Panel],
     steps: Steps,
     styles: Mapping[str, Style],
@@ -160,7 +160,7 @@ def _paint(
     large = grid[1] <= 2
     for plot, panel in zip(plots, panels, strict=False):
         lowest = 0.0
-        for model, own in _of(course, panel).groupby("model", sort=False):
+        for model, own in _of(curve, panel).groupby("model", sort=False):
             line = _line(own, panel.is_p_value)
             scale = logarithms if panel.is_p_value else float
             mean, low, high = (
@@ -182,7 +182,7 @@ def _paint(
             plot.xaxis.get_major_locator().set_params(integer=True)
     for plot in plots[len(panels) :]:
         plot.remove()
-    names = [str(name) for name in course["model"].unique()]
+    names = [str(name) for name in curve["model"].unique()]
     figure.legend(
         [Line2D([], [], **_look(name, styles, 6)) for name in names],
         names,

@@ -12,7 +12,7 @@ from stored_tofu_runs import SEEDS, draw_all, mean, results, store, store_drift,
 from simnpo.paper.results import noise_runs
 from simnpo.paper.scale import mini
 from simnpo.paper.studies import load_study
-from simnpo.paper.studies.bands import course
+from simnpo.paper.studies.bands import curve
 from simnpo.paper.studies.figa1 import PERTURBED, perturbed
 from simnpo.paper.studies.figa4 import GA_AT_RATE, ga_at_rate, r_squared
 
@@ -75,7 +75,7 @@ def test_utility_over_epochs(tmp_path: Path) -> None:
 
 def test_a_course_is_mean_and_interval() -> None:
     ones = [pd.Series([1.0, 2.0], [0, 1]), pd.Series([3.0, math.nan], [0, 1])]
-    own = course(ones)
+    own = curve(ones)
     # Two values 2 apart: standard error 1, and Student's t of one degree of freedom is 12.706.
     assert own[0.0].mean == 2
     assert own[0.0].high - own[0.0].mean == pytest.approx(12.706, abs=1e-3)
