@@ -9,7 +9,7 @@ from simnpo.evaluation.suites import SUITES
 from simnpo.experiments.attacks.outcomes import Ending, by_metric, in_words, outcomes, with_range
 from simnpo.report.curves import COLUMNS, Spread, shown_columns, summarize_seeds
 
-DISPLAY = SUITES["tofu"].display([])
+DISPLAY = SUITES["tofu"].display([], [])
 ENDING = Ending("two epochs", "random", 2)
 
 
