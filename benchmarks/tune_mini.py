@@ -22,9 +22,8 @@ from typing import Any
 import pandas as pd
 import torch
 
-from simnpo.benchmarks import load_mini
+from simnpo.benchmarks import BENCHMARKS, load_mini
 from simnpo.benchmarks.minis import Mini
-from simnpo.benchmarks.presets import mini_presets
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged
 from simnpo.evaluation.evaluate import evaluate_model
@@ -133,7 +132,7 @@ class Bench:
 
     def try_setting(self, method: str, setting: Setting) -> dict[str, Any]:
         """Unlearn with one setting and measure."""
-        presets = mini_presets(self.name)
+        presets = BENCHMARKS[self.name].presets
         assert presets is not None
         preset = presets.with_setting(method, setting)
         mini = self.mini.benchmark

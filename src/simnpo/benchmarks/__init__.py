@@ -1,32 +1,50 @@
-"""The benchmarks: the only list of them."""
+"""The benchmarks by name: the only list of them. One is a file, or a folder, and a line here."""
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
-from simnpo.benchmarks.base import Benchmark
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
+    from simnpo.benchmarks.base import Benchmark
+    from simnpo.benchmarks.kind import BenchmarkKind, Part
     from simnpo.benchmarks.minis import Mini
 
-BENCHMARKS = {
-    "tofu": "forget05",
-    "muse": "news",
-    "wmdp": "bio",
-    "mini-tofu": "forget10",
-    "mini-muse": "gazette",
-    "mini-wmdp": "craft",
+_HOMES: Mapping[str, str] = {
+    "tofu": "simnpo.benchmarks.tofu",
+    "muse": "simnpo.benchmarks.muse",
+    "wmdp": "simnpo.benchmarks.wmdp",
+    "mini-tofu": "simnpo.benchmarks.mini_tofu.settings",
+    "mini-muse": "simnpo.benchmarks.mini_muse.settings",
+    "mini-wmdp": "simnpo.benchmarks.mini_wmdp.settings",
 }
-"""Names on the command line, with the split that stands where none is given."""
-MINIS = tuple(name for name in BENCHMARKS if name.startswith("mini-"))
-"""The embedded ones, whose data and models are made on the spot."""
+
+
+class _Benchmarks(Mapping[str, "BenchmarkKind"]):
+    """Imports a benchmark when it is looked up, so that its name costs nothing."""
+
+    def __getitem__(self, name: str) -> "BenchmarkKind":
+        found: BenchmarkKind = resolve_name(f"{_HOMES[name]}:BENCHMARK")
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
+
+
+BENCHMARKS: Mapping[str, "BenchmarkKind"] = _Benchmarks()
+"""By their names on the command line."""
 
 
 def load_benchmark(
     name: str,
     split: str | None = None,
     data_dir: str | None = None,
-    part: Literal["training", "evaluation"] | None = None,
-) -> Benchmark:
+    part: "Part | None" = None,
+) -> "Benchmark":
     """Return benchmark `name` at `split`.
 
     Args:
@@ -41,32 +59,10 @@ def load_benchmark(
     """
     if name not in BENCHMARKS:
         raise UserError(f"unknown benchmark {name!r}; there are {', '.join(BENCHMARKS)}.")
-    split = split or BENCHMARKS[name]
-    if name == "tofu":
-        from simnpo.benchmarks.tofu import tofu
-
-        return tofu(split, data_dir)
-    if name == "muse":
-        from simnpo.benchmarks.muse import muse
-
-        return muse(split, data_dir)
-    if name == "wmdp":
-        from simnpo.benchmarks.wmdp import wmdp
-
-        return wmdp(split, data_dir, part)
-    if data_dir is not None:
+    kind = BENCHMARKS[name]
+    if kind.mini is not None and data_dir is not None:
         raise UserError(f"{name} is built in, so --data-dir {data_dir} does nothing.")
-    if name == "mini-muse":
-        from simnpo.benchmarks.mini_muse import mini_muse
-
-        return mini_muse(split)
-    if name == "mini-wmdp":
-        from simnpo.benchmarks.mini_wmdp import mini_wmdp
-
-        return mini_wmdp(split)
-    from simnpo.benchmarks.mini_tofu import mini_tofu
-
-    return mini_tofu(split)
+    return kind.load(split or kind.split, data_dir, part)
 
 
 def load_mini(name: str, split: str | None = None) -> "Mini":
@@ -75,16 +71,8 @@ def load_mini(name: str, split: str | None = None) -> "Mini":
     Raises:
         UserError: an unknown or no embedded benchmark, or an unknown split.
     """
-    if name == "mini-tofu":
-        from simnpo.benchmarks.mini_tofu.settings import mini_tofu_study
-
-        return mini_tofu_study(split or BENCHMARKS[name])
-    if name == "mini-muse":
-        from simnpo.benchmarks.mini_muse.settings import mini_muse_study
-
-        return mini_muse_study(split or BENCHMARKS[name])
-    if name == "mini-wmdp":
-        from simnpo.benchmarks.mini_wmdp.settings import mini_wmdp_study
-
-        return mini_wmdp_study(split or BENCHMARKS[name])
-    raise UserError(f"{name!r} is no embedded benchmark; there are {', '.join(MINIS)}.")
+    kind = BENCHMARKS.get(name)
+    if kind is None or kind.mini is None:
+        minis = [one for one, kind in BENCHMARKS.items() if kind.mini is not None]
+        raise UserError(f"{name!r} is no embedded benchmark; there are {', '.join(minis)}.")
+    return kind.mini(split or kind.split)

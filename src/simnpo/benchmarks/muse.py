@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
+from simnpo.benchmarks.kind import BenchmarkKind
+from simnpo.benchmarks.preset import Preset, general_preset
+from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.data.layouts import text_of
 from simnpo.data.rows import Row, read_file, read_rows, read_texts
 from simnpo.errors import UserError
+from simnpo.methods.registry import build_method
 
 HUB = {"news": "muse-bench/MUSE-News", "books": "muse-bench/MUSE-Books"}
 """The two corpora."""
@@ -152,3 +156,33 @@ def _asked(source: _Hub | _Folder, name: str) -> EvaluationSet:
     )
     items = tuple(Item(knowmem_prompt(examples, str(one.question)), one.answer) for one in asked)
     return EvaluationSet(items, KNOWMEM_TOKENS, scored=False, verbatim=True)
+
+
+# The released code's for MUSE; the other methods train alike, with weights of 1 as in MUSE.
+_SIMNPO = {"news": 0.7, "books": 0.75}
+_TRAINING = TrainingConfig(
+    epochs=10,
+    learning_rate=1e-5,
+    batch_size=4,
+    micro_batch_size=4,
+    warmup_epochs=0,
+    schedule="constant",
+)
+
+
+def preset(split: str | None, method: str) -> Preset:
+    """Return the settings of a method on MUSE.
+
+    Raises:
+        UserError: an unknown method.
+    """
+    if method == "retrain":
+        return general_preset(method)
+    if method != "simnpo":
+        return Preset(build_method(method), _TRAINING)
+    beta = _SIMNPO["books" if split == "books" else "news"]
+    simnpo = build_method(method, beta=beta, gamma=0.1, forget_weight=1, retain_weight=0.1)
+    return Preset(simnpo, _TRAINING)
+
+
+BENCHMARK = BenchmarkKind("news", lambda split, data_dir, part: muse(split, data_dir), preset)

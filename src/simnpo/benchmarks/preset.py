@@ -21,6 +21,25 @@ class Preset:
     """How to over-fit the model that the method compares with, if it needs one."""
 
 
+FINETUNE = TrainingConfig(epochs=5)
+"""How Original and Retrain are trained: as TOFU's (app. I.2)."""
+SIMNPO = {"beta": 2.5, "forget_weight": 0.1375}
+"""The released code's values for forget05. Its "lambda" of 0.05 to 0.25 weighs the forget loss,
+beside a retain weight of 1; read as the retain weight of the paper's eq. 2 it would mean the
+opposite."""
+
+
+def general_preset(method: str) -> Preset:
+    """Return the settings of a method where neither a benchmark nor a user's data says more.
+
+    Raises:
+        UserError: an unknown method.
+    """
+    settings = SIMNPO if method == "simnpo" else {}
+    training = FINETUNE if method == "retrain" else TrainingConfig()
+    return Preset(build_method(method, **settings), training)
+
+
 @dataclass(frozen=True)
 class MiniPresets:
     """How an embedded benchmark's models are fine-tuned, and how each method unlearns from them."""

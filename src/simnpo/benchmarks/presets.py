@@ -1,72 +1,13 @@
-"""The settings of each method on each benchmark, with their sources."""
+"""The settings of each method on a benchmark, or on a user's own data."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from simnpo.benchmarks.preset import MiniPresets, Preset
+from simnpo.benchmarks import BENCHMARKS
+from simnpo.benchmarks.preset import FINETUNE, Preset, general_preset
 from simnpo.config import TrainingConfig
-from simnpo.errors import UserError
 from simnpo.methods.registry import build_method
-
-if TYPE_CHECKING:
-    from simnpo.methods.registry import AnyMethod
-
-# The released code's tuned values. Its "lambda" of 0.05 to 0.25 weighs the forget loss, beside a
-# retain weight of 1; read as the retain weight of the paper's eq. 2 it would mean the opposite.
-_TOFU_SIMNPO = {
-    "forget01": ({"beta": 2.5}, 0.1375),  # as forget05: neither paper nor release names it
-    "forget05": ({"beta": 2.5}, 0.1375),
-    "forget10": ({"beta": 4.5}, 0.125),
-}
-_TOFU_TASK_VECTOR = 2.5
-"""RKLD's authors' for their task-arithmetic baseline on TOFU (app. A.1)."""
-
-# The released code's for MUSE; the other methods train alike, with weights of 1 as in MUSE.
-_MUSE_SIMNPO = {"news": 0.7, "books": 0.75}
-_MUSE = TrainingConfig(
-    epochs=10,
-    learning_rate=1e-5,
-    batch_size=4,
-    micro_batch_size=4,
-    warmup_epochs=0,
-    schedule="constant",
-)
-
-# WMDP for Zephyr-7B-beta: the paper's steps, the learning rate and beta of its code, whose weight
-# decay is 0 and whose rate rises over a tenth of the steps. The paper's learning rates, 2.5e-6 to
-# 5e-6, and its lambda of 5 (app. I.2) go with betas that it does not name; the code has both
-# weights at 1 and 500 steps.
-_WMDP = TrainingConfig(
-    epochs=None,
-    steps=125,
-    learning_rate=5e-6,
-    batch_size=4,
-    micro_batch_size=4,
-    weight_decay=0,
-)
-_WMDP_BETAS = {"simnpo": 0.1, "npo": 0.0225}
-_WMDP_RATES = {"simnpo": 9.5e-6, "rmu": 5e-5}
-_RMU_STEPS = 150
-"""RMU's release's for Zephyr-7B-beta, as its learning rate, layer, coefficient and weight."""
-
-
-def mini_presets(benchmark: str | None) -> MiniPresets | None:
-    """Return an embedded benchmark's presets; None for any other."""
-    if benchmark == "mini-tofu":
-        from simnpo.benchmarks.mini_tofu.settings import PRESETS
-
-        return PRESETS
-    if benchmark == "mini-muse":
-        from simnpo.benchmarks.mini_muse.settings import PRESETS as MINI_MUSE
-
-        return MINI_MUSE
-    if benchmark == "mini-wmdp":
-        from simnpo.benchmarks.mini_wmdp.settings import PRESETS as MINI_WMDP
-
-        return MINI_WMDP
-    return None
 
 
 def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> Preset:
@@ -75,21 +16,8 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
     Raises:
         UserError: an unknown method.
     """
-    if mini := mini_presets(benchmark):
-        return mini.of(method)
-    if benchmark == "muse" and method != "retrain":
-        return Preset(_muse_method(split, method), _MUSE)
-    if benchmark == "wmdp":
-        return _wmdp_preset(method)
-    if method == "simnpo":
-        settings, forget_weight = _TOFU_SIMNPO.get(split or "", _TOFU_SIMNPO["forget05"])
-        built = build_method(method, **settings, forget_weight=forget_weight)
-        return Preset(built, TrainingConfig())
-    if method == "task_vector" and benchmark == "tofu":
-        return Preset(build_method(method, alpha=_TOFU_TASK_VECTOR), TrainingConfig())
-    if method == "retrain":
-        return Preset(build_method(method), finetuning_preset(benchmark))
-    return Preset(build_method(method), TrainingConfig())
+    kind = BENCHMARKS.get(benchmark or "")
+    return kind.preset(split, method) if kind else general_preset(method)
 
 
 _OWN_DATA: Mapping[str, Mapping[str, float]] = {
@@ -150,13 +78,6 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     return Preset(build_method(method, **settings), training)
 
 
-def _muse_method(split: str | None, method: str) -> "AnyMethod":
-    if method != "simnpo":
-        return build_method(method)
-    beta = _MUSE_SIMNPO["books" if split == "books" else "news"]
-    return build_method(method, beta=beta, gamma=0.1, forget_weight=1, retain_weight=0.1)
-
-
 def relearning_preset(benchmark: str | None, split: str | None) -> TrainingConfig:
     """Return how a relearning attack trains: three epochs at unlearning's learning rate.
 
@@ -188,15 +109,5 @@ def _relearning(unlearning: TrainingConfig) -> TrainingConfig:
 
 def finetuning_preset(benchmark: str | None) -> TrainingConfig:
     """Return how Original and Retrain are trained; TOFU's settings (app. I.2) in general."""
-    if mini := mini_presets(benchmark):
-        return mini.finetune
-    return replace(TrainingConfig(), epochs=5)
-
-
-def _wmdp_preset(method: str) -> Preset:
-    if method == "retrain":
-        raise UserError("WMDP has no Retrain: what its model was trained on is not known.")
-    settings = {"beta": _WMDP_BETAS[method]} if method in _WMDP_BETAS else {}
-    rate = _WMDP_RATES.get(method, _WMDP.learning_rate)
-    steps = _RMU_STEPS if method == "rmu" else _WMDP.steps
-    return Preset(build_method(method, **settings), replace(_WMDP, steps=steps, learning_rate=rate))
+    kind = BENCHMARKS.get(benchmark or "")
+    return kind.finetune if kind else FINETUNE

@@ -5,11 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
+from simnpo.benchmarks.kind import BenchmarkKind
+from simnpo.benchmarks.preset import Preset, general_preset
 from simnpo.benchmarks.tofu_refusals import REFUSALS
+from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.data.layouts import text_of
 from simnpo.data.rows import Row, read_file, read_lines, read_rows
 from simnpo.errors import UserError
+from simnpo.methods.registry import build_method
 
 HUB = "locuslab/TOFU"
 RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
@@ -95,3 +99,26 @@ def _item(row: Row) -> Item:
         else None,
         perturbed=tuple(map(str, perturbed)),
     )
+
+
+# The released code's tuned value for forget10, with the weight of `simnpo.benchmarks.preset.SIMNPO`
+# (neither paper nor release names forget01's, which is as forget05's).
+_FORGET10 = {"beta": 4.5, "forget_weight": 0.125}
+_TASK_VECTOR = 2.5
+"""RKLD's authors' for their task-arithmetic baseline on TOFU (app. A.1)."""
+
+
+def preset(split: str | None, method: str) -> Preset:
+    """Return the settings of a method on TOFU.
+
+    Raises:
+        UserError: an unknown method.
+    """
+    if method == "simnpo" and split == "forget10":
+        return Preset(build_method(method, **_FORGET10), TrainingConfig())
+    if method == "task_vector":
+        return Preset(build_method(method, alpha=_TASK_VECTOR), TrainingConfig())
+    return general_preset(method)
+
+
+BENCHMARK = BenchmarkKind("forget05", lambda split, data_dir, part: tofu(split, data_dir), preset)

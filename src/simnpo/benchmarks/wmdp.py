@@ -4,17 +4,20 @@ Its questions measure; what is trained on are plain corpora. They are loaded apa
 biology corpus is given out on request only, and an evaluation does without.
 """
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet
+from simnpo.benchmarks.kind import BenchmarkKind, Part
 from simnpo.benchmarks.multiple_choice import SUITE, choice_set
+from simnpo.benchmarks.preset import Preset
+from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.data.layouts import text_of
 from simnpo.data.rows import Row, read_file, read_rows
 from simnpo.errors import UserError
+from simnpo.methods.registry import build_method
 
-Part = Literal["training", "evaluation"]
 SUBJECTS = {"bio": "biology", "cyber": "cybersecurity", "chem": "chemistry"}
 """WMDP's parts, and how lm-eval's prompts name them."""
 SPLITS = {"bio": ("bio",), "cyber": ("cyber",), "chem": ("chem",), "bio-cyber": ("bio", "cyber")}
@@ -123,3 +126,40 @@ def _rows(folder: Path | None, names: tuple[str, ...], hub: str) -> list[Row]:
         f"{folder} has no {' or '.join(names)}: expected {names[0]}.jsonl, .json or .parquet, or a "
         f"folder {names[-1]} with the hub's .parquet files."
     )
+
+
+# WMDP for Zephyr-7B-beta: the paper's steps, the learning rate and beta of its code, whose weight
+# decay is 0 and whose rate rises over a tenth of the steps. The paper's learning rates, 2.5e-6 to
+# 5e-6, and its lambda of 5 (app. I.2) go with betas that it does not name; the code has both
+# weights at 1 and 500 steps.
+_TRAINING = TrainingConfig(
+    epochs=None,
+    steps=125,
+    learning_rate=5e-6,
+    batch_size=4,
+    micro_batch_size=4,
+    weight_decay=0,
+)
+_BETAS = {"simnpo": 0.1, "npo": 0.0225}
+_RATES = {"simnpo": 9.5e-6, "rmu": 5e-5}
+_RMU_STEPS = 150
+"""RMU's release's for Zephyr-7B-beta, as its learning rate, layer, coefficient and weight."""
+
+
+def preset(split: str | None, method: str) -> Preset:
+    """Return the settings of a method on WMDP.
+
+    Raises:
+        UserError: an unknown method, or Retrain.
+    """
+    if method == "retrain":
+        raise UserError("WMDP has no Retrain: what its model was trained on is not known.")
+    settings = {"beta": _BETAS[method]} if method in _BETAS else {}
+    rate = _RATES.get(method, _TRAINING.learning_rate)
+    steps = _RMU_STEPS if method == "rmu" else _TRAINING.steps
+    return Preset(
+        build_method(method, **settings), replace(_TRAINING, steps=steps, learning_rate=rate)
+    )
+
+
+BENCHMARK = BenchmarkKind("bio", wmdp, preset)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from simnpo.benchmarks import BENCHMARKS
 from simnpo.cli.unset import Unset as Unset
 from simnpo.config import (
     Dropout,
@@ -35,6 +36,7 @@ MethodName = Annotated[
 """A method's name."""
 
 
+BENCHMARK = f"One of {', '.join(BENCHMARKS)}: fills in the data and the paper's settings."
 REVISION = "Branch, tag or commit of a --model on the hub, as in name@revision [main]."
 Revision = Annotated[str | None, tyro.conf.arg(help=REVISION, help_behavior_hint="")]
 """Which state of a hub repository is meant."""
@@ -90,9 +92,7 @@ class ColumnOptions:
 class BenchmarkOptions:
     """A benchmark in the place of your files."""
 
-    benchmark: Unset[str] = None
-    """tofu, muse, wmdp, mini-tofu, mini-muse or mini-wmdp: fills in the data and the paper's
-    settings."""
+    benchmark: Annotated[Unset[str], tyro.conf.arg(help=BENCHMARK)] = None
     split: Unset[str] = None
     """What to forget. tofu and mini-tofu: forget01, forget05 or forget10 [tofu forget05, mini-tofu
     forget10]; muse: news, books, news-scal1 to 4 [news]; wmdp: bio, cyber, bio-cyber or chem [bio];

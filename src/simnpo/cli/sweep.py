@@ -184,7 +184,7 @@ class Sweep:
             )
         loaded = self.benchmark.load()  # says what is wrong with it
         self.benchmark.kept(loaded)
-        name, split = loaded.name, self.benchmark.split or BENCHMARKS[loaded.name]
+        name, split = loaded.name, self.benchmark.split or BENCHMARKS[loaded.name].split
         site = BenchmarkSetup(name, split, self.benchmark.data_dir)
         check_retain_scores(loaded, self.retain_scores)
         if self.model is not None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from transformers import TrainerCallback
 
-from simnpo.benchmarks import MINIS, load_benchmark, load_mini
+from simnpo.benchmarks import BENCHMARKS, load_benchmark, load_mini
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.minis import Mini
 from simnpo.benchmarks.preset import Preset
@@ -69,7 +69,8 @@ class BenchmarkSetup:
     @property
     def is_mini(self) -> bool:
         """Whether the benchmark is embedded."""
-        return self.benchmark in MINIS
+        kind = BENCHMARKS.get(self.benchmark)
+        return kind is not None and kind.mini is not None
 
     @property
     def has_retrain(self) -> bool:

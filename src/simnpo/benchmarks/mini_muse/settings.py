@@ -1,5 +1,6 @@
 """How the models of `mini-muse` are made, and the settings of each method on it."""
 
+from simnpo.benchmarks.kind import embedded
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_muse.build import mini_muse, pretraining, rehearsal
 from simnpo.benchmarks.minis import Mini, mini_training
@@ -43,3 +44,6 @@ def mini_muse_study(split: str) -> Mini:
         pretrain=PRETRAIN,
         finetune=FINETUNE,
     )
+
+
+BENCHMARK = embedded("gazette", mini_muse, mini_muse_study, PRESETS)

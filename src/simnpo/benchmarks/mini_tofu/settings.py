@@ -1,5 +1,6 @@
 """How the models of `mini-tofu` are made, and the tuned settings of each method on it."""
 
+from simnpo.benchmarks.kind import embedded
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_tofu.build import mini_tofu, pretraining, rehearsal
 from simnpo.benchmarks.minis import Mini, mini_training
@@ -46,3 +47,6 @@ def mini_tofu_study(split: str) -> Mini:
         pretrain=PRETRAIN,
         finetune=FINETUNE,
     )
+
+
+BENCHMARK = embedded("forget10", mini_tofu, mini_tofu_study, PRESETS)

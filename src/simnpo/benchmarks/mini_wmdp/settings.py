@@ -1,5 +1,6 @@
 """How the models of `mini-wmdp` are made, and the settings of each method on it."""
 
+from simnpo.benchmarks.kind import embedded
 from simnpo.benchmarks.mini_model import build_tokenizer, model_config
 from simnpo.benchmarks.mini_wmdp.build import mini_wmdp, pretraining, rehearsal
 from simnpo.benchmarks.minis import Mini, mini_training
@@ -53,3 +54,6 @@ def mini_wmdp_study(split: str) -> Mini:
         finetune=FINETUNE,
         template=TEMPLATE,
     )
+
+
+BENCHMARK = embedded("craft", mini_wmdp, mini_wmdp_study, PRESETS)
