@@ -45,6 +45,7 @@ class Metrics:
             score_files,
             write_evaluation,
         )
+        from simnpo.evaluation.suites import SUITES
         from simnpo.evaluation.suites.base import SuiteInputs
         from simnpo.evaluation.summary import summarise
         from simnpo.storage.files import read_json
@@ -53,9 +54,10 @@ class Metrics:
         others = {"retain_scores": self.retain_scores, "reference_scores": self.reference_scores}
         given = {name: str(path) if path else None for name, path in others.items()}
         wanted = {"scores": str(self.scores), **given}
-        if self.benchmark == "tofu":
+        suite = SUITES[self.benchmark]
+        if "truth_ratio_aggregation" in suite.settings:
             wanted["truth_ratio_aggregation"] = self.aggregation
-        elif self.benchmark == "multiple_choice" and any(given.values()):
+        if not suite.compares_with_retrain and any(given.values()):
             raise UserError(
                 "--retain-scores and --reference-scores do nothing here: accuracies need no other "
                 "model's."
@@ -77,8 +79,8 @@ class Metrics:
             origin["name"] = self.name
         origin |= {"scores": str(self.scores), **given}
         split = str(origin["split"]) if origin["split"] else None
-        question = SuiteInputs(tables, retain, self.aggregation, split, reference, controls)
-        summary = summarise(self.benchmark, question, **origin)
+        inputs = SuiteInputs(tables, retain, self.aggregation, split, reference, controls)
+        summary = summarise(self.benchmark, inputs, **origin)
         clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)
         show(self.output.out, self.explain)

@@ -71,7 +71,7 @@ def write_report(
         command=command,
         summaries=[(evaluation.name, evaluation.summary) for evaluation in evaluations],
         first=evaluations[0].summary,
-        has_truth_ratios=suite_of(evaluations[0]) == "tofu",
+        has_truth_ratios=view.has_truth_ratios,
         has_retrain=any(is_retrain(name) for name in chosen),
         view=view,
         groups=_groups(view.columns),

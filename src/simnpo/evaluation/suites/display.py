@@ -61,6 +61,8 @@ class SuiteDisplay:
     """Share of what Original keeps that a sweep's picked setting keeps at least."""
     lead: str = ""
     """The report's first sentence; a benchmark's where it is empty."""
+    has_truth_ratios: bool = False
+    """Whether the report draws the distributions of truth ratios."""
     answers: tuple[str, ...] = ()
     """Sets whose generated answers are shown."""
     answers_shown: int | None = 12

@@ -92,6 +92,7 @@ DISPLAY = SuiteDisplay(
     kept=Axis("model_utility", "Model utility", "Model utility  (kept →)"),
     sets=SETS,
     short_groups={"Overall": "", "Real authors": "author", "World facts": "facts"},
+    has_truth_ratios=True,
     answers=("forget", "retain"),
     facts=lambda evaluations: {
         "Truth ratio": f"{aggregation(evaluations)} mean over wrong answers"
