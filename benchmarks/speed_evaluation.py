@@ -53,7 +53,7 @@ class Options(PeerOptions):
     data_dir: str | None = None
     """Folder with TOFU's files; without it they come from the hub."""
     model: str | None = None
-    """Folder of a model to evaluate, in the place of the one made here."""
+    """Folder of a model to evaluate, instead of the one made here."""
     rounds: int = 3
     """Evaluations of each side."""
 

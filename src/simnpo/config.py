@@ -17,7 +17,7 @@ LARGEST = 1e6
 
 @dataclass(frozen=True)
 class LoraConfig:
-    """Low-rank adapters in the place of full training."""
+    """Low-rank adapters instead of full training."""
 
     rank: int = 0
     """Rank of the adapters; 0 trains all weights."""
@@ -54,7 +54,7 @@ class TrainingConfig:
     epochs: float | None = 10
     """Passes over the forget set (over the data, for fine-tuning); None where `steps` is given."""
     steps: int | None = None
-    """Optimizer steps, in the place of `epochs`."""
+    """Optimizer steps, instead of `epochs`."""
     learning_rate: float = 1e-5
     """Peak learning rate of AdamW."""
     batch_size: int = 32
@@ -89,7 +89,7 @@ class TrainingConfig:
     """Whether the frozen copy of the original, for methods that compare distributions with it, lies
     in host memory, its layers brought to the device one at a time."""
     group_by_length: bool = False
-    """Whether batches are made of examples of like length, which saves padding."""
+    """Whether batches are made of examples of similar length, which saves padding."""
     checkpoint_epochs: int = 1
     """Epochs between checkpoints to resume from; 0 writes none."""
     log_rows: int | None = None

@@ -232,9 +232,9 @@ def test_lora(simnpo: Any, command: list[Any], files: Any, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["task_vector", "--epochs", 3], "in the place of --epochs give --reinforce-epochs"),
+        (["task_vector", "--epochs", 3], "instead of --epochs give --reinforce-epochs"),
         (["task_vector", "--learning-rate", 1], "give --reinforce-learning-rate"),
-        (["task_vector", "--steps", 3], "in the place of --steps give --reinforce-epochs"),
+        (["task_vector", "--steps", 3], "instead of --steps give --reinforce-epochs"),
         (["task_vector", "--alpha", 1, 1.0], "one is named twice"),
         (["task_vector", "--alpha", "nan"], "alpha must be finite"),
         (["task_vector", "--beta", 1], "Task Vector has no setting 'beta'; it has alpha"),

@@ -62,7 +62,7 @@ def test_simnpo_gradient_with_a_margin_shifts_the_log_probability(
     rows: list[tuple[float, float, int]], beta: float, gamma: float
 ) -> None:
     logps, _, lengths = columns(rows)
-    # App. A4: log p + gamma |y| / beta in the place of log p.
+    # App. A4: log p + gamma |y| / beta instead of log p.
     p = logps.exp() ** (beta / lengths) * math.exp(gamma)
     literal = 2 * p / (1 + p) / lengths
     torch.testing.assert_close(simnpo_weights(logps, lengths, beta, gamma), literal)

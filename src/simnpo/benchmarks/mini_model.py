@@ -35,7 +35,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
 def model_config(vocab_size: int, **changes: Any) -> LlamaConfig:
     """Return the architecture: a Llama of width 128 with 3 layers, about 0.8 million weights.
 
-    `changes` stand in the place of its settings.
+    `changes` stand instead of its settings.
     """
     settings = dict(
         vocab_size=vocab_size,

@@ -141,7 +141,7 @@ def _filled(path: Path, read: Callable[[Path], list[Row]]) -> list[Row]:
 
 
 def _corpus(rows: Iterable[Row]) -> tuple[Example, ...]:
-    """Join texts into one, which is cut into pieces of like length, as the official code does."""
+    """Join texts into one, which is cut into pieces of similar length, as in the official code."""
     return (Example(None, "\n\n".join(text_of(row, "text") for row in rows)),)
 
 

@@ -22,7 +22,7 @@ class DataOptions(OwnSetOptions):
     """Forget set and retain set: files, or a benchmark's."""
 
     requests: tuple[str, ...] = ()
-    """Forget sets in the place of --forget, unlearned one after the other: each stage starts from
+    """Forget sets instead of --forget, unlearned one after the other: each stage starts from
     the last one's model, in stage-1, stage-2, ... of --out."""
     sequential: bool = False
     """Unlearn the benchmark's successive requests like --requests, and evaluate after each."""
@@ -157,7 +157,7 @@ class DataOptions(OwnSetOptions):
                 raise UserError(f"{loaded.name} {loaded.split} has no successive requests.")
             return loaded.requests
         if self.forget:
-            raise UserError("--requests come in the place of --forget; leave one of them out.")
+            raise UserError("--requests come instead of --forget; leave one of them out.")
         return tuple(
             tuple(row.example for row in self._read_forget(name, method)) for name in self.requests
         )

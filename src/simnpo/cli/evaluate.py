@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChoiceOptions:
-    """Multiple-choice questions in the place of a benchmark."""
+    """Multiple-choice questions instead of a benchmark."""
 
     choices: tuple[Path, ...] = ()
     """Files with the columns question, choices and answer (a place from 0, or a letter), and

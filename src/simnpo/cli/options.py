@@ -90,7 +90,7 @@ class ColumnOptions:
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """A benchmark in the place of your files."""
+    """A benchmark instead of your files."""
 
     benchmark: Annotated[Unset[str], tyro.conf.arg(help=BENCHMARK)] = None
     split: Unset[str] = None
@@ -169,7 +169,7 @@ class TrainingOptions:
     """Hold the frozen copy for --retain-loss kl, undial or rkld in host memory and bring its layers
     to the GPU one at a time, which takes longer [False]."""
     group_by_length: Unset[bool] = None
-    """Make batches of examples of like length, which saves padding [False]."""
+    """Make batches of examples of similar length, which saves padding [False]."""
     checkpoint_epochs: Unset[int] = None
     """Epochs between checkpoints to resume from; 0 writes none [1]."""
     seed: Unset[int] = None

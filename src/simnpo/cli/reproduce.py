@@ -47,9 +47,9 @@ class Reproduce:
     seed: int = 42
     """First seed of every random choice."""
     model: Unset[str] = None
-    """With --scale paper: what TOFU's models are fine-tuned from, in the place of Llama-2-7B."""
+    """With --scale paper: what TOFU's models are fine-tuned from, instead of Llama-2-7B."""
     data_dir: Unset[str] = None
-    """With --scale paper: folder with TOFU's files, in the place of the hub."""
+    """With --scale paper: folder with TOFU's files, instead of the hub."""
     workers: Unset[int] = None
     """Runs at a time [one for each GPU, or for each core]."""
     dry_run: bool = False

@@ -42,7 +42,7 @@ def check_reinforce(
     if own:
         theirs = as_options(dict.fromkeys(instead[name] for name in own))
         raise UserError(
-            f"{method.title} trains nothing but its reinforced model: in the place of "
+            f"{method.title} trains nothing but its reinforced model: instead of "
             f"{as_options(own)} give {theirs}."
         )
 

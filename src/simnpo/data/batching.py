@@ -60,7 +60,7 @@ LIKE = 0.8
 
 
 def groups_of_like_length(batch: Batch) -> list[tuple[Int[Tensor, " rows"], Batch]]:
-    """Part a batch into rows of like length, each group padded to its own longest.
+    """Part a batch into rows of similar length, each group padded to its own longest.
 
     Returns:
         For each group its rows' places in `batch`, and the rows. A batch whose padding is not worth

@@ -85,7 +85,7 @@ class Encoder:
         Args:
             turns: earlier questions with their answers.
             question: what is asked now.
-            system: an instruction before all of them, in the place of the settings' own.
+            system: an instruction before all of them, instead of the settings' own.
 
         Raises:
             UserError: the chat template refuses the conversation, such as its system prompt.

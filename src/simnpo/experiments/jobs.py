@@ -70,7 +70,7 @@ class Job:
     reinforced: str | None = None
     """The model over-fitted on the forget set, for a method that needs one."""
     reference: str | None = None
-    """The model that a method's reference log-probs come from, in the place of `model`."""
+    """The model that a method's reference log-probs come from, instead of `model`."""
     further: Mapping[str, Any] = field(default_factory=dict)
     """What `run.json` records beside these settings."""
     keeps_type: bool = True

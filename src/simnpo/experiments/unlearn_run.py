@@ -42,10 +42,10 @@ class UnlearnRun(Run):
     """What the evaluation compares with."""
     method: str
     setting: tuple[tuple[str, float], ...] = ()
-    """Settings in the place of the preset's: fields of the method, `learning_rate`, `epochs`."""
+    """Settings instead of the preset's: fields of the method, `learning_rate`, `epochs`."""
     records: tuple[Record, ...] = ()
     reference: Run | None = None
-    """The run whose model the reference log-probs come from, in the place of `origin`'s."""
+    """The run whose model the reference log-probs come from, instead of `origin`'s."""
     request: int | None = None
     """Which successive request is forgotten; None forgets the whole forget set."""
     keeps_model: bool = False

@@ -29,13 +29,13 @@ class Scale:
 
     name: str
     tofu: BenchmarkSetup
-    """In the place of TOFU forget05."""
+    """Instead of TOFU forget05."""
     tofu_other: BenchmarkSetup
-    """In the place of TOFU forget10."""
+    """Instead of TOFU forget10."""
     news: BenchmarkSetup
-    """In the place of MUSE News."""
+    """Instead of MUSE News."""
     books: BenchmarkSetup | None
-    """In the place of MUSE Books; None where there is nothing of the kind."""
+    """Instead of MUSE Books; None where there is nothing of the kind."""
     wmdp: BenchmarkSetup
 
     def original(self, site: BenchmarkSetup, seed: int) -> TrainedModel:
@@ -86,7 +86,7 @@ def paper(model: str | None = None, data_dir: str | None = None) -> Scale:
     """Return the paper's benchmarks and models, from the hub.
 
     Args:
-        model: what TOFU's Original and Retrain are fine-tuned from, in the place of the paper's.
+        model: what TOFU's Original and Retrain are fine-tuned from, instead of the paper's.
         data_dir: a folder with TOFU's files; None takes them from the hub.
     """
     base = model or TOFU_BASE

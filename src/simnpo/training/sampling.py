@@ -1,4 +1,4 @@
-"""The order of an epoch, drawn anew each time: shuffled, or in batches of like lengths."""
+"""The order of an epoch, drawn anew each time: shuffled, or in batches of similar length."""
 
 import math
 from collections.abc import Iterator

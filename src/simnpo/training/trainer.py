@@ -87,10 +87,10 @@ class UnlearnTrainer(Trainer):
             refusals: answers for IDK.
             template: see `simnpo.data.template_choice.choose_template`.
             max_length: tokens of a sequence at most.
-            group_by_length: make batches of like lengths, see `LengthGroupedSampler`.
+            group_by_length: make batches of similar length, see `LengthGroupedSampler`.
             warmup_ratio: see `simnpo.training.schedule`; None leaves transformers' own.
             reinforced: `model` over-fitted on the forget set, for methods that compare with it.
-            reference: what objectives with a reference take its log-probs from, in the place of
+            reference: what objectives with a reference take its log-probs from, instead of
                 `model` as it is before training.
             offload_reference: see `FrozenReference`.
             keeps_dropout: whether unlearning keeps the model's dropout; fine-tuning always does.

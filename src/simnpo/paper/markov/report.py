@@ -165,13 +165,13 @@ def write_study(
 
 
 def with_titles(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with methods by title, in the place of their keys."""
+    """Return a table with methods by title, instead of their keys."""
     titles = {key: method.title for key, method in METHODS.items() if key != RETRAIN}
     return table.assign(method=table["method"].replace(titles))
 
 
 def _summary(found: Results, study: Study, seconds: float) -> dict[str, Any]:
-    """Return the content of `summary.json`, with None in the place of NaN."""
+    """Return the content of `summary.json`, with None instead of NaN."""
     summary: dict[str, Any] = plain(
         {
             "panels": study.panels,
