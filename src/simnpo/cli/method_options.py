@@ -20,7 +20,7 @@ class MethodOptions:
     several make a run each, in --out/alpha-... [rkld 8, task_vector 5, on tofu 2.5, wga 1]."""
     beta: Unset[float] = None
     """Temperature of simnpo, npo, idk_dpo and altpo, and how far undial lowers the logit of an
-    answer's token [simnpo 2.5, undial 10, else 0.1]."""
+    answer's token [simnpo 1, on benchmarks 2.5; undial 10, else 0.1]."""
     beta1: Unset[float] = None
     """Power of a token's probability in its weight, for satimp [5]."""
     beta2: Unset[float] = None
