@@ -69,10 +69,8 @@ def test_python_example_runs(
     (tmp_path / "my-model").symlink_to(model_folder)
     for name in ("forget", "retain"):
         (tmp_path / f"{name}.jsonl").write_text('{"question": "Who?", "answer": "Nobody."}\n')
-    code = code.replace(
-        '"out", num',
-        '"out", report_to=[], use_cpu=True, save_strategy="no", dataloader_pin_memory=False, num',
-    )
+    here = 'report_to=[], use_cpu=True, save_strategy="no", dataloader_pin_memory=False,'
+    code = code.replace('"out",', f'"out", {here}', 1)
     exec(compile(code, "python.md", "exec"), {})
     assert (tmp_path / "out/model/model.safetensors").is_file()
 

@@ -81,10 +81,12 @@ class Measured:
 
     def __init__(self) -> None:
         whole, lost = Point(1.0, 0.8, 0.9, 1.0), Point(0.0, 0.0, 0.1, 0.1)
-        self.script = [whole, Point(0.5, 0.4, 0.9, 1.0), lost, lost]
+        self.script = [whole, Point(0.5, 0.4, 0.9, 1.0), lost]
 
     def __call__(self, model: Any) -> Point:
-        return self.script.pop(0) if is_main() else Point(0.0, 0.0, 1.0, 1.0)
+        if not is_main():
+            return Point(0.0, 0.0, 1.0, 1.0)
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
 
 def controlled(model: Path, out: Path) -> None:

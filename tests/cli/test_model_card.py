@@ -63,7 +63,10 @@ def test_the_hub_reads_its_metadata() -> None:
 
 def test_it_says_what_was_done_and_on_how_much() -> None:
     text = card()
-    assert "made from base and made to forget a forget set with SimNPO by simnpo." in text
+    assert (
+        "made from base and made to forget a forget set with SimNPO (arXiv 2410.07163) by simnpo."
+        in text
+    )
     assert "| forget loss | SimNPO (beta 2.5, gamma 0.0) |" in text
     assert "| learning rate | 1e-05 |" in text and "| steps |" not in text
     assert "| forget | 30 rows, hash 0123456789abcdef |" in text

@@ -99,7 +99,7 @@ def test_a_benchmarks_requests_are_evaluated(
 ) -> None:
     from dataclasses import replace
 
-    import simnpo.benchmarks.mini_tofu as built
+    from simnpo.benchmarks.mini_tofu import settings
 
     whole = mini_tofu("forget05")
     small = replace(
@@ -110,7 +110,8 @@ def test_a_benchmarks_requests_are_evaluated(
             for name, one in whole.evaluation.items()
         },
     )
-    monkeypatch.setattr(built, "mini_tofu", lambda split: small)
+    kind = replace(settings.BENCHMARK, load=lambda split, data_dir, part: small)
+    monkeypatch.setattr(settings, "BENCHMARK", kind)
     out = tmp_path / "out"
     done = simnpo(
         "unlearn", "--model", model_folder, "--benchmark", "mini-tofu", "--split", "forget05",
