@@ -107,6 +107,8 @@ def test_mistakes_are_python_errors(
     for row, message in ((3, "is a int; a row is a dict"), ({"x": {1}}, "not JSON serializable")):
         with pytest.raises(simnpo.UserError, match=rf"forget\[1\].*{message}"):
             calls._file("forget", [*forget[:1], row], tmp_path)
+    with pytest.raises(simnpo.UserError, match="unknown method 'simpo'"):  # a flag that is not set
+        simnpo.unlearn(model_folder, **given, method="simpo", no_report=False, lora_rank=None)
     assert not (tmp_path / "out").exists()
 
 

@@ -50,6 +50,7 @@ def call(words: Sequence[str], options: Mapping[str, Option]) -> None:
         UserError: see the command.
     """
     from simnpo.cli.command_line import parse
+    from simnpo.cli.options import option_words
 
     known = _options(words)
     given = {name: value for name, value in options.items() if value is not None}
@@ -58,7 +59,9 @@ def call(words: Sequence[str], options: Mapping[str, Option]) -> None:
             near = get_close_matches(name, known, 1)
             hint = f"; do you mean {near[0]}?" if near else ""
             raise TypeError(f"{words[0]}() has no option {name!r}{hint}")
-    arguments = [*words, *(word for name, value in given.items() for word in _words(name, value))]
+    arguments = list(words)
+    for name, value in given.items():
+        arguments += [] if value is False else option_words(name, value)
     with process_group(), all_released():
         try:
             command = parse(arguments)
@@ -84,14 +87,6 @@ def _names(kind: Any) -> Iterator[str]:
             yield from _names(field.type)
         else:
             yield field.name
-
-
-def _words(name: str, value: Any) -> list[str]:
-    option = f"--{name.replace('_', '-')}"
-    if isinstance(value, bool):
-        return [option] if value else []
-    several = isinstance(value, Iterable) and not isinstance(value, str | PathLike)
-    return [option, *(str(one) for one in (value if several else (value,)))]
 
 
 def _file(name: str, data: Any, room: Path) -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 from simnpo.api.calls import Data, Option, Place, call, files_of
 from simnpo.api.results import Comparison, Measured, Run
 from simnpo.errors import UserError
+from simnpo.report.rendering import REPORT
 
 
 def unlearn(
@@ -154,7 +155,7 @@ def attack(
     """
     given: dict[str, Option] = {**options, "model": [fspath(one) for one in models]}
     call(["attack", kind], {**given, "out": fspath(output_dir)})
-    return Path(output_dir) / "report.html"
+    return Path(output_dir) / REPORT
 
 
 def sweep(
@@ -190,4 +191,4 @@ def sweep(
         given: dict[str, Option] = {**options, **files, "method": method, "over": values or None}
         given["model"] = None if model is None else fspath(model)
         call(["sweep"], {**given, "out": fspath(output_dir)})
-    return Path(output_dir) / "report.html"
+    return Path(output_dir) / REPORT

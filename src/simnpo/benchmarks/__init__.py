@@ -1,10 +1,10 @@
 """The benchmarks by name: the only list of them. One is a file, or a folder, and a line here."""
 
-from collections.abc import Iterator, Mapping
-from pkgutil import resolve_name
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from simnpo.errors import UserError
+from simnpo.system.lazy_values import LazyValues
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
@@ -12,30 +12,16 @@ if TYPE_CHECKING:
     from simnpo.benchmarks.minis import Mini
 
 _HOMES: Mapping[str, str] = {
-    "tofu": "simnpo.benchmarks.tofu",
-    "muse": "simnpo.benchmarks.muse",
-    "wmdp": "simnpo.benchmarks.wmdp",
-    "mini-tofu": "simnpo.benchmarks.mini_tofu.settings",
-    "mini-muse": "simnpo.benchmarks.mini_muse.settings",
-    "mini-wmdp": "simnpo.benchmarks.mini_wmdp.settings",
+    "tofu": "simnpo.benchmarks.tofu:BENCHMARK",
+    "muse": "simnpo.benchmarks.muse:BENCHMARK",
+    "wmdp": "simnpo.benchmarks.wmdp:BENCHMARK",
+    "mini-tofu": "simnpo.benchmarks.mini_tofu.settings:BENCHMARK",
+    "mini-muse": "simnpo.benchmarks.mini_muse.settings:BENCHMARK",
+    "mini-wmdp": "simnpo.benchmarks.mini_wmdp.settings:BENCHMARK",
 }
 
 
-class _Benchmarks(Mapping[str, "BenchmarkKind"]):
-    """Imports a benchmark when it is looked up, so that its name costs nothing."""
-
-    def __getitem__(self, name: str) -> "BenchmarkKind":
-        found: BenchmarkKind = resolve_name(f"{_HOMES[name]}:BENCHMARK")
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_HOMES)
-
-    def __len__(self) -> int:
-        return len(_HOMES)
-
-
-BENCHMARKS: Mapping[str, "BenchmarkKind"] = _Benchmarks()
+BENCHMARKS: Mapping[str, "BenchmarkKind"] = LazyValues(_HOMES)
 """By their names on the command line."""
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import tyro
 
@@ -277,9 +278,20 @@ def as_words(options: object) -> list[str]:
         if is_dataclass(value):
             words += as_words(value)
         elif value != field.default:
-            values = () if value is True else value if isinstance(value, tuple) else (value,)
-            words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+            words += option_words(field.name, value)
     return words
+
+
+def option_words(name: str, value: object) -> list[str]:
+    """Return an option as a user types it.
+
+    Args:
+        name: of its field.
+        value: True for a flag, a value, or several values.
+    """
+    several = isinstance(value, Iterable) and not isinstance(value, str | PathLike)
+    values = () if value is True else cast("Iterable[object]", value) if several else (value,)
+    return [f"--{name.replace('_', '-')}", *map(str, values)]
 
 
 def given(options: object) -> dict[str, Any]:

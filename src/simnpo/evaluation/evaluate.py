@@ -122,8 +122,9 @@ def evaluate_into(
         UserError: see `evaluate_model` and `simnpo.evaluation.suites.measure`.
     """
     started = time.monotonic()
-    if retain is not None:  # before the model is asked anything
-        SUITES[benchmark.suite].check_retrain(rows_to_score(benchmark.evaluation), retain)
+    check_retrain = SUITES[benchmark.suite].check_retrain
+    if check_retrain is not None and retain is not None:  # before the model is asked anything
+        check_retrain(rows_to_score(benchmark.evaluation), retain)
     tables = ask() if ask else evaluate_model(model, encoder, benchmark)
     ability = general_scores(model, general) if general is not None else None
     if is_main():

@@ -5,10 +5,11 @@ their definition, `path/to/file.py:Name` or `module:Name`, or by the name that a
 gives them in the entry point group `simnpo.methods`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from simnpo.errors import UserError
+from simnpo.system.lazy_values import LazyValues
 
 if TYPE_CHECKING:
     from simnpo.methods.base import Objective
@@ -37,23 +38,7 @@ _HOMES: Mapping[str, str] = {
 }
 
 
-class _Methods(Mapping[str, "AnyMethod"]):
-    """Imports a method when it is looked up, so that its name costs nothing."""
-
-    def __getitem__(self, name: str) -> "AnyMethod":
-        from pkgutil import resolve_name
-
-        found: AnyMethod = resolve_name(_HOMES[name])
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_HOMES)
-
-    def __len__(self) -> int:
-        return len(_HOMES)
-
-
-METHODS: Mapping[str, "AnyMethod"] = _Methods()
+METHODS: Mapping[str, "AnyMethod"] = LazyValues(_HOMES)
 """The methods that come with simnpo, by name."""
 
 

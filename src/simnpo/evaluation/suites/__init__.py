@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.answers import empty_answers
 from simnpo.evaluation.suites import multiple_choice, muse, own, tofu
-from simnpo.evaluation.suites.base import Measured, Suite, SuiteInputs
+from simnpo.evaluation.suites.base import Suite, SuiteInputs, SuiteResult
 from simnpo.evaluation.suites.display import SuiteDisplay
 
 SUITES: Mapping[str, Suite] = {
@@ -16,7 +16,7 @@ SUITES: Mapping[str, Suite] = {
 }
 
 
-def measure(name: str, inputs: SuiteInputs) -> Measured:
+def measure(name: str, inputs: SuiteInputs) -> SuiteResult:
     """Measure by the suite of that name.
 
     Raises:

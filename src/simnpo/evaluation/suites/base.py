@@ -12,7 +12,7 @@ from simnpo.evaluation.suites.display import SuiteDisplay
 from simnpo.evaluation.tables import Tables
 
 
-class Measured(NamedTuple):
+class SuiteResult(NamedTuple):
     """What a suite found in an evaluation's tables; see `summary.json`."""
 
     metrics: dict[str, float | None]
@@ -64,14 +64,14 @@ class SuiteInputs(NamedTuple):
 class Suite:
     """The metrics of one kind of benchmark, and how they are shown."""
 
-    measure: Callable[[SuiteInputs], Measured]
+    measure: Callable[[SuiteInputs], SuiteResult]
     display: Callable[[Sequence[str], Sequence[str]], SuiteDisplay]
     """Given the evaluation sets and the metrics, how they are shown."""
     settings: tuple[str, ...] = ()
     """Keys of `summary.json` on which its numbers depend: `truth_ratio_aggregation`, `controls`."""
     compares_with_retrain: bool = True
     """Whether a metric compares with a model trained without the forget set."""
-    check_retrain: Callable[[Any, Tables], None] = lambda rows, retain: None
+    check_retrain: Callable[[Any, Tables], None] | None = None
     """Refuses a retain model's tables, given the rows that are to be scored."""
     set_title: Callable[[str], str] = str
     """From a set's name to what notes call it."""

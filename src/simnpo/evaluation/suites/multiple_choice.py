@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.multiple_choice import multiple_choice_metrics
-from simnpo.evaluation.suites.base import Measured, Suite, SuiteInputs
+from simnpo.evaluation.suites.base import Suite, SuiteInputs, SuiteResult
 from simnpo.evaluation.suites.display import Axis, Column, SuiteDisplay
 
 PARTS = {
@@ -68,14 +68,14 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
     ]
 
 
-def measure(inputs: SuiteInputs) -> Measured:
+def measure(inputs: SuiteInputs) -> SuiteResult:
     """Measure accuracies, of as many sets as there are.
 
     Raises:
         UserError: see `simnpo.evaluation.metrics.multiple_choice.multiple_choice_metrics`.
     """
     found = multiple_choice_metrics(inputs.tables, inputs.controls)
-    return Measured(found.metrics, found.items, found.notes, {"controls": list(inputs.controls)})
+    return SuiteResult(found.metrics, found.items, found.notes, {"controls": list(inputs.controls)})
 
 
 SUITE = Suite(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.muse import GENERATED, cut_answer, muse_metrics
 from simnpo.evaluation.metrics.rouge import rouge_l_f1
-from simnpo.evaluation.suites.base import Measured, Suite, SuiteInputs
+from simnpo.evaluation.suites.base import Suite, SuiteInputs, SuiteResult
 from simnpo.evaluation.suites.display import Axis, Column, SuiteDisplay
 
 SETS = {
@@ -115,14 +115,14 @@ DISPLAY = SuiteDisplay(
 )
 
 
-def measure(inputs: SuiteInputs) -> Measured:
-    """Measure as MUSE does, with membership attacks beside it.
+def measure(inputs: SuiteInputs) -> SuiteResult:
+    """Measure as MUSE does, and by membership attacks.
 
     Raises:
         UserError: see `simnpo.evaluation.metrics.muse.muse_metrics`.
     """
     found = muse_metrics(inputs.tables, inputs.retain, inputs.reference, inputs.split)
-    return Measured(found.metrics, found.items, found.notes, {"retrain_auc": found.retrain_auc})
+    return SuiteResult(found.metrics, found.items, found.notes, {"retrain_auc": found.retrain_auc})
 
 
 SUITE = Suite(measure, lambda sets, metrics: DISPLAY)

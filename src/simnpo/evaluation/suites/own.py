@@ -17,7 +17,7 @@ from simnpo.evaluation.metrics.own_evaluation import OwnEvaluation
 from simnpo.evaluation.metrics.own_requests import about_first
 from simnpo.evaluation.metrics.verdict import judge
 from simnpo.evaluation.metrics.verdict_rules import HELD_OUT_KEEP, KEEP
-from simnpo.evaluation.suites.base import Measured, Suite, SuiteInputs
+from simnpo.evaluation.suites.base import Suite, SuiteInputs, SuiteResult
 from simnpo.evaluation.suites.display import Axis, Column, Form, SuiteDisplay
 
 _FORGET_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
@@ -210,7 +210,7 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
     return [text for key, text in said if key in has] + ["A dash marks a missing value."]
 
 
-def measure(inputs: SuiteInputs) -> Measured:
+def measure(inputs: SuiteInputs) -> SuiteResult:
     """Measure a user's own sets, with a count or an interval for each number.
 
     Raises:
@@ -263,7 +263,7 @@ def measure(inputs: SuiteInputs) -> Measured:
             )
             verdict = replace(verdict, cautions=(*verdict.cautions, caution))
         details["verdict"] = verdict.record()
-    return Measured(found.metrics, found.items, found.notes, details)
+    return SuiteResult(found.metrics, found.items, found.notes, details)
 
 
 def own_evaluation(evaluation: Evaluation) -> OwnEvaluation:

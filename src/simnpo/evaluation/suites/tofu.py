@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.tofu import tofu_metrics
 from simnpo.evaluation.metrics.truth_ratio import Aggregation
-from simnpo.evaluation.suites.base import Measured, Suite, SuiteInputs
+from simnpo.evaluation.suites.base import Suite, SuiteInputs, SuiteResult
 from simnpo.evaluation.suites.display import Axis, Column, SuiteDisplay
 
 SETS = {
@@ -104,7 +104,7 @@ DISPLAY = SuiteDisplay(
 AGGREGATIONS: tuple[Aggregation, ...] = ("geometric", "arithmetic")
 
 
-def measure(inputs: SuiteInputs) -> Measured:
+def measure(inputs: SuiteInputs) -> SuiteResult:
     """Measure as TOFU does, with both aggregations of the truth ratio.
 
     Raises:
@@ -117,7 +117,7 @@ def measure(inputs: SuiteInputs) -> Measured:
         "metrics_by_aggregation": {one: result.metrics for one, result in results.items()},
         "forget_quality_items": chosen.forget_quality_items,
     }
-    return Measured(chosen.metrics, chosen.items, chosen.notes, details)
+    return SuiteResult(chosen.metrics, chosen.items, chosen.notes, details)
 
 
 SUITE = Suite(measure, lambda sets, metrics: DISPLAY, settings=("truth_ratio_aggregation",))
