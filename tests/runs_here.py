@@ -1,10 +1,11 @@
-"""A reproduction's runs, done in the test's own process."""
+"""A reproduction's or an attack's runs, done in the test's own process."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from simnpo.errors import TrainingDiverged, UserError
 from simnpo.experiments.run import Run, unfinished
+from simnpo.report.endings import ending_of
 
 
 def execute_here(
@@ -20,5 +21,5 @@ def execute_here(
                 raise UserError(f"{lacking[0].title} failed: {failed[lacking[0]]}")
             run.do(home)
         except (UserError, TrainingDiverged) as error:
-            failed[run] = str(error)
+            failed[run] = ending_of(error).words.removeprefix("error: ")
     return failed

@@ -9,6 +9,8 @@ Precision = Literal["auto", "fp32", "bf16", "mixed"]
 Optimizer = Literal["adamw", "adamw-8bit", "paged-adamw-8bit"]
 Schedule = Literal["linear", "constant"]
 Dropout = Literal["off", "keep"]
+Select = Literal["random", "shortest"]
+"""Which part of a forget set is relearned: see `simnpo.experiments.relearn_run.select_examples`."""
 MAX_LENGTH = 512
 """Tokens of a question with its answer at most, where nothing else is said."""
 LARGEST = 1e6

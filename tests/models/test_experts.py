@@ -13,7 +13,7 @@ from tiny_models import SHAPE
 from torch import nn
 
 from simnpo.config import LoraConfig, TrainingConfig
-from simnpo.experiments.attacks.quantize import quantize_model, round_to_nearest
+from simnpo.experiments.quantize_run import quantize_model, round_to_nearest
 from simnpo.methods.registry import build_method
 from simnpo.models.experts import (
     count_weights,

@@ -71,14 +71,18 @@ def call(words: Sequence[str], options: Mapping[str, Option]) -> None:
 
 
 def _options(words: Sequence[str]) -> set[str]:
-    """Return the names of a command's options."""
+    """Return the names of a command's options.
+
+    Raises:
+        UserError: there is no such attack.
+    """
     from simnpo.cli import attack, command_line
 
-    name = words[0].capitalize()
-    kind = getattr(attack if name == "Attack" else command_line, name)
-    if name == "Attack":
-        kind = {"relearn": attack.Relearn, "quantize": attack.Quantize}[words[1]]
-    return set(_names(kind))
+    if words[0] != "attack":
+        return set(_names(getattr(command_line, words[0].capitalize())))
+    if words[1] not in attack.COMMANDS:
+        raise UserError(f"unknown attack {words[1]!r}; there are {', '.join(attack.COMMANDS)}.")
+    return set(_names(attack.COMMANDS[words[1]]))
 
 
 def _names(kind: Any) -> Iterator[str]:

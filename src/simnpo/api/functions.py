@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from os import fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 from simnpo.api.calls import Data, Option, Place, call, files_of
 from simnpo.api.results import Comparison, Measured, Run
@@ -132,7 +131,7 @@ def compare(evaluations: Sequence[Measured | Run | Place]) -> Comparison:
 
 
 def attack(
-    kind: Literal["relearn", "quantize"],
+    kind: str,
     models: Sequence[Place],
     *,
     output_dir: Place,
@@ -141,10 +140,11 @@ def attack(
     """Attack unlearned models: does what they forgot come back?
 
     Args:
-        kind: fine-tune on a part of the forget set, or round the weights.
+        kind: `relearn` fine-tunes on a part of the forget set, `quantize` rounds the weights; see
+            `simnpo attack --help`.
         models: the unlearned models.
         output_dir: where the report is written.
-        options: see `simnpo attack relearn --help` and `simnpo attack quantize --help`.
+        options: see `simnpo attack relearn --help`, or that of another attack.
 
     Returns:
         The report.

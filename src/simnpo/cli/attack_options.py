@@ -2,30 +2,32 @@
 
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from simnpo.cli.options import (
     BenchmarkOptions,
     OutputOptions,
+    TrainingOptions,
     Unset,
     check_output,
     check_retain_scores,
 )
-from simnpo.cli.own_sets import OwnSetOptions, warn_of_lengths
+from simnpo.cli.own_sets import OwnSetOptions, held_out_by, warn_of_lengths
 from simnpo.cli.prompt_options import PromptOptions, note_other_prompts
+from simnpo.config import LoraConfig, check_offload
 from simnpo.errors import UserError
+from simnpo.experiments.attacks import ATTACKS
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Sequence
 
-    from simnpo.benchmarks.base import Benchmark
-    from simnpo.config import Precision
-    from simnpo.evaluation.tables import Tables
-    from simnpo.experiments.attacks.report import Attacked
-    from simnpo.experiments.attacks.targets import Target
+    from simnpo.experiments.attacks.base import Attack
+    from simnpo.experiments.attacks.setup import AttackSetup
+    from simnpo.experiments.external_model import ExternalModel
+    from simnpo.experiments.own_setup import OwnSetup
 
 RUNS = "runs"
 """Folder of the single runs' results within --out."""
@@ -48,81 +50,127 @@ class AttackOptions:
     missing."""
     max_items: Unset[int] = None
     """With --forget: rows of each set that are measured at most, evenly spaced [200]."""
+    workers: Unset[int] = None
+    """Runs at a time [one for each GPU, else for each core, as far as memory holds them]."""
     own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
+    attack: ClassVar[str]
+    """Name of the attack."""
 
-    def measured_on(self) -> "Benchmark":
+    def run(self) -> None:
+        """Attack, print the tables, and say where the report is."""
+        from simnpo.experiments.attacks.report import print_outcomes, write_attack
+        from simnpo.experiments.attacks.results import curve_of, execute
+        from simnpo.experiments.attacks.targets import runs_at_once, targets
+        from simnpo.models import quiet
+        from simnpo.report.rendering import REPORT
+        from simnpo.storage import runs
+        from simnpo.storage.files import read_json
+
+        started = time.monotonic()
+        quiet()
+        setup = self._setup()
+        attack = self._attack(setup)
+        setup = replace(setup, measured_in=attack.precision)
+        models = targets(self.model, self.retrain, self.retain_scores, setup)
+        if not self._begin(attack, setup, models):
+            return
+        out, home = self.output.out, self.output.out / RUNS
+        execute(attack, models, home, self.workers or runs_at_once(models, attack.trains()))
+        curve = curve_of(attack, models, home)
+        attacked = attack.report(setup, curve)
+        seconds = round(time.monotonic() - started, 1)
+        record = {"config": read_json(out / runs.RUN)["config"], "seconds": seconds}
+        command = "simnpo " + " ".join(sys.argv[1:])
+        found = write_attack(attacked, attack.table(curve), out / self._table, record, command)
+        runs.finish(out, {"seconds": seconds})
+        print_outcomes(attacked, found)
+        write(f"Report: {out / REPORT} ({seconds:.0f} s)")
+
+    @property
+    def _table(self) -> str:
+        return f"{self.attack}.parquet"
+
+    @property
+    def _prompts(self) -> PromptOptions:
+        """How a question becomes a prompt: on own data as in the first model's run."""
+        return self.prompt.like_run(self.model[0]) if self.own.forget else self.prompt
+
+    def _setup(self) -> "AttackSetup":
         """Return what is measured, without generation where only scores are wanted.
 
         Raises:
             UserError: see `OwnSetOptions`, `BenchmarkOptions.load` and `check_retain_scores`.
         """
+        from simnpo.experiments.attacks.setup import AttackSetup
+
         named = self.benchmark.benchmark
         self.own.check_alone(f"--benchmark {named}" if named else None)
         if self.max_items is not None and not (self.own.forget and self.max_items > 0):
             raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
-        benchmark = self._own_benchmark() if self.own.forget else self.benchmark.load()
-        check_retain_scores(benchmark, self.retain_scores)
-        if not self.scores_only:
-            return benchmark
-        evaluation = {
-            name: replace(asked, max_new_tokens=0) for name, asked in benchmark.evaluation.items()
-        }
-        return replace(benchmark, evaluation=evaluation)
-
-    def _own_benchmark(self) -> "Benchmark":
-        """Return your own sets as the first model's tokenizer, template and run have them."""
-        from simnpo.benchmarks.own import FORGET, own_benchmark
-        from simnpo.data.encoding import Encoder
-        from simnpo.data.examples import Example
-        from simnpo.experiments.own_run import MOST_ROWS
-        from simnpo.models import load_tokenizer
-
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers}: must be at least 1.")
         if not self.model:
             raise UserError("--model: name at least one model.")
-        first, prompt = self.model[0], self.prompts
-        sets = self.own.read_like_run(first)
-        tokenizer = load_tokenizer(first, prompt.trust_remote_code)
-        encoder = Encoder(tokenizer, prompt.settings, prompt.limit())
-        warn_of_lengths(sets, encoder)
-        benchmark = own_benchmark(sets, encoder, self.max_items or MOST_ROWS)
-        if benchmark.forget[0].question is not None:
-            return benchmark
-        # A share of one long text is a share of its passages.
-        passages = own_benchmark(sets, encoder).evaluation[FORGET].items
-        return replace(benchmark, forget=tuple(Example(None, one.answer) for one in passages))
+        own = self._own() if self.own.forget else None
+        loaded, prompts = own or self.benchmark.load(), self._prompts
+        setup = AttackSetup(
+            "own data" if own else loaded.name,
+            loaded.split,
+            self.benchmark.data_dir,
+            template=prompts.settings,
+            trust_remote_code=prompts.trust_remote_code,
+            own=own,
+            scores_only=self.scores_only,
+            max_length=prompts.max_length,
+        )
+        check_retain_scores(setup.load(), self.retain_scores)
+        return setup
 
-    @property
-    def prompts(self) -> PromptOptions:
-        """How a question becomes a prompt: on own data as in the first model's run."""
-        return self.prompt.like_run(self.model[0]) if self.own.forget else self.prompt
+    def _own(self) -> "OwnSetup":
+        """Return your own sets as the first model's tokenizer, template and run have them."""
+        from simnpo.experiments.own_run import MOST_ROWS
+        from simnpo.experiments.own_setup import OwnSetup
 
-    @property
-    def named(self) -> str:
-        """What a page calls the data."""
-        return "Data" if self.own.forget else "Benchmark"
+        files, prompts = self.own.files(), self._prompts
+        own = OwnSetup(
+            "own data",
+            Path(files.forget).name,
+            files=files,
+            model=self.model[0],
+            template=prompts.settings,
+            max_length=prompts.limit(),
+            trust_remote_code=prompts.trust_remote_code,
+            held_out=held_out_by(self.model[0]),
+            max_items=self.max_items or MOST_ROWS,
+        )
+        warn_of_lengths(own.own_sets(), own.encoder())
+        return own
 
-    @property
-    def measured(self) -> str:
-        """The subject of a sentence on what is measured, with its verb."""
-        return "Your sets are" if self.own.forget else "The benchmark is"
+    def _attack(self, setup: "AttackSetup") -> "Attack":
+        """Return the attack with its settings, checked.
 
-    def targets(self, precision: "Precision", benchmark: "Benchmark") -> "list[Target]":
-        """Return the models to attack, Retrain last."""
-        from simnpo.experiments.attacks.targets import targets
+        Raises:
+            UserError: a setting is out of its range, or nothing here can serve it.
+        """
+        kind = ATTACKS[self.attack]
+        own = {one.name: getattr(self, one.name) for one in fields(kind)}
+        if isinstance(given := own.get("training"), TrainingOptions):
+            from simnpo.models import training_precision
+            from simnpo.planning.hardware import check_hardware
 
-        prompt = self.prompts
-        options = (prompt.settings, prompt.limit(benchmark), prompt.trust_remote_code)
-        return targets(self.model, self.retrain, precision, *options)
+            training = given.over(kind.preset(setup))
+            check_hardware(training, LoraConfig())
+            check_offload(training, LoraConfig(), needs_original_model=False)
+            precision = training_precision(training.precision, lora=False)
+            own["training"] = replace(training, precision=precision)
+        attack = kind(**own)
+        attack.check()
+        return attack
 
-    def begin(
-        self,
-        command: str,
-        config: dict[str, Any],
-        files: tuple[str, ...],
-        targets: "list[Target]",
-        benchmark: "Benchmark",
+    def _begin(
+        self, attack: "Attack", setup: "AttackSetup", models: "Sequence[ExternalModel]"
     ) -> bool:
         """Make room in --out and record the attack; return whether there is anything to do.
 
@@ -132,75 +180,45 @@ class AttackOptions:
         """
         from simnpo.evaluation.evaluate import evaluation_hashes
         from simnpo.evaluation.evaluation import read_scores, score_files
+        from simnpo.experiments.attacks.report import files
         from simnpo.models import resolve
         from simnpo.storage import runs
 
-        out, names = self.output.out, (runs.RUN, *files, RUNS)
-        config |= {
+        out, names = self.output.out, (runs.RUN, *files(self._table), RUNS)
+        benchmark, prompts = setup.load(), self._prompts
+        config = {
+            **attack.config(),
             "models": list(self.model),
             "retrain": self.retrain,
             "retain_scores": self.retain_scores,
             "scores_only": self.scores_only,
             "benchmark": benchmark.name,
             "split": benchmark.split,
-            **self.prompts.settings.record(),
-            "max_length": self.prompts.limit(benchmark),
-            "trust_remote_code": self.prompts.trust_remote_code,
+            **prompts.settings.record(),
+            "max_length": benchmark.max_length,
+            "trust_remote_code": prompts.trust_remote_code,
         }
         data = {"forget_hash": runs.fingerprint(benchmark.forget)} | {
             f"evaluation_{name}_hash": value for name, value in evaluation_hashes(benchmark).items()
         }
+        command = f"attack {self.attack}"
 
         def read() -> list[str]:
-            models = [target.model for target in targets]
+            given = [one.model for one in models]
             scores = score_files(Path(self.retain_scores)) if self.retain_scores else ()
-            records = [Path(model) / runs.RUN for model in models]
+            records = [Path(model) / runs.RUN for model in given]
             own = [one for one in self.own.own_files if one]
-            return [*models, *map(resolve, models), *map(str, [*records, *scores]), *own]
+            return [*given, *map(resolve, given), *map(str, [*records, *scores]), *own]
 
         left = check_output(
-            self.output,
-            names,
-            lambda: runs.check_resumable(out, command, config, data),
-            read,
+            self.output, names, lambda: runs.check_resumable(out, command, config, data), read
         )
         if self.output.resume:
             return left
-        for target in targets:  # nothing is begun or removed before all could be read
-            _, tokenizer = target.load()
-            encoder = target.encoder(tokenizer)
-            encoder.encode_all(benchmark.forget)
-            note_other_prompts(target.model, encoder, benchmark)
+        for one in models:  # nothing is begun or removed before all could be read
+            note_other_prompts(one.model, one.check(), benchmark)
         if self.retain_scores:
             read_scores(Path(self.retain_scores))
         runs.clear(out, names)
         runs.begin(out, command, config, data)
         return True
-
-    def retain_tables(self, targets: "list[Target]", benchmark: "Benchmark") -> "Tables | None":
-        """Return the tables that forget quality compares with: those given, else Retrain's own."""
-        from simnpo.evaluation.evaluation import read_scores
-        from simnpo.experiments.attacks.targets import own_tables
-
-        if self.retain_scores:
-            return read_scores(Path(self.retain_scores))
-        if not self.retrain:
-            return None
-        return own_tables(targets[-1], benchmark, self.output.out / RUNS)
-
-    def finish(
-        self, attacked: "Attacked", table: "pd.DataFrame", name: str, started: float
-    ) -> None:
-        """Write the results, print them, and say where they are."""
-        from simnpo.experiments.attacks.report import print_outcomes, write_attack
-        from simnpo.report.rendering import REPORT
-        from simnpo.storage import runs
-        from simnpo.storage.files import read_json
-
-        out, seconds = self.output.out, round(time.monotonic() - started, 1)
-        record = {"config": read_json(out / runs.RUN)["config"], "seconds": seconds}
-        command = "simnpo " + " ".join(sys.argv[1:])
-        found = write_attack(attacked, table, out / name, record, command)
-        runs.finish(out, {"seconds": seconds})
-        print_outcomes(attacked, found)
-        write(f"Report: {out / REPORT} ({seconds:.0f} s)")

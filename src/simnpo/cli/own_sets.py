@@ -83,10 +83,15 @@ class OwnSetOptions:
         Raises:
             UserError: see `simnpo.benchmarks.own_files.OwnFiles.read`.
         """
-        from simnpo.evaluation.summary import run_of
+        return self.files().read(held_out_by(model))
 
-        settings = (run_of(model)["run"] or {}).get("settings", {})
-        return self.files().read(settings["seed"] if settings.get("held_out") else None)
+
+def held_out_by(model: str) -> int | None:
+    """Return the seed by which the run that made `model` held out retain rows; None: it did not."""
+    from simnpo.cli.prompt_options import run_settings
+
+    settings = run_settings(model)
+    return settings["seed"] if settings.get("held_out") else None
 
 
 def warn_of_lengths(sets: "OwnSets", encoder: "Encoder") -> None:

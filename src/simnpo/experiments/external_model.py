@@ -1,14 +1,17 @@
-"""A model that a user names, as a run that unlearning starts from."""
+"""A model that a user names, as a run that unlearning or an attack starts from."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from simnpo.data.encoding import Encoder
 from simnpo.experiments.benchmark_setup import BenchmarkSetup, evaluated
 from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.model_runs import evaluate, retain_tables
 from simnpo.experiments.run import Run
-from simnpo.models import commit_of, resolve
+from simnpo.models import commit_of, load_model, load_tokenizer, resolve
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,16 @@ class ExternalModel(Run):
     site: BenchmarkSetup
     model: str
     """A folder, a run of simnpo, or a hub id."""
-    retrain: ExternalScores | None
+    retrain: "ExternalScores | ExternalModel | None"
     """What the evaluation compares with."""
+    name: str = "Original"
+    """What tables and figures call it."""
+    is_retrain: bool = False
 
     @property
     def title(self) -> str:
-        """The model's own name, and the benchmark."""
-        return f"Original {Path(self.model).name}, {self.site.name}"
+        """Both of the model's names, and the benchmark."""
+        return f"{self.name} {Path(self.model).name}, {self.site.name}"
 
     @property
     def needs(self) -> tuple[Run, ...]:
@@ -35,6 +41,21 @@ class ExternalModel(Run):
     def seconds(self) -> float:
         """An evaluation."""
         return 5
+
+    def check(self) -> Encoder:
+        """Load the model, let it go, and return its tokenizer bound to the template.
+
+        Raises:
+            UserError: it cannot be loaded, or not take the forget set.
+        """
+        site, benchmark = self.site, self.site.load()
+        tokenizer = load_tokenizer(self.model, site.trust_remote_code)
+        load_model(self.model, site.precision, site.trust_remote_code)
+        if torch.cuda.is_available():  # a worker needs the room
+            torch.cuda.empty_cache()
+        encoder = Encoder(tokenizer, site.template, benchmark.max_length)
+        encoder.encode_all(benchmark.forget)
+        return encoder
 
     def depends_on(self) -> Any:
         """Return what is asked of the model, and which it is.
@@ -50,11 +71,19 @@ class ExternalModel(Run):
         ]
         if not folder.is_dir():
             stamps = [commit_of(self.model)]
-        asked = [self.site.precision, *self.site.asked()]
+        asked = [self.site.precision, *self.site.asked(), *(["retrain"] if self.is_retrain else [])]
         return [evaluated(self.site.load()), str(folder), stamps, *asked]
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Evaluate it."""
         folder, retain = self.folder(home), retain_tables(self.needs, home)
-        evaluate(folder, self.model, self.site, self.site.load(), retain, name="Original")
+        evaluate(
+            folder,
+            self.model,
+            self.site,
+            self.site.load(),
+            retain,
+            name=self.name,
+            is_retrain=self.is_retrain,
+        )
         return {"model": self.model}

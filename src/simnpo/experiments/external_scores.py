@@ -28,6 +28,11 @@ class ExternalScores(Run):
         return f"Retrain as given, {self.site.name}"
 
     @property
+    def is_retrain(self) -> bool:
+        """They are Retrain's."""
+        return True
+
+    @property
     def needs(self) -> tuple[Run, ...]:
         """Nothing."""
         return ()

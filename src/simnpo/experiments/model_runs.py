@@ -16,7 +16,6 @@ from simnpo.evaluation.evaluate import evaluate_into
 from simnpo.evaluation.evaluation import EVALUATION, SUMMARY, read_evaluation
 from simnpo.evaluation.tables import Tables
 from simnpo.experiments.benchmark_setup import BenchmarkSetup, Learnt, evaluated
-from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.jobs import Job
 from simnpo.experiments.mini_models import mini_model
 from simnpo.experiments.own_setup import OwnSetup, evaluate_own
@@ -53,14 +52,19 @@ class TrainedModel(Run):
     @property
     def needs(self) -> tuple[Run, ...]:
         """Retrain, which the evaluation compares with; nothing where there is none."""
-        if self.learnt == "retain" or not self.site.has_retrain:
+        if self.is_retrain or not self.site.has_retrain:
             return ()
         return (TrainedModel(self.seed, self.site, "retain"),)
 
     @property
+    def is_retrain(self) -> bool:
+        """Whether it never learnt the forget set."""
+        return self.learnt == "retain"
+
+    @property
     def seconds(self) -> float:
         """A mini's Retrain trains the base model, too."""
-        return 90 if self.learnt == "retain" else 30
+        return 90 if self.is_retrain else 30
 
     def depends_on(self) -> Any:
         """Return the data, the settings, or the released model's name."""
@@ -86,7 +90,7 @@ class TrainedModel(Run):
             benchmark,
             retain_tables(self.needs, home),
             name=NAMES[self.learnt],
-            is_retrain=self.learnt == "retain",
+            is_retrain=self.is_retrain,
         )
         return {"model": model}
 
@@ -168,8 +172,7 @@ def model_of(run: Run, home: Path) -> str:
 def retain_tables(runs: tuple[Run, ...], home: Path) -> Tables | None:
     """Return the tables of the Retrain among `runs`, None where there is none."""
     for run in runs:
-        trained = isinstance(run, TrainedModel) and run.learnt == "retain"
-        if trained or isinstance(run, ExternalScores):
+        if run.is_retrain:
             return read_evaluation(run.folder(home)).tables
     return None
 
@@ -206,8 +209,8 @@ def evaluate(
         return
     evaluate_into(
         target,
-        load_model(model, site.precision),
-        Encoder(load_tokenizer(model), site.template, benchmark.max_length),
+        load_model(model, site.precision, site.trust_remote_code),
+        Encoder(load_tokenizer(model, site.trust_remote_code), site.template, benchmark.max_length),
         benchmark,
         retain,
         name=name,

@@ -36,8 +36,8 @@ class OwnSetup(BenchmarkSetup):
     model: str = field(kw_only=True)
     """Whose tokenizer splits texts, and whose size sets the learning rate."""
     max_length: int = 512
-    held_out: int = 0
-    """Seed by which retain rows are held out."""
+    held_out: int | None = 0
+    """Seed by which retain rows are held out; None holds out none."""
     max_items: int | None = None
 
     @property

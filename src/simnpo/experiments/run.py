@@ -43,6 +43,11 @@ class Run(ABC):
         """The runs that must be finished before this one begins."""
 
     @property
+    def is_retrain(self) -> bool:
+        """Whether its evaluation is Retrain's: what metrics of other models compare with."""
+        return False
+
+    @property
     def seconds(self) -> float:
         """How long it takes at the mini scale on one core, roughly: the longest start first."""
         return 10

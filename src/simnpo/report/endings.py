@@ -14,6 +14,8 @@ from simnpo.storage.system_errors import system_error
 FAILED, DIVERGED = 1, 3
 """Exit codes: a mistake, or something that the machine or the code does not do; a training that
 diverged. An unknown option is 2, and a signal 128 and its number, as in every shell."""
+DIVERGED_WORDS = "training diverged: "
+"""What such an ending begins with."""
 DEBUG = "--debug"
 """With it a command shows the traceback, too; every command takes it, before its name or after."""
 MOST_CHARACTERS = 300
@@ -70,7 +72,7 @@ def ending_of(
             FAILED,
         )
     if isinstance(error, TrainingDiverged):
-        return Ending(f"training diverged: {error}", DIVERGED)
+        return Ending(f"{DIVERGED_WORDS}{error}", DIVERGED)
     if isinstance(error, UserError):
         return Ending(f"error: {error}", FAILED)
     system = system_error(error) or next(filter(_limits, map(system_error, causes)), None)

@@ -1,25 +1,25 @@
 """Rounding weights: its bounds, its levels, and what stays untouched."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import tiny_models
 import torch
+from runs_here import execute_here
 from torch import nn
 
-from simnpo.benchmarks.tofu import tofu
 from simnpo.errors import UserError
 from simnpo.evaluation.evaluation import read_evaluation
-from simnpo.experiments.attacks import quantize
-from simnpo.experiments.attacks.quantize import (
-    GROUP,
-    Quantization,
-    quantize_model,
-    round_to_nearest,
-    run_quantization,
-)
+from simnpo.experiments import quantize_run
+from simnpo.experiments.attacks.quantize import Quantize
+from simnpo.experiments.attacks.results import curve_of, execute
+from simnpo.experiments.attacks.setup import AttackSetup
 from simnpo.experiments.attacks.targets import targets
+from simnpo.experiments.quantize_run import GROUP, quantize_model, round_to_nearest
+from simnpo.experiments.run import DONE
 
 
 @pytest.fixture
@@ -115,23 +115,29 @@ def test_a_model_without_linear_layers() -> None:
 def test_evaluations_are_kept_and_not_made_again(
     model_folder: Path, tofu_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attack = Quantization(
-        tuple(targets([str(model_folder)], None, "fp32", "auto", 512, False)),
-        tofu("forget05", str(tofu_folder)),
-        (8, 4),
-    )
-    curve = run_quantization(attack, tmp_path, None)
+    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(execute_here, []))
+    attack = Quantize()
+    setup = AttackSetup("tofu", "forget05", str(tofu_folder), measured_in="fp32")
+    models = targets([str(model_folder)], None, None, setup)
+
+    def quantized() -> pd.DataFrame:
+        execute(attack, models, tmp_path, 1)
+        return curve_of(attack, models, tmp_path)
+
+    curve = quantized()
     probability = curve[curve["metric"] == "retain.probability"].set_index("step")["value"]
     assert list(probability.index) == [0, 1, 2]
     assert 0 < abs(probability[1] - probability[0]) < abs(probability[2] - probability[0])
-    summary = read_evaluation(next(tmp_path.glob("*/4-bits"))).summary
+    summary = read_evaluation(next(tmp_path.glob("*-4-bits-*"))).summary
     assert summary["name"] == "tiny-llama, 4 bits" and summary["quantized_bits"] == 4
     assert 0 < summary["quantized_share"] < 1
-    next(tmp_path.glob("*/8-bits/summary.json")).unlink()  # what a kill leaves
+    next(tmp_path.glob(f"*-8-bits-*/{DONE}")).unlink()  # what a kill leaves
     made: list[Any] = []
-    evaluate = quantize.evaluate_into
+    evaluate = quantize_run.evaluate_into
     monkeypatch.setattr(
-        quantize, "evaluate_into", lambda *args, **kw: (made.append(args), evaluate(*args, **kw))
+        quantize_run,
+        "evaluate_into",
+        lambda *args, **kw: (made.append(args), evaluate(*args, **kw)),
     )
-    assert run_quantization(attack, tmp_path, None).equals(curve)
+    assert quantized().equals(curve)
     assert len(made) == 1

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from simnpo.benchmarks.presets import relearning_preset, unlearning_preset
-from simnpo.benchmarks.tofu import tofu
 from simnpo.config import TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
@@ -17,9 +16,15 @@ from simnpo.evaluation.evaluate import evaluate_model
 from simnpo.evaluation.history import read_history
 from simnpo.evaluation.suites import measure
 from simnpo.evaluation.suites.base import SuiteInputs
-from simnpo.experiments.attacks import relearn
-from simnpo.experiments.attacks.relearn import Relearning, run_relearning, select_examples
-from simnpo.experiments.attacks.targets import Target, targets
+from simnpo.experiments.attacks.relearn import Relearn
+from simnpo.experiments.attacks.results import curve_of
+from simnpo.experiments.attacks.setup import AttackSetup
+from simnpo.experiments.attacks.targets import targets
+from simnpo.experiments.external_model import ExternalModel
+from simnpo.experiments.relearn_run import select_examples
+from simnpo.experiments.run import with_needs
+from simnpo.models import load_model, load_tokenizer
+from simnpo.training.evaluate_callback import EvaluateWhileTraining
 
 TRAINING = TrainingConfig(
     epochs=2, learning_rate=1e-2, batch_size=1, micro_batch_size=1, warmup_epochs=0,
@@ -27,19 +32,28 @@ TRAINING = TrainingConfig(
 )  # fmt: skip
 
 
+ATTACK = Relearn(0.5, ("random", "shortest"), 1, replace(TRAINING, seed=1))
+"""Two runs."""
+
+
 @pytest.fixture
-def target(model_folder: Path) -> Target:
-    (one,) = targets([str(model_folder)], None, "fp32", "auto", 512, False)
+def setup(tofu_folder: Path) -> AttackSetup:
+    """What needs no generated answer."""
+    data = str(tofu_folder)
+    return AttackSetup("tofu", "forget05", data, scores_only=True, measured_in="fp32")
+
+
+@pytest.fixture
+def target(model_folder: Path, setup: AttackSetup) -> ExternalModel:
+    (one,) = targets([str(model_folder)], None, None, setup)
     return one
 
 
-@pytest.fixture
-def attack(target: Target, tofu_folder: Path) -> Relearning:
-    """Two runs on what needs no generated answer."""
-    benchmark = tofu("forget05", str(tofu_folder))
-    sets = {name: replace(one, max_new_tokens=0) for name, one in benchmark.evaluation.items()}
-    benchmark = replace(benchmark, evaluation=sets)
-    return Relearning((target,), benchmark, 0.5, ("random", "shortest"), (1,), TRAINING)
+def relearned(attack: Relearn, target: ExternalModel, home: Path) -> pd.DataFrame:
+    """Do the runs in this process."""
+    for run in with_needs(one.run for one in attack.runs(target)):
+        run.do(home)
+    return curve_of(attack, [target], home)
 
 
 def test_the_shortest_answers_are_counted_in_tokens(tokenizer: Any, examples: Any) -> None:
@@ -72,12 +86,13 @@ def test_a_random_part_is_drawn_by_the_seed(tokenizer: Any, examples: Any) -> No
 
 
 def test_epoch_0_is_the_evaluation_and_no_model_is_kept(
-    attack: Relearning, target: Target, tofu_folder: Path, tmp_path: Path
+    setup: AttackSetup, model_folder: Path, tmp_path: Path
 ) -> None:
-    attack = replace(attack, benchmark=tofu("forget05", str(tofu_folder)))
-    curve = run_relearning(attack, tmp_path, None)
-    model, tokenizer = target.load()
-    tables = evaluate_model(model, target.encoder(tokenizer), attack.benchmark)
+    (target,) = targets([str(model_folder)], None, None, replace(setup, scores_only=False))
+    curve = relearned(ATTACK, target, tmp_path)
+    benchmark = target.site.load()
+    model = load_model(str(model_folder), "fp32")
+    tables = evaluate_model(model, Encoder(load_tokenizer(str(model_folder))), benchmark)
     expected = measure("tofu", SuiteInputs(tables, None, split="forget05")).metrics
     for (_, _), own in curve[curve["step"] == 0].groupby(["series", "seed"]):
         found = dict(zip(own["metric"], own["value"], strict=True))
@@ -85,68 +100,77 @@ def test_epoch_0_is_the_evaluation_and_no_model_is_kept(
         assert {key: found[key] for key in known} == known
         assert set(found) == set(expected)
     assert set(curve["step"]) == {0, 1, 2}
-    relearned = curve[curve["metric"] == "forget.probability"].pivot_table(
+    taught = curve[curve["metric"] == "forget.probability"].pivot_table(
         index=["series", "seed"], columns="step", values="value"
     )
-    assert (relearned[2] > relearned[0]).all()
-    assert len(relearned) == 2
+    assert (taught[2] > taught[0]).all()
+    assert len(taught) == 2
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".safetensors", ".bin")]
     assert not list(tmp_path.rglob("checkpoint-*"))
 
 
-def test_a_killed_attack_ends_as_an_uninterrupted_one(
-    attack: Relearning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_epoch_0_is_measured_where_the_evaluation_was_in_another_precision(
+    setup: AttackSetup, target: ExternalModel, model_folder: Path, tmp_path: Path
 ) -> None:
-    whole = run_relearning(attack, tmp_path / "whole", None)
+    coarse = replace(setup, measured_in="bf16")
+    (other,) = targets([str(model_folder)], None, None, coarse)
+    attack = replace(ATTACK, select=("random",))
+    one, two = (relearned(attack, model, tmp_path / model.key) for model in (target, other))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_a_killed_attack_ends_as_an_uninterrupted_one(
+    target: ExternalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = relearned(ATTACK, target, tmp_path / "whole")
     measured: list[float] = []
-    measure_now = relearn.EvaluateWhileTraining._measure
+    measure_now = EvaluateWhileTraining._measure
 
     def killed(self: Any, model: Any, epoch: float) -> None:
         measured.append(epoch)
-        if len(measured) == 5:  # in the second epoch of the second run
+        if len(measured) == 4:  # in the second epoch of the second run
             raise RuntimeError("killed")
         measure_now(self, model, epoch)
 
-    monkeypatch.setattr(relearn.EvaluateWhileTraining, "_measure", killed)
+    monkeypatch.setattr(EvaluateWhileTraining, "_measure", killed)
     with pytest.raises(RuntimeError, match="killed"):
-        run_relearning(attack, tmp_path / "cut", None)
-    assert measured == [0, 1, 2, 1, 2]  # before the attack the first run measures for all
+        relearned(ATTACK, target, tmp_path / "cut")
+    assert measured == [1, 2, 1, 2]  # before the attack the model's evaluation measures for all
     monkeypatch.setattr(
-        relearn.EvaluateWhileTraining,
+        EvaluateWhileTraining,
         "_measure",
         lambda self, model, epoch: (measured.append(epoch), measure_now(self, model, epoch)),
     )
-    finished = (tmp_path / "cut").glob("*/random-1/history.jsonl")
-    before = [path.read_bytes() for path in finished]
-    again = run_relearning(attack, tmp_path / "cut", None)
-    assert measured[5:] == [1, 2]
+    finished = "relearning-random-draw-1-*/history.jsonl"
+    before = [path.read_bytes() for path in (tmp_path / "cut").glob(finished)]
+    assert len(before) == 1
+    again = relearned(ATTACK, target, tmp_path / "cut")
+    assert measured[4:] == [1, 2]
     pd.testing.assert_frame_equal(again, whole)
-    assert [path.read_bytes() for path in (tmp_path / "cut").glob("*/random-1/history.jsonl")] == (
-        before
-    )
+    assert [path.read_bytes() for path in (tmp_path / "cut").glob(finished)] == before
 
 
-def test_the_seed_orders_the_shortest_anew(attack: Relearning, tmp_path: Path) -> None:
-    attack = replace(attack, selects=("shortest",), seeds=(1, 2))
-    curve = run_relearning(attack, tmp_path, None)
+def test_the_seed_orders_the_shortest_anew(target: ExternalModel, tmp_path: Path) -> None:
+    attack = replace(ATTACK, select=("shortest",), seeds=2)
+    curve = relearned(attack, target, tmp_path)
+    assert set(curve["seed"]) == {1, 2}
     ends = curve[(curve["step"] == 2) & (curve["metric"] == "forget.probability")]
     assert ends["value"].nunique() == 2
 
 
-def test_divergence_leaves_no_weights(attack: Relearning, tmp_path: Path) -> None:
-    wild = replace(
-        attack, selects=("random",), training=replace(TRAINING, learning_rate=1e5, max_grad_norm=0)
-    )
+def test_divergence_leaves_no_weights(target: ExternalModel, tmp_path: Path) -> None:
+    training = replace(TRAINING, learning_rate=1e5, max_grad_norm=0)
+    wild = replace(ATTACK, select=("random",), training=training)
     with pytest.raises(TrainingDiverged, match="lower --learning-rate"):
-        run_relearning(wild, tmp_path, None)
+        relearned(wild, target, tmp_path)
     assert not list(tmp_path.rglob("*.safetensors"))
     assert read_history(next(tmp_path.rglob("history.jsonl")))[0]["epoch"] == 0
 
 
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.01, float("nan")])
-def test_fractions_out_of_range(attack: Relearning, fraction: float) -> None:
+def test_fractions_out_of_range(fraction: float) -> None:
     with pytest.raises(UserError, match=f"--fraction {fraction}"):
-        replace(attack, fraction=fraction)
+        replace(ATTACK, fraction=fraction).check()
 
 
 def test_the_attack_trains_at_unlearnings_rate() -> None:
@@ -160,6 +184,29 @@ def test_the_attack_trains_at_unlearnings_rate() -> None:
     assert mini.learning_rate > paper.learning_rate
 
 
-def test_half_epochs_are_refused(attack: Relearning) -> None:
+def test_half_epochs_are_refused() -> None:
     with pytest.raises(UserError, match=r"--epochs 1\.5"):
-        replace(attack, training=replace(TRAINING, epochs=1.5))
+        replace(ATTACK, training=replace(TRAINING, epochs=1.5)).check()
+
+
+def test_the_key_holds_what_the_result_depends_on(
+    setup: AttackSetup, target: ExternalModel, model_folder: Path
+) -> None:
+    def keys(attack: Relearn, model: ExternalModel) -> set[str]:
+        return {one.run.key for one in attack.runs(model)}
+
+    known = keys(ATTACK, target)
+    assert known == keys(replace(ATTACK), replace(target))
+    changed = [
+        keys(replace(ATTACK, fraction=0.4), target),
+        keys(replace(ATTACK, training=replace(ATTACK.training, weight_decay=0.5)), target),
+    ]
+    for other in (
+        replace(setup, scores_only=False),
+        replace(setup, max_length=64),
+        replace(setup, template="Q: {question}\nA: {answer}"),
+        replace(setup, measured_in="bf16"),
+    ):
+        changed += [keys(ATTACK, one) for one in targets([str(model_folder)], None, None, other)]
+    changed.append(keys(ATTACK, replace(target, is_retrain=True)))
+    assert not any(known & one for one in changed)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from stored_tofu_runs import SEEDS, claim, draw_all, mean, results, store, verdicts
 
+from simnpo.config import Select
 from simnpo.evaluation.history import HISTORY, write_history
-from simnpo.experiments.attacks.relearn import Select
 from simnpo.experiments.relearn_run import RelearnRun
 from simnpo.experiments.run import DONE
 from simnpo.paper.results import noise_runs

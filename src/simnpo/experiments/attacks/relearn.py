@@ -1,169 +1,142 @@
 """Relearning: fine-tune the unlearned model on a part of what it forgot (paper, sec. 6, Fig. 6)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal, NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from simnpo.benchmarks.base import Benchmark
-from simnpo.config import TrainingConfig
-from simnpo.data.encoding import Encoder
-from simnpo.data.examples import Example
+from simnpo.config import Precision, Select, TrainingConfig
 from simnpo.errors import UserError
-from simnpo.evaluation.history import HISTORY, read_history, write_history
-from simnpo.evaluation.tables import Tables
-from simnpo.experiments.attacks.targets import Target
-from simnpo.methods.nll import RETRAIN
-from simnpo.report.curves import COLUMNS
-from simnpo.storage.folder_lock import held
-from simnpo.system.progress import announced
-from simnpo.training.checkpoints import remove_checkpoints
-from simnpo.training.evaluate_callback import EvaluateWhileTraining
-from simnpo.training.run import TrainingData, train_model
+from simnpo.experiments.attacks.base import Attack, Measured
 
-Select = Literal["random", "shortest"]
+if TYPE_CHECKING:
+    import pandas as pd
 
+    from simnpo.experiments.attacks.report import Attacked
+    from simnpo.experiments.attacks.setup import AttackSetup
+    from simnpo.experiments.external_model import ExternalModel
 
-def select_examples(
-    forget: Sequence[Example], encoder: Encoder, fraction: float, select: Select, seed: int
-) -> tuple[Example, ...]:
-    """Return the part of the forget set that an attacker holds, in the forget set's order.
-
-    Args:
-        forget: the forget set.
-        encoder: counts an answer's tokens, its end token included.
-        fraction: share of the examples, above 0 and at most 1; one example at least is taken.
-        select: `random`, drawn by `seed`, or `shortest`, the answers of fewest tokens (of equal
-            ones the first), whatever the seed.
-        seed: see `select`.
-    """
-    count = max(1, round(fraction * len(forget)))
-    if select == "random":
-        chosen = np.random.default_rng(seed).permutation(len(forget))[:count].tolist()
-    else:
-        lengths = [
-            sum(one.answer_length for one in encoder.encode_all([example])) for example in forget
-        ]
-        chosen = sorted(range(len(forget)), key=lambda place: (lengths[place], place))[:count]
-    return tuple(forget[place] for place in sorted(chosen))
+MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
-class Relearning:
-    """A relearning attack on several models."""
+class Relearn(Attack):
+    """Fine-tune unlearned models on a part of the forget set: how much comes back?
 
-    targets: tuple[Target, ...]
-    benchmark: Benchmark
-    """Whose forget set is relearned, and what is measured after every epoch."""
-    fraction: float
-    """Share of the forget set that is relearned."""
-    selects: tuple[Select, ...]
-    seeds: tuple[int, ...]
-    """Each draws an order of training and, for `random`, a part of the forget set."""
-    training: TrainingConfig
-    """How it is relearned; its seed is not used."""
+    Example: simnpo attack relearn --model runs/npo runs/simnpo --retrain runs/retrain --benchmark
+    tofu --out relearn
+    """
 
-    def __post_init__(self) -> None:
-        if not 0 < self.fraction <= 1:
-            raise UserError(f"--fraction {self.fraction}: must be above 0 and at most 1.")
-        if not self.selects:
-            raise UserError("--select: name random, shortest or both.")
-        epochs = self.training.epochs
-        if epochs is None or epochs % 1:
-            given = f"--steps {self.training.steps}" if epochs is None else f"--epochs {epochs}"
-            raise UserError(f"{given}: an attack is measured after whole epochs; give --epochs.")
+    fraction: float = 0.2
+    """Share of the forget set that the attacker holds."""
+    select: tuple[Select, ...] = ("random",)
+    """Which share: a random one, drawn by each seed, or the shortest answers."""
+    seeds: int = 5
+    """How many seeds, from --seed on."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    @classmethod
+    def preset(cls, setup: "AttackSetup") -> TrainingConfig:
+        """Return three epochs at unlearning's learning rate."""
+        from simnpo.benchmarks.presets import own_relearning_preset, relearning_preset
+        from simnpo.planning.shape import read_shape
+
+        if setup.own is None:
+            return relearning_preset(setup.benchmark, setup.split)
+        shape = read_shape(setup.own.model, setup.trust_remote_code)
+        return own_relearning_preset(shape.parameters)
+
+    @property
+    def precision(self) -> Precision:
+        """What the models are trained in, so that epoch 0 is comparable."""
+        return self.training.precision
+
+    @property
+    def selects(self) -> tuple[Select, ...]:
+        """Each of `select` once."""
+        return tuple(dict.fromkeys(self.select))
+
+    @property
+    def draws(self) -> tuple[int, ...]:
+        """The seeds, each of which draws an order of training and, for `random`, a part."""
+        return tuple(range(self.training.seed, self.training.seed + self.seeds))
 
     @property
     def epochs(self) -> int:
         """Passes over the part that is relearned."""
         return int(self.training.epochs or 0)
 
-    def runs(self) -> list["Run"]:
-        """List all runs, those of a model together."""
+    def check(self) -> None:
+        """Refuse what no attacker can hold, no draws, and parts of epochs.
+
+        Raises:
+            UserError: naming the option.
+        """
+        if not 0 < self.fraction <= 1:
+            raise UserError(f"--fraction {self.fraction}: must be above 0 and at most 1.")
+        if not self.select:
+            raise UserError("--select: name random, shortest or both.")
+        if not 1 <= self.seeds <= MOST_SEEDS:
+            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+        epochs = self.training.epochs
+        if epochs is None or epochs % 1:
+            given = f"--steps {self.training.steps}" if epochs is None else f"--epochs {epochs}"
+            raise UserError(f"{given}: an attack is measured after whole epochs; give --epochs.")
+
+    def runs(self, model: "ExternalModel") -> list[Measured]:
+        """Return every draw of every part; each history begins before the attack."""
+        from simnpo.experiments.relearn_run import RelearnRun
+
         return [
-            Run(target, select, seed)
-            for target in self.targets
+            Measured(RelearnRun(seed, model, select, self.training, self.fraction), select)
             for select in self.selects
-            for seed in self.seeds
+            for seed in self.draws
         ]
 
+    def config(self) -> dict[str, Any]:
+        """Return all settings."""
+        training = {key: value for key, value in asdict(self.training).items() if key != "seed"}
+        return {
+            "fraction": self.fraction,
+            "select": list(self.selects),
+            "seeds": list(self.draws),
+            **training,
+        }
 
-class Run(NamedTuple):
-    """One model relearning one part of the forget set."""
+    def table(self, curve: "pd.DataFrame") -> "pd.DataFrame":
+        """Return the metrics by selection, seed and epoch."""
+        return curve.rename(columns={"series": "select", "step": "epoch"})
 
-    target: Target
-    select: Select
-    seed: int
+    def report(self, setup: "AttackSetup", curve: "pd.DataFrame") -> "Attacked":
+        """Return what was relearned, and how."""
+        from simnpo.experiments.attacks.outcomes import Ending
+        from simnpo.experiments.attacks.report import Attacked
+        from simnpo.report.curves import Steps
 
-    @property
-    def name(self) -> str:
-        """What progress calls it."""
-        return f"Relearning: {self.target.name}, {self.select}, seed {self.seed}"
-
-    def folder(self, among: Path) -> Path:
-        """Return where this run keeps its history."""
-        return among / self.target.folder / f"{self.select}-{self.seed}"
-
-
-def run_relearning(attack: Relearning, folder: Path, retain: Tables | None) -> pd.DataFrame:
-    """Do all runs that `folder` does not hold, and return the metrics over epochs of all.
-
-    A run that was killed starts again; no relearned model is kept.
-
-    Args:
-        attack: what to do.
-        folder: where the runs' histories are kept.
-        retain: tables of a retain model, for metrics that compare with it.
-
-    Returns:
-        A table with `simnpo.report.curves.COLUMNS`: the series is what was selected, the step the
-        epoch; epoch 0 is the model before the attack.
-
-    Raises:
-        UserError: see `simnpo.training.run.train_model`.
-    """
-    runs = attack.runs()
-    for run in announced([run for run in runs if not _done(attack, run, folder)], lambda r: r.name):
-        with held(run.folder(folder)):
-            _relearn(attack, run, folder, retain)
-    for run in runs:
-        remove_checkpoints(run.folder(folder))
-    rows = [
-        (run.target.name, run.select, run.seed, int(row["epoch"]), metric, row[metric])
-        for run in runs
-        for row in read_history(run.folder(folder) / HISTORY)
-        for metric in row
-        if metric not in ("epoch", "seconds")
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": "float64"})
-
-
-def _done(attack: Relearning, run: Run, folder: Path) -> bool:
-    return len(read_history(run.folder(folder) / HISTORY)) == attack.epochs + 1
-
-
-def _relearn(attack: Relearning, run: Run, folder: Path, retain: Tables | None) -> None:
-    target, out = run.target, run.folder(folder)
-    model, tokenizer = target.load()
-    encoder = target.encoder(tokenizer)
-    benchmark = attack.benchmark
-    chosen = select_examples(benchmark.forget, encoder, attack.fraction, run.select, run.seed)
-    if not (out / HISTORY).is_file():
-        # Before the attack all runs of a model are the same, so its first run measures for all.
-        first = next(one for one in attack.runs() if one.target == target)
-        known = read_history(first.folder(folder) / HISTORY)
-        write_history(out / HISTORY, [row for row in known if row["epoch"] == 0])
-    train_model(
-        model,
-        tokenizer,
-        replace(RETRAIN, title="Relearning"),
-        TrainingData(retain=chosen, template=target.template, max_length=target.max_length),
-        replace(attack.training, seed=run.seed),
-        out,
-        resume=True,  # Ctrl-C leaves a checkpoint
-        callbacks=[EvaluateWhileTraining(benchmark, encoder, out, retain=retain)],
-        keep_model=False,
-    )
+        training, epochs = self.training, f"{self.epochs} epoch{'s'[: self.epochs > 1]}"
+        share = f"{100 * self.fraction:g} %"
+        what = {"random": f"a random {share}", "shortest": f"the {share} of shortest answers"}
+        return Attacked(
+            title=f"Relearning {setup.name}",
+            lead=f"An attacker fine-tunes each unlearned model on {share} of the forget set, for "
+            f"{epochs}. {setup.measured} measured before and after every "
+            "epoch, on the whole forget set, so what was relearned is part of it.",
+            notes=(
+                f"Relearning: NLL on answers, AdamW, learning rate {training.learning_rate:g}, "
+                f"{training.batch_size} examples a step, {training.schedule} schedule, warm-up "
+                f"over {training.warmup_epochs:g} epochs, weight decay {training.weight_decay:g}.",
+                "Each seed draws an order of training; for random also its own part of the forget "
+                "set, the same for every model. The shortest answers are the same for all seeds.",
+                "No relearned model is kept.",
+            ),
+            facts={
+                setup.named: setup.name,
+                "Seeds": ", ".join(map(str, self.draws)),
+                "Epochs": str(self.epochs),
+            },
+            curve=curve,
+            endings=tuple(
+                Ending(f"{epochs} on {what[select]}", select, self.epochs)
+                for select in self.selects
+            ),
+            steps=Steps("Epoch"),
+            view=setup.display(curve),
+        )

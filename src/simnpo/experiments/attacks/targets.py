@@ -1,64 +1,37 @@
-"""The models under attack, and how each is opened."""
+"""The models under attack: what they are called, and what they are held against."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from torch import nn
+import torch
 
-from simnpo.benchmarks.base import Benchmark
-from simnpo.config import Precision
-from simnpo.data.encoding import Encoder
-from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import UserError
-from simnpo.evaluation.evaluate import evaluate_into
-from simnpo.evaluation.evaluation import SUMMARY, read_tables
 from simnpo.evaluation.summary import disambiguate, display_name, run_of
-from simnpo.evaluation.tables import Tables
-from simnpo.models import load_model, load_tokenizer, resolve
+from simnpo.experiments.attacks.setup import AttackSetup
+from simnpo.experiments.external_model import ExternalModel
+from simnpo.experiments.external_scores import ExternalScores
+from simnpo.experiments.pool import workers
+from simnpo.models import resolve
+from simnpo.planning.hardware import device_memory
+from simnpo.planning.shape import read_shape
 from simnpo.report.colours import RETRAIN, is_retrain
 
-
-@dataclass(frozen=True)
-class Target:
-    """A model under attack."""
-
-    name: str
-    """As tables and figures call it."""
-    model: str
-    """A folder, a run, or a hub id."""
-    folder: str
-    """Name of its folder among the attack's runs."""
-    precision: Precision
-    """What its weights are loaded in, see `simnpo.models.load_model`."""
-    template: str | PromptSettings
-    max_length: int
-    trust_remote_code: bool
-
-    def load(self) -> tuple[nn.Module, Any]:
-        """Return the model and its tokenizer, fresh from the disk.
-
-        Raises:
-            UserError: see `simnpo.models`.
-        """
-        tokenizer = load_tokenizer(self.model, self.trust_remote_code)
-        return load_model(self.model, self.precision, self.trust_remote_code), tokenizer
-
-    def encoder(self, tokenizer: Any) -> Encoder:
-        """Return the tokenizer bound to the template."""
-        return Encoder(tokenizer, self.template, self.max_length)
+GIVEN_SEED = 0
+"""Of what a user brings, which has no random choices."""
+PROCESS, LOADED, TRAINED = 1.5e9, 5, 20
+"""Bytes of a process with its libraries and activations, and of a weight that is measured, or
+trained by AdamW in float32."""
 
 
 def targets(
-    models: Sequence[str],
-    retrain: str | None,
-    precision: Precision,
-    template: str | PromptSettings,
-    max_length: int,
-    trust_remote_code: bool,
-) -> list[Target]:
+    models: Sequence[str], retrain: str | None, retain_scores: str | None, setup: AttackSetup
+) -> list[ExternalModel]:
     """Name the models, `retrain` last and as Retrain; two of one name go by their folders.
+
+    Args:
+        models: folders, runs, or hub ids.
+        retrain: Retrain, likewise, which is put under the same attack.
+        retain_scores: what metrics compare with; None takes Retrain's own evaluation.
+        setup: what they are measured on.
 
     Raises:
         UserError: no model, one that is not there or given twice, or Retrain among the others.
@@ -74,30 +47,26 @@ def targets(
     for model, name in zip(models, names, strict=True):
         if is_retrain(name):
             raise UserError(f"--model {model} is called {name}: give it as --retrain.")
-    named = disambiguate(names, models)
+    scores = ExternalScores(GIVEN_SEED, setup, retain_scores) if retain_scores else None
+    last = (
+        [ExternalModel(GIVEN_SEED, setup, retrain, scores, RETRAIN, is_retrain=scores is None)]
+        if retrain
+        else []
+    )
+    compared = scores or next(iter(last), None)
     return [
-        Target(
-            name,
-            model,
-            f"{number}-{Path(name).name.lower()}",
-            precision,
-            template,
-            max_length,
-            trust_remote_code,
-        )
-        for number, (name, model) in enumerate(
-            zip([*named, *([RETRAIN] if retrain else [])], given, strict=True), 1
-        )
+        *(
+            ExternalModel(GIVEN_SEED, setup, model, compared, name)
+            for name, model in zip(disambiguate(names, models), models, strict=True)
+        ),
+        *last,
     ]
 
 
-def own_tables(retrain: Target, benchmark: Benchmark, folder: Path) -> Tables:
-    """Return Retrain's tables before any attack, from `folder` where they were made already."""
-    kept = folder / retrain.folder / "retain-scores"
-    if not (kept / SUMMARY).is_file():
-        model, tokenizer = retrain.load()
-        encoder = retrain.encoder(tokenizer)
-        evaluate_into(
-            kept, model, encoder, benchmark, None, name=retrain.name, model_name=retrain.model
-        )
-    return read_tables(kept)
+def runs_at_once(models: Sequence[ExternalModel], trains: bool) -> int:
+    """Return how many runs this machine does at a time; without a GPU, as many as memory holds."""
+    if torch.cuda.is_available():
+        return workers()
+    largest = max(read_shape(one.model, one.site.trust_remote_code).parameters for one in models)
+    each = PROCESS + largest * (TRAINED if trains else LOADED)
+    return max(1, min(workers(), int(device_memory() // each)))

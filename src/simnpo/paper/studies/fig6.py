@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from simnpo.config import Select
 from simnpo.evaluation.metrics.intervals import Interval
-from simnpo.experiments.attacks.relearn import Select
 from simnpo.experiments.relearn_run import RelearnRun
 from simnpo.experiments.run import Run
 from simnpo.paper.results import Results, noise_runs
