@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from simnpo.benchmarks import BENCHMARKS, load_mini
+from simnpo.benchmarks import BENCHMARKS
 from simnpo.benchmarks.minis import Mini
 from simnpo.data.encoding import Encoder
 from simnpo.errors import TrainingDiverged
@@ -30,9 +30,11 @@ from simnpo.evaluation.evaluate import evaluate_model
 from simnpo.evaluation.suites import measure
 from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.tables import Tables
+from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.jobs import Job
-from simnpo.experiments.mini_models import mini_models
+from simnpo.experiments.mini_models import MiniModel
 from simnpo.experiments.reinforce import unlearn
+from simnpo.experiments.run import with_needs
 from simnpo.models import load_model, load_tokenizer, quiet
 from simnpo.storage.cache import cache_folder
 from simnpo.training.run import TrainingData
@@ -105,9 +107,14 @@ class Bench:
 
     def __init__(self, name: str):
         self.name = name
-        self.mini: Mini = load_mini(name)
-        self.models = mini_models(self.mini, cache_folder(), SEED)
-        self.retrain = self.tables(str(self.models.retrain))
+        site = BenchmarkSetup(name, BENCHMARKS[name].split)
+        self.mini: Mini = site.mini()
+        original, retrain = (MiniModel(SEED, site, learnt) for learnt in ("all", "retain"))
+        home = cache_folder()
+        for run in with_needs([original, retrain]):
+            run.do(home)
+        self.original = original.model(home)
+        self.retrain = self.tables(retrain.model(home))
 
     def tables(self, model: str) -> Tables:
         """Evaluate a model."""
@@ -139,7 +146,7 @@ class Bench:
         data = TrainingData(mini.forget, mini.retain, mini.refusals, max_length=mini.max_length)
         training = replace(preset.training, seed=SEED)
         with tempfile.TemporaryDirectory() as folder:
-            job = Job("tune", str(self.models.original), preset.method, data, training)
+            job = Job("tune", self.original, preset.method, data, training)
             try:
                 unlearn(job, preset.reinforcement, Path(folder))
             except TrainingDiverged as error:
@@ -166,7 +173,7 @@ def rows(name: str, methods: list[str], known: pd.DataFrame) -> Iterator[dict[st
     """Measure Original and every setting of every method that `known` does not hold."""
     bench = Bench(name)  # trains the models before the workers look for them
     if known.empty:
-        original = bench.metrics(bench.tables(str(bench.models.original)))
+        original = bench.metrics(bench.tables(bench.original))
         yield bench.row("original", {}, original)
         yield bench.row("retrain", {}, bench.metrics(bench.retrain))
     waiting = [

@@ -4,20 +4,25 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simnpo.errors import UserError
 from simnpo.storage.cache import cache_folder, made_by_one
+from simnpo.storage.folder_lock import held
 
 HERE = Path(__file__).parents[1]
 MAKES = """
 import sys
 from pathlib import Path
 from small_mini import reduced_mini
+import simnpo.experiments.benchmark_setup as sites
 import simnpo.experiments.mini_models as minis
+from simnpo.experiments.run import with_needs
 
-cache, trained = Path(sys.argv[1]), Path(sys.argv[2])
+trained, made = Path(sys.argv[1]), reduced_mini()
+sites._load, sites._load_mini = lambda site: made.benchmark, lambda site: made
 train = minis.train_model
 
 def counted(*args, **options):
@@ -26,7 +31,11 @@ def counted(*args, **options):
     return train(*args, **options)
 
 minis.train_model = counted
-print(*minis.mini_models(reduced_mini(), cache, 42), sep="\\n")
+site = sites.BenchmarkSetup("mini-tofu", "forget01")
+runs = [minis.MiniModel(42, site, learnt) for learnt in ("all", "retain")]
+for run in with_needs(runs):
+    run.do(trained.parent)
+print(*(run.model(trained.parent) for run in runs), sep="\\n")
 """
 HOLDS = """
 import os, sys
@@ -51,8 +60,9 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def test_two_commands_in_one_empty_cache(tmp_path: Path) -> None:
-    both = [start(MAKES, tmp_path / "cache", tmp_path / "trained.txt") for _ in range(2)]
+def test_two_commands_in_one_empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMNPO_CACHE", str(tmp_path / "cache"))
+    both = [start(MAKES, tmp_path / "trained.txt") for _ in range(2)]
     done = [one.communicate(timeout=240) for one in both]
     assert [one.returncode for one in both] == [0, 0], done
     assert done[0][0] == done[1][0] and len(done[0][0].splitlines()) == 2
@@ -74,14 +84,17 @@ def test_whoever_waits_goes_on(tmp_path: Path, how: str) -> None:
     assert first.returncode == (9 if how == "dies" else 0)
 
 
-def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("hold", [made_by_one, held])
+def test_a_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hold: Any
+) -> None:
     def fails(*args: object, **options: object) -> None:
         raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.setattr("filelock.FileLock.acquire", fails)
     with (
-        pytest.raises(UserError, match=r"without locks: name another folder .* SIMNPO_CACHE"),
-        made_by_one(tmp_path / "model"),
+        pytest.raises(UserError, match=r"without locks: .* another .* SIMNPO_CACHE"),
+        hold(tmp_path / "model"),
     ):
         pass
 

@@ -44,26 +44,23 @@ class Demo:
 
     def run(self) -> None:
         """Run the demo, print the table, and say where the report is."""
-        from dataclasses import replace
-
-        from simnpo.benchmarks import load_mini
-        from simnpo.benchmarks.presets import unlearning_preset
-        from simnpo.experiments.demo import folder_of, run_demo
+        from simnpo.benchmarks import BENCHMARKS
+        from simnpo.experiments.benchmark_setup import BenchmarkSetup
+        from simnpo.experiments.demo import demo_runs, run_demo
         from simnpo.models import quiet
         from simnpo.report.rendering import REPORT
         from simnpo.report.table import print_table
         from simnpo.storage import runs
-        from simnpo.storage.cache import cache_folder
 
         started = time.monotonic()
         quiet()
-        mini = load_mini(self.benchmark, self.split)
-        split = mini.benchmark.split
-        asks = mini.benchmark.forget[0].question is not None
+        kind = BENCHMARKS.get(self.benchmark)
+        split = self.split or (kind.split if kind else "")
+        site = BenchmarkSetup(self.benchmark, split)
+        asks = site.mini().benchmark.forget[0].question is not None
         methods = self.methods
         if methods is None:
             methods = tuple(name for name in METHODS if asks or name not in NEED_QUESTIONS)
-        presets = []
         for name in methods:
             if name == "retrain" or methods.count(name) > 1:
                 raise UserError(f"--methods: {name} is always there, or named twice.")
@@ -72,28 +69,23 @@ class Demo:
                     f"--methods: {name} answers questions otherwise, and {self.benchmark} is plain "
                     "text; leave it out."
                 )
-            preset = unlearning_preset(self.benchmark, split, name)
-            presets.append(replace(preset, training=replace(preset.training, seed=self.seed)))
+        made = demo_runs(site, methods, self.seed, self.evaluate_epochs)
         config = {"benchmark": self.benchmark, "split": split, "seed": self.seed}
-        self._check_out([folder_of(preset) for preset in presets], config)
+        self._check_out(list(made), config)
         if not self.resume:
             runs.begin(self.out, "demo", config, {})
-        evaluations = run_demo(
-            mini,
-            presets,
-            self.out,
-            cache_folder(),
-            seed=self.seed,
-            resume=self.resume,
-            evaluate_epochs=self.evaluate_epochs,
-            command="simnpo " + " ".join(sys.argv[1:]),
-        )
-        runs.finish(self.out, {"seconds": round(time.monotonic() - started, 1)})
+        command = "simnpo " + " ".join(sys.argv[1:])
+        evaluations, failed = run_demo(made, self.out, site.name, command)
         print_table(evaluations)
         write(f"Report: {self.out / REPORT} ({time.monotonic() - started:.0f} s)")
+        if failed:
+            reasons = " ".join(f"{run.title}: {why}" for run, why in failed.items())
+            raise UserError(f"{reasons} The report has the others.")
+        runs.finish(self.out, {"seconds": round(time.monotonic() - started, 1)})
 
-    def _check_out(self, methods: list[str], config: dict[str, Any]) -> None:
+    def _check_out(self, folders: list[str], config: dict[str, Any]) -> None:
         """Make room in --out; the folders in it are removed only if a demo made them."""
+        from simnpo.experiments.demo import RUNS
         from simnpo.report.rendering import REPORT
         from simnpo.storage import runs
 
@@ -105,6 +97,7 @@ class Demo:
         if self.resume:  # a finished one may be given more methods
             runs.check_resumable(self.out, "demo", config, {})
             return
-        names = (runs.RUN, REPORT, "plots", "original", "retrain", *methods)
+        own = (f"{RUNS}/{name}-mini-*" for name in folders)  # on any embedded benchmark
+        names = (runs.RUN, REPORT, "plots", *folders, *own)
         runs.check_free(self.out, names, self.overwrite and ours)
         runs.clear(self.out, names)

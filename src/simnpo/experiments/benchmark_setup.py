@@ -23,6 +23,12 @@ from simnpo.experiments.jobs import Job
 Learnt = Literal["all", "retain", "first half"]
 """What a model was trained on: forget and retain set; the retain set alone; the retain set and the
 first half of the forget set."""
+NAMES: dict[Learnt, str] = {
+    "all": "Original",
+    "retain": "Retrain",
+    "first half": "Original of one half",
+}
+"""What a model is called that has learnt it."""
 
 
 @dataclass(frozen=True)

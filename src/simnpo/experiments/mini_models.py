@@ -1,114 +1,111 @@
-"""The models of an embedded benchmark, trained on the spot and kept by what they depend on."""
+"""The models of an embedded benchmark, trained on the spot and shared by all commands."""
 
 import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM
 
-from simnpo.benchmarks.minis import Mini
+from simnpo.benchmarks import BENCHMARKS
 from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
+from simnpo.experiments.benchmark_setup import NAMES, BenchmarkSetup, Learnt
+from simnpo.experiments.run import Run
 from simnpo.methods.nll import RETRAIN
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer
-from simnpo.storage.cache import made_by_one
-from simnpo.storage.folder_lock import held
+from simnpo.storage.cache import cache_folder
 from simnpo.storage.ownership import remove_own
-from simnpo.storage.runs import fingerprint, versions
+from simnpo.storage.runs import fingerprint
 from simnpo.training.run import FILES, TrainingData, train_model
 
 
-class MiniModels(NamedTuple):
-    """Folders of the trained models."""
-
-    original: Path
-    """Fine-tuned from the base on forget and retain set."""
-    retrain: Path
-    """Fine-tuned from the base on the retain set alone."""
-
-
-def mini_models(mini: Mini, cache: Path, seed: int) -> MiniModels:
-    """Return Original and Retrain, training what `cache` does not hold.
-
-    Every model is kept under a hash of its data, its settings and the versions of simnpo and the
-    libraries, so a change in any of them trains anew.
-    """
-    benchmark = mini.benchmark
-    full = (*benchmark.forget, *benchmark.retain)
-    return MiniModels(
-        mini_model(mini, cache, seed, "original", full),
-        mini_model(mini, cache, seed, "retrain", benchmark.retain),
-    )
-
-
-def mini_model(mini: Mini, cache: Path, seed: int, name: str, learns: Sequence[Example]) -> Path:
-    """Return the folder of a model fine-tuned from the base on `learns` and the rehearsal.
-
-    Args:
-        mini: the embedded benchmark.
-        cache: where trained models are kept, see `mini_models`.
-        seed: seed of the base and of the fine-tuning.
-        name: what the folder and the progress call it.
-        learns: what it is fine-tuned on, beside what is repeated of its pretraining.
-    """
-    base = _Recipe("base", None, mini.pretraining, mini.pretrain, seed)
-    return _model(mini, _Recipe(name, base, (*learns, *mini.rehearsal), mini.finetune, seed), cache)
-
-
-def mini_base(mini: Mini, cache: Path, seed: int) -> Path:
-    """Return the folder of the base model; see `mini_model`."""
-    return _model(mini, _Recipe("base", None, mini.pretraining, mini.pretrain, seed), cache)
-
-
 @dataclass(frozen=True)
-class _Recipe:
-    name: str
-    parent: "_Recipe | None"
-    examples: Sequence[Example]
-    training: TrainingConfig
-    seed: int
+class MiniModel(Run):
+    """A model of an embedded benchmark, kept in the user's cache and not with other runs."""
 
-    def key(self, mini: Mini) -> str:
-        """Return the hash of all that this model depends on."""
-        parent = self.parent.key(mini) if self.parent else mini.architecture.to_dict()
-        how = (mini.template, mini.benchmark.max_length)
-        described = (asdict(self.training), *how, self.seed, versions())
-        return fingerprint([parent, self.examples, *described])
+    site: BenchmarkSetup
+    learnt: Learnt | None
+    """What it is fine-tuned on, from the base; None for the base, which has learnt the language."""
 
+    @property
+    def title(self) -> str:
+        """Name, benchmark and seed; all splits share a base."""
+        where = self.site.name if self.learnt else self.site.benchmark
+        return f"Training {self._name}, {where}, seed {self.seed}"
 
-def _model(mini: Mini, recipe: _Recipe, cache: Path) -> Path:
-    folder = cache / mini.benchmark.name / f"{recipe.name}-{recipe.key(mini)}"
-    if (folder / MODEL_FOLDER).is_dir():
-        return folder / MODEL_FOLDER
-    parent = _model(mini, recipe.parent, cache) if recipe.parent else None
-    with made_by_one(folder):
-        if not (folder / MODEL_FOLDER).is_dir():
-            _train(mini, recipe, parent, folder)
-    return folder / MODEL_FOLDER
+    @property
+    def needs(self) -> tuple[Run, ...]:
+        """The base."""
+        if self.learnt is None:
+            return ()
+        usual = BENCHMARKS[self.site.benchmark].split  # equal bases are one run
+        return (MiniModel(self.seed, replace(self.site, split=usual), None),)
 
+    @property
+    def seconds(self) -> float:
+        """A base sees more text."""
+        return 25 if self.learnt else 60
 
-def _train(mini: Mini, recipe: _Recipe, parent: Path | None, folder: Path) -> None:
-    if parent:
-        tokenizer, model = load_tokenizer(str(parent)), load_model(str(parent), "fp32")
-    else:
-        torch.manual_seed(recipe.seed)
-        tokenizer = mini.tokenizer
-        # A copy: making a model writes into its configuration, which is part of the cache's key.
-        model = AutoModelForCausalLM.from_config(copy.deepcopy(mini.architecture))
-    with held(folder):
+    @property
+    def patience(self) -> float:
+        """Wait for another command that trains the same model."""
+        return -1
+
+    def folder(self, home: Path) -> Path:
+        """Return a folder in the cache, wherever `home` is.
+
+        Raises:
+            UserError: see `cache_folder`.
+        """
+        name = self._name.lower().replace(" ", "-")
+        return cache_folder() / self.site.benchmark / f"{name}-{self.key}"
+
+    def model(self, home: Path) -> str:
+        """Return the folder of the weights."""
+        return str(self.folder(home) / MODEL_FOLDER)
+
+    def depends_on(self) -> Any:
+        """Return data and settings."""
+        mini, (examples, training) = self.site.mini(), self._lesson()
+        how = [mini.template, mini.benchmark.max_length, mini.architecture.to_dict()]
+        return [fingerprint(examples), asdict(training), *how]
+
+    def execute(self, home: Path) -> dict[str, Any]:
+        """Train it, from the base or from random weights."""
+        mini, folder, (examples, training) = self.site.mini(), self.folder(home), self._lesson()
+        if self.learnt:
+            (base,) = self.needs
+            assert isinstance(base, MiniModel)
+            origin = base.model(home)
+            tokenizer, model = load_tokenizer(origin), load_model(origin, "fp32")
+        else:
+            torch.manual_seed(self.seed)
+            tokenizer = mini.tokenizer
+            # A copy: making a model writes into its configuration, which is part of the key.
+            model = AutoModelForCausalLM.from_config(copy.deepcopy(mini.architecture))
         remove_own(folder, FILES)  # what a killed run may have left
         train_model(
             model,
             tokenizer,
-            replace(RETRAIN, title=f"Training {recipe.name}"),
+            replace(RETRAIN, title=f"Training {self._name}"),
             TrainingData(
-                retain=recipe.examples,
-                template=mini.template,
-                max_length=mini.benchmark.max_length,
+                retain=examples, template=mini.template, max_length=mini.benchmark.max_length
             ),
-            replace(recipe.training, seed=recipe.seed),
+            replace(training, seed=self.seed),
             folder,
         )
+        return {}
+
+    @property
+    def _name(self) -> str:
+        return NAMES[self.learnt] if self.learnt else "Base"
+
+    def _lesson(self) -> tuple[Sequence[Example], TrainingConfig]:
+        """Return what it learns and how: fine-tuning repeats some of what the base has learnt."""
+        mini = self.site.mini()
+        if self.learnt is None:
+            return mini.pretraining, mini.pretrain
+        return (*self.site.learnt(self.learnt), *mini.rehearsal), mini.finetune

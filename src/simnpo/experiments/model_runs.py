@@ -15,23 +15,17 @@ from simnpo.errors import UserError
 from simnpo.evaluation.evaluate import evaluate_into
 from simnpo.evaluation.evaluation import EVALUATION, SUMMARY, read_evaluation
 from simnpo.evaluation.tables import Tables
-from simnpo.experiments.benchmark_setup import BenchmarkSetup, Learnt, evaluated
+from simnpo.experiments.benchmark_setup import NAMES, BenchmarkSetup, Learnt, evaluated
 from simnpo.experiments.jobs import Job
-from simnpo.experiments.mini_models import mini_model
+from simnpo.experiments.mini_models import MiniModel
 from simnpo.experiments.own_setup import OwnSetup, evaluate_own
 from simnpo.experiments.run import Run
 from simnpo.methods.method import Method
 from simnpo.methods.registry import build_method
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, resolve, save_model
-from simnpo.storage.cache import cache_folder
 from simnpo.storage.runs import RUN, fingerprint
 from simnpo.training.run import TrainingData
 
-NAMES: dict[Learnt, str] = {
-    "all": "Original",
-    "retain": "Retrain",
-    "first half": "Original of one half",
-}
 OTHER_DRAW = 1_000_003
 """Added to the seed that draws a model to average with: by the seed itself an embedded benchmark's
 base was drawn, and the two would be the same weights."""
@@ -51,10 +45,11 @@ class TrainedModel(Run):
 
     @property
     def needs(self) -> tuple[Run, ...]:
-        """Retrain, which the evaluation compares with; nothing where there is none."""
+        """An embedded benchmark's model; and Retrain, which the evaluation compares with."""
+        trained = (MiniModel(self.seed, self.site, self.learnt),) if self.site.is_mini else ()
         if self.is_retrain or not self.site.has_retrain:
-            return ()
-        return (TrainedModel(self.seed, self.site, "retain"),)
+            return trained
+        return (TrainedModel(self.seed, self.site, "retain"), *trained)
 
     @property
     def is_retrain(self) -> bool:
@@ -63,8 +58,8 @@ class TrainedModel(Run):
 
     @property
     def seconds(self) -> float:
-        """A mini's Retrain trains the base model, too."""
-        return 90 if self.is_retrain else 30
+        """An evaluation."""
+        return 5
 
     def depends_on(self) -> Any:
         """Return the data, the settings, or the released model's name."""
@@ -72,17 +67,20 @@ class TrainedModel(Run):
         found: list[Any] = [site.name, self.learnt, evaluated(benchmark)]
         if released := site.released(self.learnt):
             return [*found, released]
-        found += [fingerprint(site.learnt(self.learnt)), vars(finetuning_preset(site.benchmark))]
-        if not site.is_mini:
-            return [*found, site.base]
-        mini = site.mini()
-        described = [mini.pretraining, mini.rehearsal, vars(mini.pretrain), mini.template]
-        return [*found, *described, mini.architecture.to_dict(), vars(mini.finetune)]
+        if site.is_mini:  # what it learns is what it needs
+            return found
+        learns = fingerprint(site.learnt(self.learnt))
+        return [*found, learns, vars(finetuning_preset(site.benchmark)), site.base]
+
+    def finished(self, home: Path) -> bool:
+        """Tell whether it is evaluated, and the cache, which a user may empty, has the model."""
+        trained = [run for run in self.needs if isinstance(run, MiniModel)]
+        return super().finished(home) and all(run.finished(home) for run in trained)
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Make the model, or find it, and evaluate it."""
         folder, benchmark = self.folder(home), self.site.load()
-        model = self._model(folder, benchmark)
+        model = self._model(home, benchmark)
         evaluate(
             folder,
             model,
@@ -94,14 +92,12 @@ class TrainedModel(Run):
         )
         return {"model": model}
 
-    def _model(self, folder: Path, benchmark: Benchmark) -> str:
-        site = self.site
+    def _model(self, home: Path, benchmark: Benchmark) -> str:
+        site, folder = self.site, self.folder(home)
         if released := site.released(self.learnt):
             return released
-        learns = site.learnt(self.learnt)
         if site.is_mini:
-            name = NAMES[self.learnt].lower().replace(" ", "-")
-            return str(mini_model(site.mini(), cache_folder(), self.seed, name, learns))
+            return MiniModel(self.seed, site, self.learnt).model(home)
         if site.base is None:
             raise UserError(f"{site.name} has neither a released model nor a base to fine-tune.")
         method = build_method("retrain")
@@ -110,7 +106,7 @@ class TrainedModel(Run):
             command="finetune",
             model=site.base,
             method=method,
-            data=TrainingData(retain=learns, max_length=benchmark.max_length),
+            data=TrainingData(retain=site.learnt(self.learnt), max_length=benchmark.max_length),
             training=site.fitted(replace(finetuning_preset(site.benchmark), seed=self.seed)),
         )
         begun = (folder / RUN).is_file()

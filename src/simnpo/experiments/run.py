@@ -52,6 +52,11 @@ class Run(ABC):
         """How long it takes at the mini scale on one core, roughly: the longest start first."""
         return 10
 
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for another process in the run's folder; below 0 for ever."""
+        return PATIENCE
+
     @abstractmethod
     def depends_on(self) -> Any:
         """Return what the result depends on beside the seed, the versions and `needs`, as JSON."""
@@ -100,7 +105,9 @@ class Run(ABC):
             return
         started = time.monotonic()
         folder = self.folder(home)
-        with held(folder, PATIENCE):
+        with held(folder, self.patience):
+            if self.finished(home):  # by the process that was waited for
+                return
             record = self.execute(home)
             seconds = round(time.monotonic() - started, 2)
             write_json(folder / DONE, {"title": self.title, **record, "seconds": seconds})

@@ -44,12 +44,14 @@ class UnlearnRun(Run):
     setting: tuple[tuple[str, float], ...] = ()
     """Settings instead of the preset's: fields of the method, `learning_rate`, `epochs`."""
     records: tuple[Record, ...] = ()
+    history_epochs: int = 1
+    """Epochs between the rows of a history."""
     reference: Run | None = None
     """The run whose model the reference log-probs come from, instead of `origin`'s."""
     request: int | None = None
     """Which successive request is forgotten; None forgets the whole forget set."""
     keeps_model: bool = False
-    """Whether other runs start from the model; if not, it is removed once evaluated."""
+    """Whether the models it makes stay; if not, they are removed once evaluated."""
 
     @property
     def title(self) -> str:
@@ -104,6 +106,8 @@ class UnlearnRun(Run):
         settings = [preset.method.record(), asdict(preset.training), asdict(preset.reinforcement)]
         roles = [run.key if run else None for run in (self.origin, self.retrain, self.reference)]
         found = [data, asked, settings, roles, self.records, self.keeps_model]
+        if self.history_epochs != 1:
+            found.append(self.history_epochs)
         return [*found, *self.site.asked()]
 
     def check(self) -> None:
@@ -144,7 +148,9 @@ class UnlearnRun(Run):
             encoder = Encoder(tokenizer, self.site.template, benchmark.max_length)
             sets = {"forget": benchmark.forget, "retain": benchmark.retain}
             made: dict[Record, Any] = {
-                "history": lambda: EvaluateWhileTraining(benchmark, encoder, folder, 1, retain),
+                "history": lambda: EvaluateWhileTraining(
+                    benchmark, encoder, folder, self.history_epochs, retain
+                ),
                 "weights": lambda: RecordWeights(getattr(job.method, "forget", None), folder),
                 "drift": lambda: TrackKL(sets, encoder, folder),
             }
@@ -156,17 +162,16 @@ class UnlearnRun(Run):
         unlearn(job, preset.reinforcement, folder, resume=begun, callbacks=callbacks)
         evaluate(
             folder,
-            str(folder / MODEL_FOLDER),
+            str(folder),
             self.site,
             benchmark,
             retain,
             name=self.name,
             original=self.origin.folder(home),
         )
-        remove_own(folder, [REINFORCED])
         if self.keeps_model:
             return {"model": str(folder / MODEL_FOLDER)}
-        remove_own(folder, [MODEL_FOLDER])  # a kill may have come after it
+        remove_own(folder, [REINFORCED, MODEL_FOLDER])  # a kill may have come after it
         return {}
 
     def _from_original(self) -> bool:

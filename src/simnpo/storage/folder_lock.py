@@ -43,13 +43,14 @@ def hold(folder: Path, patience: float = 0.0) -> bool:
 
     Args:
         folder: made if it is not there.
-        patience: seconds to wait for another process.
+        patience: seconds to wait for another process; below 0 for ever.
 
     Returns:
         Whether it was not held by this process before.
 
     Raises:
-        UserError: another process holds it, whose id the message gives.
+        UserError: another process holds it, whose id the message gives; or the file system has no
+            locks.
     """
     key = os.path.realpath(folder)
     if not is_main() or key in _holds:
@@ -62,6 +63,11 @@ def hold(folder: Path, patience: float = 0.0) -> bool:
     except Timeout:
         raise UserError(
             f"{folder} is in use by {_holder(folder / LOCK)}: wait for it, or give another --out."
+        ) from None
+    except NotImplementedError:
+        raise UserError(
+            f"{folder} is on a file system without locks: give another --out or, where it is a "
+            "folder for made models, another one in the environment variable SIMNPO_CACHE."
         ) from None
     _holds[key] = _Hold(lock, made, os.getpid())
     try:
