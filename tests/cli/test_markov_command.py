@@ -1,22 +1,28 @@
 """`simnpo markov` as a user runs it, on a reduced study."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from runs_here import execute_here
 
 import simnpo.paper.markov.study  # noqa: F401  before the fixture: its signatures name the real Size
+from simnpo.errors import UserError
 from simnpo.paper.markov import panels
 from simnpo.paper.markov.panels import Size
 
 
 @pytest.fixture(autouse=True)
-def reduced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    small = Size(retain=60, forget=30, epochs=1, iterations=2)
+def begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Reduce the study, and let its runs be done here; return the titles of those begun."""
+    small, begun = Size(retain=60, forget=30, epochs=1, iterations=2), list[str]()
     monkeypatch.setattr(panels, "Size", lambda: small)
+    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(execute_here, begun))
     monkeypatch.setenv("SIMNPO_CACHE", str(tmp_path / "cache"))
+    return begun
 
 
 def test_from_nothing_to_the_report(simnpo: Any, tmp_path: Path) -> None:
@@ -59,16 +65,30 @@ def test_mistakes(simnpo: Any, tmp_path: Path, options: list[Any], message: str)
     assert not (tmp_path / "out").exists()
 
 
-def test_an_interrupted_study_says_how_to_go_on(
-    simnpo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (UserError("no luck."), 1)])
+def test_an_unfinished_study_says_how_to_go_on(
+    simnpo: Any,
+    tmp_path: Path,
+    begun: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Any,
+    code: int,
 ) -> None:
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
+    def stop(*_: Any) -> None:
+        raise error
 
-    command = ["markov", "--panel", "short", "--seeds", 1, "--methods", "npo"]
+    out = tmp_path / "out"
+    command = ["markov", "--panel", "short", "--seeds", 1, "--methods", "npo", "--out", out]
     with monkeypatch.context() as patched:
-        patched.setattr("simnpo.paper.markov.training.unlearn", interrupt)
-        stopped = simnpo(*command, "--out", tmp_path / "out")
-    assert stopped.code == 130 and "--resume" in stopped.err
-    done = simnpo(*command, "--out", tmp_path / "out", "--resume")
+        patched.setattr("simnpo.paper.markov.training.unlearn", stop)
+        stopped = simnpo(*command)
+    assert stopped.code == code and "--resume" in stopped.err
+    assert code == 130 or "NPO, beta 0.2, Markov chains, panel short, seed 42 failed: no luck;" in (
+        stopped.err
+    )
+    assert not (out / "report.html").exists()
+    before = list(begun)
+    done = simnpo(*command, "--resume")
     assert done.code == 0, done.err
+    assert not any(title.startswith("Original") for title in begun[len(before) :])
+    assert not (out / "runs").exists()

@@ -19,20 +19,23 @@ from simnpo.experiments.model_runs import Perturbed, TrainedModel
 from simnpo.experiments.relearn_run import RelearnRun
 from simnpo.experiments.run import Run, unfinished, with_needs
 from simnpo.experiments.unlearn_run import UnlearnRun
-from simnpo.paper.markov_run import MarkovRun
+from simnpo.paper.markov.panels import Size
+from simnpo.paper.markov.runs import MarkovModel, MarkovPath
 from simnpo.paper.scale import mini, paper
 
 
 def runs() -> dict[str, Run]:
     scale = mini()
     npo = scale.unlearned(scale.tofu, "npo", 42)
+    chains = MarkovModel(42, Size(retain=60, forget=30), "short")
     return {
         "original": scale.original(scale.tofu, 42),
         "npo": npo,
         "relearned": RelearnRun(1, npo, "random"),
         "perturbed": Perturbed(42, scale.original(scale.tofu, 42)),
         "request": scale.unlearned(scale.news, "simnpo", 42, request=1),
-        "chains": MarkovRun(42, "short"),
+        "chains": chains,
+        "path": MarkovPath(42, chains, "simnpo", 4),
     }
 
 

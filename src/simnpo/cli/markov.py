@@ -1,7 +1,7 @@
 """`simnpo markov`: the paper's study on mixtures of Markov chains (Fig. 5)."""
 
 import json
-import os
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -18,6 +18,7 @@ METHODS = ("npo", "simnpo", "ga", "grad_diff", "weighted_grad_diff")
 MOST_SEEDS = 1000
 RUNS = "runs"
 """Folder of the finished runs within --out, until all are done."""
+KEPT = "finished runs are kept. Continue with the same command and --resume."
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Markov:
 
     def run(self) -> None:
         """Run the study, print its tables, and say where the report is."""
+        from simnpo.experiments.pool import LOG, cores, execute
         from simnpo.models import quiet
         from simnpo.paper.markov.report import FILES, print_results, write_study
-        from simnpo.paper.markov.study import run_study
         from simnpo.report.rendering import REPORT
         from simnpo.storage import runs
-        from simnpo.storage.cache import cache_folder
+        from simnpo.storage.ownership import claim
 
         started = time.monotonic()
         quiet()
@@ -62,12 +63,15 @@ class Markov:
         if not self.output.resume:
             runs.clear(out, names)
             runs.begin(out, "markov", config, {})
+        claim(out / RUNS / LOG)
         try:
-            paths = run_study(study, out / RUNS, cache_folder(), _cores())
-        except KeyboardInterrupt:
-            raise Interrupted(
-                "finished runs are kept. Continue with the same command and --resume."
-            ) from None
+            failed = execute(study.runs(), out / RUNS, cores())
+        except (KeyboardInterrupt, Interrupted) as error:
+            raise Interrupted(KEPT, getattr(error, "number", signal.SIGINT)) from None
+        if failed:
+            run, why = next(iter(failed.items()))
+            raise UserError(f"{run.title} failed: {why.rstrip('.')}; {KEPT}")
+        paths = study.paths(out / RUNS)
         seconds = time.monotonic() - started
         found = write_study(paths, study, out, "simnpo " + " ".join(sys.argv[1:]), seconds)
         runs.finish(out, {"seconds": round(seconds, 1)})
@@ -107,9 +111,3 @@ class Markov:
             methods=tuple(methods),
             size=Size(),
         )
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -34,8 +34,11 @@ def gpus() -> list[str]:
 
 def workers() -> int:
     """Return how many runs this machine does at a time: one for each GPU, or for each core."""
-    if found := gpus():
-        return len(found)
+    return len(gpus()) or cores()
+
+
+def cores() -> int:
+    """Return how many runs that need no GPU this machine does at a time: one for each core."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -17,7 +17,7 @@ from simnpo.paper.markov.findings import (
     reached,
     value_at,
 )
-from simnpo.paper.markov.study import COLUMNS
+from simnpo.paper.markov.runs import COLUMNS
 
 
 def path(

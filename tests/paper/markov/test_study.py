@@ -1,26 +1,41 @@
 """A reduced study, end to end: the same tables whatever is cached, resumed or parallel."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from rich.console import Console
+from runs_here import execute_here
 
 from simnpo.evaluation.metrics.intervals import Interval
-from simnpo.paper.markov import study as studies
+from simnpo.experiments import pool
+from simnpo.paper.markov import runs
 from simnpo.paper.markov.panels import Size
 from simnpo.paper.markov.report import COLUMNS as SHOWN
 from simnpo.paper.markov.report import FILES, Results, Row, print_results, write_study
-from simnpo.paper.markov.study import COLUMNS, Study, run_study
+from simnpo.paper.markov.runs import COLUMNS
+from simnpo.paper.markov.study import Study
 
 SIZE = Size(retain=60, forget=30, epochs=1, iterations=3)
 STUDY = Study(("short", "unseen"), (1, 2), (("npo", None), ("simnpo", None), ("ga", None)), SIZE)
 
 
+def run_study(study: Study, home: Path, cache: Path, workers: int = 0) -> pd.DataFrame:
+    """Return a study's paths; without workers its runs are done in this process."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SIMNPO_CACHE", str(cache))
+        if workers:
+            assert pool.execute(study.runs(), home, workers) == {}
+        else:
+            assert execute_here([], study.runs(), home, 1) == {}
+    return study.paths(home)
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
     folder = tmp_path_factory.mktemp("markov")
-    return folder, run_study(STUDY, folder / "runs", folder / "cache", workers=2)
+    return folder, run_study(STUDY, folder / "runs", folder / "cache")
 
 
 def test_every_run_is_there(done: tuple[Path, pd.DataFrame]) -> None:
@@ -45,7 +60,7 @@ def test_every_run_is_there(done: tuple[Path, pd.DataFrame]) -> None:
 def test_same_seed_same_tables_whatever_the_workers(
     done: tuple[Path, pd.DataFrame], tmp_path: Path
 ) -> None:
-    again = run_study(STUDY, tmp_path / "runs", tmp_path / "cache", workers=1)
+    again = run_study(STUDY, tmp_path / "runs", tmp_path / "cache", workers=2)
     pd.testing.assert_frame_equal(again, done[1], check_exact=True)
 
 
@@ -55,20 +70,19 @@ def test_models_and_finished_runs_are_found_again(
     """Nothing is trained twice; and only the runs that a kill left undone are done."""
     folder, paths = done
     asked: list[str] = []
-    original = studies.training.unlearn
+    original = runs.training.unlearn
 
     def watched(model: object, method: object, *rest: object) -> object:
         asked.append(method.title)  # type: ignore[attr-defined]
         return original(model, method, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(studies.training, "pretrain", None)
-    monkeypatch.setattr(studies.training, "unlearn", watched)
-    runs = tmp_path / "runs"
-    runs.mkdir()
-    for file in (folder / "runs").glob("*.parquet"):
-        if not file.name.startswith("unseen-2-ga"):
-            (runs / file.name).write_bytes(file.read_bytes())
-    again = run_study(STUDY, runs, folder / "cache", workers=2)
+    monkeypatch.setattr(runs.training, "pretrain", None)
+    monkeypatch.setattr(runs.training, "unlearn", watched)
+    home = tmp_path / "runs"
+    shutil.copytree(folder / "runs", home)
+    (undone,) = home.glob("ga-markov-chains-panel-unseen-seed-2-*")
+    shutil.rmtree(undone)
+    again = run_study(STUDY, home, folder / "cache")
     pd.testing.assert_frame_equal(again, paths, check_exact=True)
     assert asked == ["GA"]
 
@@ -76,7 +90,7 @@ def test_models_and_finished_runs_are_found_again(
 def test_other_settings_train_other_models(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
     folder, paths = done
     longer = Study(("short",), (1,), (), Size(retain=60, forget=30, epochs=2, iterations=3))
-    other = run_study(longer, tmp_path / "runs", folder / "cache", workers=1)
+    other = run_study(longer, tmp_path / "runs", folder / "cache")
     same = paths[(paths["panel"] == "short") & (paths["seed"] == 1)]
     for method in ("original", "retrain"):
         one = other.loc[other["method"] == method, "forget1"].item()
@@ -87,9 +101,9 @@ def test_a_failing_run_ends_the_study(tmp_path: Path, monkeypatch: pytest.Monkey
     def fail(*_: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(studies, "save_model", fail)
+    monkeypatch.setattr(runs, "save_model", fail)
     with pytest.raises(OSError, match="disk is full"):
-        run_study(STUDY, tmp_path / "runs", tmp_path / "cache", workers=2)
+        run_study(STUDY, tmp_path / "runs", tmp_path / "cache")
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
@@ -105,12 +119,12 @@ def test_report(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
     ]
     assert {claim.panel for claim in found.claims} == {"short", "unseen"}
     assert not any(found.grid.values())
-    for panel, runs in found.each_seed.items():  # every method at every seed
-        assert [(run.method, run.seed) for run in runs] == [
+    for panel, each in found.each_seed.items():  # every method at every seed
+        assert [(run.method, run.seed) for run in each] == [
             (method, seed) for seed in (1, 2) for method in ("npo", "simnpo", "ga")
         ]
         means = {row.name: row.values_of["final_forget2"].mean for row in found.tables[panel]}
-        npo = [run.final_forget2 for run in runs if run.method == "npo"]
+        npo = [run.final_forget2 for run in each if run.method == "npo"]
         assert means["NPO"] == pytest.approx(sum(npo) / 2)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "paths.parquet"), done[1])
     first = (tmp_path / "plots/figure_5.svg").read_bytes()
@@ -121,7 +135,7 @@ def test_report(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
 def test_report_of_a_grid(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
     folder, _ = done
     grid = Study(("short",), (1,), (("simnpo", None), ("simnpo", 4.0), ("simnpo", 8.0)), SIZE)
-    paths = run_study(grid, tmp_path / "runs", folder / "cache", workers=1)
+    paths = run_study(grid, tmp_path / "runs", folder / "cache")
     assert sorted(set(paths["beta"].dropna())) == [4, 8]  # the paper's beta once
     found = write_study(paths, grid, tmp_path, "simnpo markov", 1.0)
     assert [row.beta for row in found.tables["short"]][2:] == [4]

@@ -9,8 +9,7 @@ from stored_tofu_runs import SEEDS, draw_all, mean, results, verdicts
 
 from simnpo.experiments.run import DONE
 from simnpo.paper.markov.panels import PANELS
-from simnpo.paper.markov.study import COLUMNS
-from simnpo.paper.markov_run import PATHS, MarkovRun
+from simnpo.paper.markov.runs import COLUMNS, PATHS, MarkovModel, MarkovPath
 from simnpo.paper.scale import mini
 from simnpo.paper.studies import load_study
 from simnpo.storage.files import write_json, write_table
@@ -24,25 +23,33 @@ CHEAP: Points = [(0.02, 0.0, 0.0), (0.03, 0.3, 0.3), (0.12, 0.8, 0.75)]
 
 
 def store_chains(home: Path, npo: dict[str, Points], simnpo: dict[str, Points]) -> None:
-    for seed in SEEDS:
-        for panel in PANELS:
-            run, betas = MarkovRun(seed, panel), PANELS[panel].betas
-            rows = [
-                (panel, seed, "original", math.nan, 0, 0.0, 0.0, 0.0),
-                (panel, seed, "retrain", math.nan, 0, 0.0, 0.5, 0.4),
-            ]
-            for method, points in (("npo", npo[panel]), ("simnpo", simnpo[panel])):
-                beta = betas[method]
-                rows += [(panel, seed, method, beta, at, *one) for at, one in enumerate(points)]
-            table = pd.DataFrame(rows, columns=list(COLUMNS))
-            write_table(run.folder(home) / PATHS, table)
-            write_json(run.folder(home) / DONE, {"title": run.title})
+    for run in load_study("fig5").runs(mini(), SEEDS):
+        if isinstance(run, MarkovPath):
+            panel = str(run.origin.panel)
+            points = {"npo": npo, "simnpo": simnpo}[run.method][panel]
+            assert run.beta == PANELS[panel].betas[run.method]
+            rows = [(panel, run.seed, run.method, run.beta, *at) for at in _numbered(points)]
+        else:
+            assert isinstance(run, MarkovModel)
+            panels = [run.panel] if run.panel else list(PANELS)
+            quality = (0.0, 0.0) if run.panel else (0.5, 0.4)
+            rows = [(one, run.seed, run.method, math.nan, 0, 0.0, *quality) for one in panels]
+        write_table(run.folder(home) / PATHS, pd.DataFrame(rows, columns=list(COLUMNS)))
+        write_json(run.folder(home) / DONE, {"title": run.title})
+
+
+def _numbered(points: Points) -> list[tuple[float, ...]]:
+    return [(number, *point) for number, point in enumerate(points)]
 
 
 def test_runs_are_every_panel_at_every_seed() -> None:
     made = load_study("fig5").runs(mini(), SEEDS)
-    assert len(set(made)) == len(SEEDS) * len(PANELS) == 4
-    assert len({run.key for run in made}) == 4
+    paths = [run for run in made if isinstance(run, MarkovPath)]
+    asked = {(run.seed, run.origin.panel, run.method) for run in paths}
+    assert len(asked) == len(paths) == len(SEEDS) * len(PANELS) * 2 == 8
+    # Each panel has its original model; both have one retrained model.
+    assert len(set(made)) == len(made) == len(paths) + len(SEEDS) * (len(PANELS) + 1)
+    assert len({run.key for run in made}) == len(made)
 
 
 def test_costs_and_gaps_by_hand(tmp_path: Path) -> None:

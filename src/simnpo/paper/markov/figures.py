@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from simnpo.evaluation.metrics.intervals import interval
 from simnpo.paper.markov.panels import PANELS
-from simnpo.paper.markov.study import ORIGINAL, RETRAIN
+from simnpo.paper.markov.runs import ORIGINAL, RETRAIN
 from simnpo.report.colours import INK, MUTED, PAPER, Style
 from simnpo.report.drawing import Plot, draw
 

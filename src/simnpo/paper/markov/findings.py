@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from simnpo.evaluation.metrics.intervals import Interval, interval
 from simnpo.paper.markov.panels import PANELS
-from simnpo.paper.markov.study import ORIGINAL, RETRAIN
+from simnpo.paper.markov.runs import ORIGINAL, RETRAIN
 
 FORGET_SETS = ("forget1", "forget2")
 _COMPARED = 50

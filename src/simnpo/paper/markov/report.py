@@ -18,7 +18,8 @@ from simnpo.paper.markov import figures
 from simnpo.paper.markov.distance import Distances
 from simnpo.paper.markov.findings import Claim, Reached, at_paper_beta, claims, pick_betas, reached
 from simnpo.paper.markov.panels import PANELS
-from simnpo.paper.markov.study import ORIGINAL, RETRAIN, Study
+from simnpo.paper.markov.runs import ORIGINAL, PATHS, RETRAIN
+from simnpo.paper.markov.study import Study
 from simnpo.report.colours import styles
 from simnpo.report.drawing import KINDS
 from simnpo.report.numbers import fixed, with_interval
@@ -27,7 +28,7 @@ from simnpo.report.stacking import print_stacked
 from simnpo.storage.files import plain, write_json, write_table
 from simnpo.storage.runs import versions
 
-SUMMARY, PATHS = "summary.json", "paths.parquet"
+SUMMARY = "summary.json"
 FILES = (
     SUMMARY,
     PATHS,

@@ -1,33 +1,36 @@
 """Fig. 5: the study on Markov chains."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import cast
-
-import pandas as pd
 
 from simnpo.experiments.run import Run
 from simnpo.paper.markov.figures import in_words, paint_figure_5
-from simnpo.paper.markov.panels import PANELS
+from simnpo.paper.markov.panels import PANELS, Size
 from simnpo.paper.markov.report import COLUMNS, with_titles
 from simnpo.paper.markov.report import results as study_results
-from simnpo.paper.markov_run import MarkovRun
+from simnpo.paper.markov.study import Study as MarkovStudy
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale
 from simnpo.paper.studies.base import Study
 from simnpo.report.finding import Claim, Column, Figure, Finding, Row, Table, Verdict
 
+METHODS = ("npo", "simnpo")
+
+
+def _study(seeds: Sequence[int]) -> MarkovStudy:
+    """Both panels at every seed, at the paper's betas and size."""
+    return MarkovStudy(tuple(PANELS), tuple(seeds), tuple((one, None) for one in METHODS), Size())
+
 
 def runs(scale: Scale, seeds: Sequence[int]) -> list[Run]:
     """Return both panels at every seed."""
-    return [MarkovRun(seed, panel) for seed in seeds for panel in PANELS]
+    return list(_study(seeds).runs())
 
 
 def find(results: Results) -> Finding:
     """Draw the paths, tabulate where they end, and take the study's own verdicts."""
-    made = [run for run in runs(results.scale, results.seeds) if isinstance(run, MarkovRun)]
-    paths = pd.concat([run.paths(results.home) for run in made], ignore_index=True)
-    study = replace(made[0].study(), panels=tuple(PANELS), seeds=results.seeds)
+    study = _study(results.seeds)
+    paths = study.paths(results.home)
     found = study_results(paths, study)
     shown = with_titles(paths)
     columns = tuple(Column(c.key, f"{c.group} {c.short}", c.name) for c in COLUMNS)
