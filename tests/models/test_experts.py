@@ -133,7 +133,7 @@ def test_each_expert_is_rounded_by_its_own_rows(
     assert moved > 0.95 * rest  # all but routers, norms and biases
     said = capsys.readouterr().err
     left = left_out(mixture)  # JetMoe's routers are linear layers
-    assert bool(left) == ("not rounded, beside embeddings, head and norms: " in said)
+    assert bool(left) == ("not rounded, apart from embeddings, head and norms: " in said)
     assert all(name in said for name in left) and bool(left) == (mixture.named != "JetMoe")
 
 

@@ -1,4 +1,4 @@
-"""WMDP (arXiv 2403.03218) with MMLU beside it, from the hub or from a folder.
+"""WMDP (arXiv 2403.03218) with MMLU, from the hub or from a folder.
 
 Its questions measure; what is trained on are plain corpora. They are loaded apart, since the
 biology corpus is given out on request only, and an evaluation does without.
@@ -33,7 +33,7 @@ MMLU = "mmlu"
 SHORTEST = 50
 """Texts of no more characters are left out, as in RMU and the paper's code: headings, above all."""
 LONGEST = 2000
-"""Characters of a text that are used. Both use its first 512 tokens, which is about as much."""
+"""Characters of a text that are used. Both use its first 512 tokens, which is about that many."""
 
 
 def wmdp(split: str = "bio", data_dir: str | None = None, part: Part | None = None) -> Benchmark:

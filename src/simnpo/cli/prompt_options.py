@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """What a chat template is given beside the messages."""
+    """What a chat template is given besides the messages."""
 
     chat_template: Unset[str] = None
     """Name of the chat template, where the tokenizer has several [default]."""

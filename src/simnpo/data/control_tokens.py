@@ -1,4 +1,4 @@
-"""Control tokens inside data stay text: those that a template writes are told from them."""
+"""Control tokens inside data stay text: those that a template writes are kept apart from them."""
 
 import copy
 import re

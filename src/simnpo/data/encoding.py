@@ -15,7 +15,7 @@ from simnpo.data.tokenizer_checks import begin_ids
 from simnpo.errors import UserError
 
 _WORD = re.compile(rf"{LETTER}+|\S")
-"""A word, or a character that ends one or needs no space beside it."""
+"""A word, or a character that ends one or needs no space around it."""
 
 
 class Encoded(NamedTuple):

@@ -52,7 +52,7 @@ def mini_model(mini: Mini, cache: Path, seed: int, name: str, learns: Sequence[E
         cache: where trained models are kept, see `mini_models`.
         seed: seed of the base and of the fine-tuning.
         name: what the folder and the progress call it.
-        learns: what it is fine-tuned on, beside what is repeated of its pretraining.
+        learns: what it is fine-tuned on, besides what is repeated of its pretraining.
     """
     base = _Recipe("base", None, mini.pretraining, mini.pretrain, seed)
     return _model(mini, _Recipe(name, base, (*learns, *mini.rehearsal), mini.finetune, seed), cache)

@@ -60,7 +60,7 @@ def stages(jobs: list[Stage], reinforcement: Reinforcement, home: Path) -> list[
         known = {"reinforced": job.reinforced}
         return [one._replace(job=_recording(one.job, known)) for one in jobs]
     if isinstance(job.method, TaskVector):
-        Weights(job.model)  # what cannot be edited is told before any over-fitting
+        Weights(job.model)  # what cannot be edited is reported before any over-fitting
     folder = home / FOLDER
     settings = {"reinforcement": asdict(reinforcement)}
     compared = [

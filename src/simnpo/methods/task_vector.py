@@ -61,7 +61,7 @@ class TaskVector:
 class EditedModel:
     """A model and its reinforced version on disk, and the task vector's way from the two.
 
-    At any time two tensors are held, beside the shard that is being written.
+    At any time two tensors are held, plus the shard that is being written.
     """
 
     def __init__(self, original: str, reinforced: str, alpha: float):
@@ -78,7 +78,7 @@ class EditedModel:
         return len(self._partners)
 
     def save_pretrained(self, folder: Path) -> None:
-        """Compute and write the weights, beside the original's configuration.
+        """Compute and write the weights, next to the original's configuration.
 
         Raises:
             UserError: a weight became NaN or infinite, or what is no weight differs.

@@ -87,7 +87,7 @@ def load_merged(
         if dtype is not None:
             note_once(f"Note: {told}; it is merged in float32, and runs in it.")
             merged = load_merged(model, torch.float32, trust_remote_code)
-            merged.stored_dtype = torch.float32  # what is trained from it would be rounded as much
+            merged.stored_dtype = torch.float32  # what is trained from it would be rounded as well
             return merged
         note_once(f"Note: {told}: measure the merged model.")
     if dtype not in (None, merged.dtype):

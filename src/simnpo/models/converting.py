@@ -26,7 +26,7 @@ INNER = ("state_dict", "model", "module")
 
 
 def convert(model: str, out: Path) -> None:
-    """Write a model's tensors as safetensors into `out`, beside its other files.
+    """Write a model's tensors as safetensors into `out`, with its other files.
 
     A pickle is read by torch's `weights_only`, which builds tensors and runs no code. `out` appears
     whole or not at all.

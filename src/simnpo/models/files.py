@@ -112,7 +112,7 @@ def shards(index: Path) -> list[str]:
 
 
 def _inside(where: Path, name: str) -> str:
-    """Return the name of a file that another one gives, if it is one of a file beside that.
+    """Return the name of a file that another one gives, if that names a file next to it.
 
     Raises:
         UserError: it leads out of the folder.

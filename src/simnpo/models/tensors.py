@@ -99,7 +99,7 @@ def _cure(model: Any, missing: list[str], left: list[str], reshaped: bool) -> st
     if left and missing:
         return "Save the bare model again, out of what wraps it, with its save_pretrained."
     if reshaped or left:
-        return "Put the config.json beside the weights that they were saved with."
+        return "Put the config.json that these weights were saved with next to them."
     head = {name for name in missing if name.endswith(("lm_head.weight", "embed_out.weight"))}
     if head == set(missing):
         return (

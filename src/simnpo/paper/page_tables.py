@@ -1,4 +1,4 @@
-"""A study's tables beside the report: CSV for programs, Markdown for documents."""
+"""A study's tables next to the report: CSV for programs, Markdown for documents."""
 
 import csv
 import io

@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table, and beside it the paper's numbers, which are of another scale."""
+    """A table, and next to it the paper's numbers, which are of another scale."""
 
     name: str
     """Unique among a study's tables, as a part of a file name."""

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing beside it and fetches nothing."""
+"""The report: one self-contained HTML page that fetches nothing."""
 
 from collections.abc import Sequence
 from functools import partial

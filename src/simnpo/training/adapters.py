@@ -48,7 +48,7 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
     if missed := expected - _adapted(adapted):
         left = ", ".join(one for one in (listed(sorted(missed)), left) if one)
     if left:
-        note_once(f"Note: not adapted, beside embeddings, head and norms: {left}.")
+        note_once(f"Note: not adapted, apart from embeddings, head and norms: {left}.")
     return adapted
 
 

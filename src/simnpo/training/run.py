@@ -37,7 +37,7 @@ from simnpo.training.trainer import UnlearnTrainer
 
 LOG, LAST_GOOD = "log.jsonl", "last_good_model"
 FILES = (MODEL_FOLDER, LAST_GOOD, CHECKPOINTS, LOG)
-"""What a training run writes, beside `run.json`."""
+"""What a training run writes, besides `run.json`."""
 
 
 @dataclass(frozen=True)

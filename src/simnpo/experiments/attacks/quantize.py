@@ -76,9 +76,9 @@ def quantize_model(model: nn.Module, bits: int) -> float:
             matrix.copy_(values.T if transposed else values)
         rounded += weight.numel()
     if not rounded:
-        raise UserError("this model has no linear layer beside its LM head: nothing to quantize.")
+        raise UserError("this model has no linear layer but its LM head: nothing to quantize.")
     if left := told_left_out(model):
-        note_once(f"Note: not rounded, beside embeddings, head and norms: {left}.")
+        note_once(f"Note: not rounded, apart from embeddings, head and norms: {left}.")
     return rounded / sum(parameter.numel() for parameter in model.parameters())
 
 

@@ -77,7 +77,7 @@ def write_attack(
         attacked: what to show.
         table: what to write at `path`.
         path: in the output folder.
-        record: what `summary.json` says beside the outcomes.
+        record: what `summary.json` says besides the outcomes.
         command: the command that made the report.
 
     Returns:

@@ -41,7 +41,7 @@ def picked(
     """Return the place of the setting to take.
 
     Of the settings that keep at least `keep` of what Original does, the one that is best on what
-    was forgotten; where none keeps as much, or Original's value is NaN, the one that keeps most.
+    was forgotten; where none keeps that much, or Original's value is NaN, the one that keeps most.
 
     Returns:
         None where no setting has both values.
