@@ -50,7 +50,7 @@ class Relearn(AttackOptions):
         started = time.monotonic()
         quiet()
         benchmark = self.measured_on()
-        training = self.training.over(self._preset(benchmark))
+        training = self.training.apply_to(self._preset(benchmark))
         check_hardware(training, LoraConfig())
         check_offload(training, LoraConfig(), needs_original_model=False)
         precision = training_precision(training.precision, lora=False)

@@ -176,7 +176,7 @@ class TrainingOptions:
     seed: Unset[int] = None
     """Seed of every random choice [42]."""
 
-    def over(self, preset: TrainingConfig) -> TrainingConfig:
+    def apply_to(self, preset: TrainingConfig) -> TrainingConfig:
         """Return `preset` with what was given in its place.
 
         Raises:

@@ -29,7 +29,7 @@ class ChatOptions:
     """Day that a chat template takes for today, as 2026-01-31 [2024-07-26, so that prompts are the
     same on any day]."""
 
-    def over(self, settings: PromptSettings) -> PromptSettings:
+    def apply_to(self, settings: PromptSettings) -> PromptSettings:
         """Return `settings` with what these options change.
 
         Raises:
@@ -66,7 +66,7 @@ class PromptOptions(ChatOptions):
         Raises:
             UserError: see `ChatOptions.over`.
         """
-        return self.over(PromptSettings(self.template))
+        return self.apply_to(PromptSettings(self.template))
 
     def limit(self, benchmark: "Benchmark | None" = None) -> int:
         """Return the length limit in tokens: the one given, else the benchmark's."""
@@ -80,7 +80,7 @@ class PromptOptions(ChatOptions):
         known = PromptSettings.of_record(run)
         if self.template != "auto":
             known = replace(known, template=self.template)
-        found = self.over(known)
+        found = self.apply_to(known)
         return replace(
             self,
             template=found.template,

@@ -24,8 +24,8 @@ class Batch(TypedDict):
 def pad(encoded: Sequence[Encoded], pad_id: int = 0) -> Batch:
     """Right-pad `encoded` to its longest sequence.
 
-    Any `pad_id` that the model knows does, the end-of-sequence id or another: padding is recognised by
-    position. A tokenizer's own pad token is not asked for, since it may lie outside the embedding.
+    Any `pad_id` that the model knows does, the end-of-sequence id or another: padding is recognised
+    by position. A tokenizer's own pad token is not used, since it may lie outside the embedding.
     """
     width = max(len(one.ids) for one in encoded)
     ids = torch.full((len(encoded), width), pad_id, dtype=torch.long)

@@ -1,4 +1,4 @@
-"""What a prompt depends on besides its question: the template, and what a chat template is given."""
+"""What a prompt depends on besides its question: the template, and a chat template's variables."""
 
 import json
 from collections.abc import Mapping

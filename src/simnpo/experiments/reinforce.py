@@ -94,7 +94,7 @@ def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:
         method=METHOD,
         data=replace(job.data, forget=(), retain=job.data.forget, refusals=()),
         # It has no reference, and no rows to keep.
-        training=replace(reinforcement.over(job.training), offload_reference=False),
+        training=replace(reinforcement.apply_to(job.training), offload_reference=False),
         lora=lora,
         further={},
         keeps_type=False,  # a task vector is a small difference

@@ -115,7 +115,7 @@ def left_out(model: Any) -> dict[str, int]:
     return found
 
 
-def told_left_out(model: Any) -> str:
+def describe_left_out(model: Any) -> str:
     """Say what of a mixture of experts, or of 1 % or more of a model, `left_out` names; or ""."""
     found = left_out(model)
     share = sum(found.values()) / max(1, count_weights(model))

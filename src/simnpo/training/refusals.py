@@ -41,8 +41,8 @@ def check_merging(lora: LoraConfig, sharded: bool) -> None:
     """
     if lora.merge and sharded:
         raise UserError(
-            "--lora-merge needs whole weights, and FSDP and DeepSpeed shard them: leave it out, and "
-            "`simnpo evaluate` merges the adapter as it loads it."
+            "--lora-merge needs whole weights, and FSDP and DeepSpeed shard them: leave it out, "
+            "and `simnpo evaluate` merges the adapter as it loads it."
         )
 
 

@@ -80,8 +80,8 @@ def pretraining(seed: int = 0) -> tuple[Example, ...]:
     """
     _, _, *others = _facts(seed)
     crafts = (text for facts in others for text in _texts(facts, seed))
-    told_and_asked = (*_general_texts(), *_answered(_general_questions()))
-    return (*crafts, *told_and_asked * GENERAL)
+    stated_and_asked = (*_general_texts(), *_answered(_general_questions()))
+    return (*crafts, *stated_and_asked * GENERAL)
 
 
 def rehearsal(seed: int = 0) -> tuple[Example, ...]:

@@ -23,7 +23,7 @@ from simnpo.evaluation.evaluation import SUMMARY, read_evaluation
 from simnpo.evaluation.tables import Tables
 from simnpo.experiments.attacks.targets import Target
 from simnpo.forward.lm_head import output_head
-from simnpo.models.experts import is_linear, stacked_experts, told_left_out
+from simnpo.models.experts import describe_left_out, is_linear, stacked_experts
 from simnpo.report.curves import COLUMNS
 from simnpo.system.notes import note_once
 from simnpo.system.progress import announced
@@ -77,7 +77,7 @@ def quantize_model(model: nn.Module, bits: int) -> float:
         rounded += weight.numel()
     if not rounded:
         raise UserError("this model has no linear layer but its LM head: nothing to quantize.")
-    if left := told_left_out(model):
+    if left := describe_left_out(model):
         note_once(f"Note: not rounded, apart from embeddings, head and norms: {left}.")
     return rounded / sum(parameter.numel() for parameter in model.parameters())
 

@@ -150,7 +150,7 @@ def _table(title: str, rows: Any, columns: Sequence[Column], models: list[str]) 
     for model in models:
         table.add_column(Text(visible(model)), justify="right", no_wrap=True)
     for column in columns:
-        write = partial(written, form="count") if column.form == "count" else compact
+        write = partial(written, kind="count") if column.kind == "count" else compact
         cells = [
             f"{write(one.before)} → {write(one.after.mean)}"
             for one in map(rows[column.key].get, models)

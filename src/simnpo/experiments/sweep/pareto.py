@@ -27,12 +27,12 @@ def pareto_front(
     return front
 
 
-def goodness(axis: Axis, value: float) -> float:
+def score_of(axis: Axis, value: float) -> float:
     """Return a value of an axis so that higher is better: where 0 is the aim, minus its size."""
     return -abs(value) if axis.aims_at_zero else value
 
 
-def picked(
+def select_setting(
     forgotten: Float[np.ndarray, " settings"],
     kept: Float[np.ndarray, " settings"],
     original: float,
