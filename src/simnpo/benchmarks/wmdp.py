@@ -54,7 +54,7 @@ def wmdp(split: str = "bio", data_dir: str | None = None, part: Part | None = No
         raise UserError(f"WMDP has no split {split!r}; use {', '.join(SPLITS)}.")
     folder = Path(data_dir) if data_dir else None
     if folder is not None and not folder.is_dir():
-        raise UserError(f"--data-dir {data_dir} is no folder.")
+        raise UserError(f"--data-dir {data_dir} is not a folder.")
     subjects = SPLITS[split]
     trained, evaluated = part != "evaluation", part != "training"
     return Benchmark(

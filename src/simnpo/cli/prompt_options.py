@@ -112,7 +112,7 @@ def note_other_prompts(model: str, encoder: "Encoder", benchmark: "Benchmark") -
 
 
 def run_settings(model: str) -> Mapping[str, Any]:
-    """Return the settings that the run in folder `model` records; {} where it is no run."""
+    """Return the settings that the run in folder `model` records; {} where it is not a run."""
     from simnpo.evaluation.summary import run_of
 
     found: Mapping[str, Any] = (run_of(model)["run"] or {}).get("settings", {})

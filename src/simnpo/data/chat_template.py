@@ -270,7 +270,7 @@ def _source(tokenizer: Any, name: str | None) -> str:
         chosen = named[name or "default"]
         if not isinstance(chosen, str):
             raise UserError(
-                f"the tokenizer's chat template is no text but {chosen!r:.80}; {_USE_ANOTHER}."
+                f"the tokenizer's chat template is not a text but {chosen!r:.80}; {_USE_ANOTHER}."
             )
         return chosen
     listed = ", ".join(sorted(named))

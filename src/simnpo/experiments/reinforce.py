@@ -138,7 +138,7 @@ def _recording(job: Job, further: dict[str, Any]) -> Job:
 
 
 def _check(job: Job, reinforced: str) -> None:
-    """Refuse a run that over-fitted something else; of a model that is no run nothing is known."""
+    """Refuse a run that over-fitted something else; nothing is known of a model without a run."""
     if not (Path(reinforced) / runs.RUN).is_file():
         return
     record = runs.read_run(Path(reinforced))

@@ -76,7 +76,7 @@ def answer_logprobs(
             through the model in its place.
 
     Raises:
-        UserError: the model has no output embeddings, so is no causal LM.
+        UserError: the model has no output embeddings, so is not a causal LM.
     """
     head = head if head is not None else output_head(model)
     if shared is not None:

@@ -26,7 +26,7 @@ def task_vector(
     """Return `original - alpha (reinforced - original)` in the original's type.
 
     Computed in float32, a chunk of weights at a time. Over-fitting began at the original in the
-    reinforced model's type; what rounding to that type changed is no part of the vector.
+    reinforced model's type; what rounding to that type changed is not part of the vector.
     """
     result = torch.empty_like(original, memory_format=torch.contiguous_format)
     chunks = (torch.split(one.reshape(-1), CHUNK) for one in (original, reinforced, result))
@@ -81,7 +81,7 @@ class EditedModel:
         """Compute and write the weights, next to the original's configuration.
 
         Raises:
-            UserError: a weight became NaN or infinite, or what is no weight differs.
+            UserError: a weight became NaN or infinite, or what is not a weight differs.
         """
         folder.mkdir(parents=True, exist_ok=True)
         write_weights(folder, self._tensors())

@@ -1,8 +1,8 @@
 """The weights of a model that are products with its inputs: linear layers, and stacked experts.
 
 A mixture of experts keeps the matrices of all experts of a layer in one parameter of three
-dimensions, which is no linear layer of torch: whoever works on linear layers alone would leave out
-most of the model.
+dimensions, which is not a linear layer of torch: whoever works on linear layers alone would leave
+out most of the model.
 """
 
 import math

@@ -58,7 +58,7 @@ def check_tensors(info: Mapping[str, Any], model: Any, name: str) -> None:
     """Make sure that every weight of a loaded model came from its checkpoint, and nothing is left.
 
     Args:
-        info: transformers' `output_loading_info`: tied heads and what a class ignores are no part.
+        info: transformers' `output_loading_info`: tied heads and what a class ignores are not part.
         model: what was loaded.
         name: what the user calls it.
 

@@ -67,7 +67,8 @@ def read_shape(model: str, trust_remote_code: bool = False) -> Shape:
     """Return the sizes of `model`: a folder, a run or a hub id. An adapter's are its base's.
 
     Raises:
-        UserError: there is no such model, its configuration cannot be read, or it is no causal LM.
+        UserError: there is no such model, its configuration cannot be read, or it is not a causal
+            LM.
     """
     _, base = beneath(model)
     config = read_config(base, trust_remote_code)

@@ -274,7 +274,7 @@ def own_evaluation(evaluation: Evaluation) -> OwnEvaluation:
     """
     summary = evaluation.summary
     if summary.get("suite") != NAME:
-        raise UserError(f"{evaluation.name} is no evaluation of own data.")
+        raise UserError(f"{evaluation.name} is not an evaluation of own data.")
     counts = {name: (count, total) for name, (count, total) in summary["counts"].items()}
     return OwnEvaluation(summary["metrics"], counts, evaluation.tables)
 
