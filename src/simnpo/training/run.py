@@ -85,8 +85,8 @@ def train_model(
     Returns:
         What `run.json` records: the steps made and those planned (a callback may have stopped
         before, which is not a failure), the checkpoint it was resumed from, processes, seconds
-        since then, the mean loss, peak memory in MiB (of the main process), and how many answers the
-        length limit shortened.
+        since then, the mean loss, peak memory in MiB (of the main process), and how many answers
+        the length limit shortened.
 
     Raises:
         TrainingDiverged: the loss or a gradient became NaN or infinite; `out` then holds a
