@@ -252,7 +252,7 @@ def _scripts(checkout: Path) -> Path:
     for name in ("train.py", "eval.py"):
         if not (folder / name).is_file():
             raise UserError(
-                f"--peer {checkout} is no checkout of open-unlearning: it has no src/{name}."
+                f"--peer {checkout} is not a checkout of open-unlearning: it has no src/{name}."
             )
     return folder
 
@@ -261,7 +261,7 @@ def _python(given: Path) -> str:
     found = shutil.which(given)
     if found is None:
         raise UserError(
-            f"--peer-python {given} is no program that can be run; give an environment's "
+            f"--peer-python {given} is not a program that can be run; give an environment's "
             "bin/python."
         )
     return os.path.abspath(found)  # not resolved: a venv's Python is a link

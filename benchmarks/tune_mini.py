@@ -5,7 +5,7 @@
 Each method gets as many runs (`RUNS`), spent on the settings it has. They are made with seed 0,
 whose Original and Retrain the demo never uses. The rule is the same for all: of the settings that
 keep at least 90 % of what Original can, the one that comes closest to Retrain on the forget set
-(`CLOSENESS`); where none keeps as much, the one that keeps most. A run that diverges counts as a
+(`CLOSENESS`); where none keeps that much, the one that keeps most. A run that diverges counts as a
 run. Runs that the file holds already are not made again.
 """
 

@@ -71,9 +71,9 @@ def test_mistakes_are_named(open_peer: Any, tmp_path: Path) -> None:
         ({"peer_python": None}, "--peer and --peer-python go together"),
         ({"peer": None}, "--peer and --peer-python go together"),
         ({"data_dir": None}, "--peer needs --data-dir"),
-        ({"peer": tmp_path / "nowhere"}, "nowhere is no checkout of open-unlearning"),
+        ({"peer": tmp_path / "nowhere"}, "nowhere is not a checkout of open-unlearning"),
         ({"peer": tmp_path}, r"has no src/train\.py"),
-        ({"peer_python": tmp_path / "none"}, "none is no program that can be run"),
+        ({"peer_python": tmp_path / "none"}, "none is not a program that can be run"),
     ):
         with pytest.raises(UserError, match=words):
             open_peer(**changes)

@@ -134,7 +134,7 @@ FAULTS: dict[str, Callable[[Scene], Setting]] = {
     "no temporary folder": _variables(TMPDIR="/nonexistent/tmp"),
     "narrow terminal": _variables(COLUMNS="1", LINES="1"),
     "wide terminal": _variables(COLUMNS="100000"),
-    "COLUMNS that is no number": _variables(COLUMNS="x", LINES="-1"),
+    "COLUMNS that is not a number": _variables(COLUMNS="x", LINES="-1"),
     "variables of a cluster": _variables(WORLD_SIZE="4", RANK="2", LOCAL_RANK="2"),
     "MASTER_ADDR of nobody": _variables(WORLD_SIZE="2", MASTER_ADDR="nobody.invalid"),
     "cache that is not there": _variables(
@@ -149,5 +149,5 @@ FAULTS: dict[str, Callable[[Scene], Setting]] = {
     "GPUs that are not there": _variables(CUDA_VISIBLE_DEVICES="7,abc"),
     "odd time zone": _variables(TZ="Nowhere/Never"),
     "a proxy that does not answer": _variables(https_proxy="http://127.0.0.1:1", no_proxy=None),
-    "threads that are no number": _variables(OMP_NUM_THREADS="many", TOKENIZERS_PARALLELISM="?"),
+    "threads that are not number": _variables(OMP_NUM_THREADS="many", TOKENIZERS_PARALLELISM="?"),
 }

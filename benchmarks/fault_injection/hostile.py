@@ -78,7 +78,7 @@ def _unsafe(folder: Path) -> list[Finding]:
 
 
 def _not_finite(out: Path) -> list[Finding]:
-    """Look for weights that are no numbers in a model that was made."""
+    """Look for weights that are not numbers in a model that was made."""
     for path in trees.walk(out):
         if path.name == "model.safetensors" and path.is_file():
             data = path.read_bytes()

@@ -114,7 +114,7 @@ def _bomb(scene: Scene, given: Path) -> Trial:
 
 
 def _special(scene: Scene, given: Path) -> Trial:
-    """What is no file: a pipe that nobody writes to, a device, a socket, a link to itself."""
+    """What is not a file: a pipe that nobody writes to, a device, a socket, a link to itself."""
     sort = scene.draw.choice(("pipe", "null", "socket", "loop", "broken link", "folder", "zero"))
     path = given / "full.jsonl"
     if sort == "pipe":

@@ -87,7 +87,7 @@ def _template(template: Any, scene: Scene, given: Path) -> Trial:
 
 
 def _weights(scene: Scene, given: Path) -> Trial:
-    """Weights that are no numbers, or of which some are missing, or renamed."""
+    """Weights that are not numbers, or of which some are missing, or renamed."""
     folder = _copied(scene, given)
     path = folder / "model.safetensors"
     data = path.read_bytes()

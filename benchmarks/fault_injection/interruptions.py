@@ -83,7 +83,7 @@ def interrupt(scene: Scene, fault: str) -> list[Finding]:
 
 
 def compared(scene: Scene, plants: Plants) -> list[Finding]:
-    """Compare what stands with the undisturbed result; the user's own files are no part of it."""
+    """Compare what stands with the undisturbed result; the user's own files are not part of it."""
     mine = {str((plants.folder / name).relative_to(scene.room)) for name in plants.files}
     tree = {name: one for name, one in trees.snapshot(scene.room).items() if name not in mine}
     lines = trees.differences(scene.expected.tree, tree)

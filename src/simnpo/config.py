@@ -164,7 +164,7 @@ class Reinforcement:
                 option = _option(f"reinforce_{name}")
                 raise UserError(f"{option} must be above 0, got {getattr(self, name)}.")
 
-    def over(self, training: TrainingConfig) -> TrainingConfig:
+    def apply_to(self, training: TrainingConfig) -> TrainingConfig:
         """Return these settings, with `training`'s for all else."""
         return replace(training, epochs=self.epochs, steps=None, learning_rate=self.learning_rate)
 

@@ -180,7 +180,7 @@ def test_faulty_files_are_named_with_the_row(
 def test_unknown_splits_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no split 'forget05'; use news, books, news-scal1"):
         muse("forget05")
-    with pytest.raises(UserError, match="nothing is no folder"):
+    with pytest.raises(UserError, match="nothing is not a folder"):
         muse("news", str(tmp_path / "nothing"))
 
 

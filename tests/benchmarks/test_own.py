@@ -44,7 +44,7 @@ def test_each_set_is_one_evaluation_set(encoder: Encoder) -> None:
     # Room for the longest answer and a little more: a longer one is no better known.
     longest = max(len(encoder.verbatim(item.answer)) for item in forget.items)
     assert forget.max_new_tokens == longest + 8
-    # Rows held out and others are no training data.
+    # Rows held out and others are not training data.
     assert [one.question for one in made.retain] == ["Who is 3?"]
 
 

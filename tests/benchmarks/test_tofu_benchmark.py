@@ -188,7 +188,7 @@ def test_a_missing_column_is_named_with_those_there(folder: Path) -> None:
 def test_unknown_splits_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'forget02'; use forget01, forget05, forget10"):
         tofu("forget02", str(tmp_path))
-    with pytest.raises(UserError, match="nowhere is no folder"):
+    with pytest.raises(UserError, match="nowhere is not a folder"):
         tofu("forget01", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="unknown benchmark 'toffu'; there are tofu"):
         load_benchmark("toffu")

@@ -92,7 +92,7 @@ def test_chemistry_has_questions_alone(folder: Path) -> None:
 def test_faults_are_named(folder: Path) -> None:
     with pytest.raises(UserError, match="no split 'physics'; use bio, cyber"):
         wmdp("physics", str(folder))
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         wmdp("bio", str(folder / "none"))
     write_rows(folder / "wikitext.jsonl", [{"text": "short"}])
     with pytest.raises(UserError, match="no text has more than 50 characters"):

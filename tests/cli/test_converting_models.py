@@ -119,7 +119,7 @@ def test_what_would_run_code_is_not_read(pickled: Path, tmp_path: Path, within: 
 @pytest.mark.parametrize("state", [[torch.ones(2)], {"step": 3}, {"a": torch.ones(2), "b": "text"}])
 def test_what_is_no_state(pickled: Path, tmp_path: Path, state: Any) -> None:
     torch.save(state, pickled / "pytorch_model.bin")
-    with pytest.raises(UserError, match="is no model's state"):
+    with pytest.raises(UserError, match="is not a model's state"):
         convert(str(pickled), tmp_path / "made")
 
 

@@ -127,13 +127,13 @@ def test_experts_are_adapted_and_planned(
     command = ["finetune", "--model", tmp_path / "moe", "--data", files.retain, "--epochs", 2]
     done = simnpo(*command, *lora, "--out", out)
     assert done.code == 0, done.err
-    assert "not adapted, beside embeddings, head and norms: mlp.gate.weight" in done.err
+    assert "not adapted, apart from embeddings, head and norms: mlp.gate.weight" in done.err
     saved = load_file(out / "model" / "adapter_model.safetensors")
     experts = [one for name, one in saved.items() if ".experts." in name and "lora_B" in name]
     assert len(experts) == 4 and all(one.abs().max() > 0 for one in experts)
     load_model(str(out), "fp32")
     planned = simnpo("plan", "--model", tmp_path / "moe", "--lora-rank", 2, "--tflops", 1)
     assert planned.code == 0, planned.err
-    assert "LoRA leaves out, beside embeddings, head and norms: mlp.gate.weight" in planned.out
+    assert "LoRA leaves out, apart from embeddings, head and norms: mlp.gate.weight" in planned.out
     trained = sum(one.numel() for one in saved.values())
     assert f", {trained} trained" in planned.out

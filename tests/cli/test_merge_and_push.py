@@ -94,7 +94,7 @@ def test_the_merged_run_keeps_its_record(
     )
     refused = simnpo("merge", "--model", out, "--out", tmp_path / "again")
     assert refused.code == 1 and refused.err.count("\n") == 1
-    assert f"{out} is no adapter but a complete model: there is nothing to merge." in refused.err
+    assert f"{out} is a complete model, not an adapter: there is nothing to merge." in refused.err
     assert not (tmp_path / "again").exists()
     inside = simnpo("merge", "--model", adapter, "--out", adapter, "--overwrite")
     assert inside.code == 1 and "would remove" in inside.err
@@ -212,7 +212,7 @@ def test_what_cannot_be_pushed(
     def push(model: Path, repo: str = "me/model") -> Any:
         return simnpo("push", "--model", model, "--repo", repo)
 
-    refused(push(tmp_path / "nowhere"), "nowhere is no folder here")
+    refused(push(tmp_path / "nowhere"), "nowhere is not a folder here")
     refused(push(adapter), "is an adapter on a base model that only this machine has")
     refused(push(run, "me/a/b"), "--repo me/a/b: Repo id must be in the form")
     refused(push(run, "me/../x"), "--repo me/../x: ")

@@ -130,7 +130,7 @@ def test_sets_of_one_row_as_a_table_and_a_saved_dataset(unlearn: Any, tmp_path: 
 def test_no_model(unlearn: Any, simnpo: Any, files: Any, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    refused(unlearn(model=empty), f"{empty} is no model", "config.json")
+    refused(unlearn(model=empty), f"{empty} is not a model", "config.json")
     refused(unlearn(model=files.forget), "is a file")
     refused(unlearn(model="no-such/model"), "looked up on the hub")
     assert not (tmp_path / "run").exists() or not any((tmp_path / "run").iterdir())
@@ -232,8 +232,8 @@ def test_evaluate_mistakes(
     refused(simnpo(*base, *tofu, "--split", "forget01"), "forget01.json does not exist")
     refused(simnpo(*base, *tofu, "--max-items", 0), "at least 1")
     refused(simnpo(*base, *tofu, "--retain-scores", tmp_path / "no"), "does not exist")
-    refused(simnpo(*base, *tofu, "--retain-scores", tofu_folder), "is no evaluation")
-    refused(simnpo(*base, "--benchmark", "tofu", "--data-dir", tmp_path / "no"), "is no folder")
+    refused(simnpo(*base, *tofu, "--retain-scores", tofu_folder), "is not an evaluation")
+    refused(simnpo(*base, "--benchmark", "tofu", "--data-dir", tmp_path / "no"), "is not a folder")
     refused(simnpo(*base, "--benchmark", "tofu"), "locuslab/TOFU", "--data-dir")
     assert simnpo(*base, *tofu).code == 0
     refused(simnpo(*base, *tofu), "already holds")
@@ -241,7 +241,7 @@ def test_evaluate_mistakes(
 
 
 def test_compare_mistakes(simnpo: Any, tmp_path: Path) -> None:
-    refused(simnpo("compare", tmp_path, "--out", tmp_path / "c"), "is no evaluation")
+    refused(simnpo("compare", tmp_path, "--out", tmp_path / "c"), "is not an evaluation")
     assert simnpo("compare").code in (1, 2)
 
 
@@ -366,9 +366,9 @@ def test_odd_json(unlearn: Any, tmp_path: Path, text: str) -> None:
 def test_broken_records(unlearn: Any, simnpo: Any, tmp_path: Path, text: str) -> None:
     assert unlearn().code == 0
     (tmp_path / "run" / "run.json").write_text(text)
-    refused(unlearn(resume=True), "is no record of a run")
+    refused(unlearn(resume=True), "is not a record of a run")
     (tmp_path / "summary.json").write_text(text)
-    refused(simnpo("compare", tmp_path, "--out", tmp_path / "c"), "is no summary")
+    refused(simnpo("compare", tmp_path, "--out", tmp_path / "c"), "is not a summary")
 
 
 def test_a_demo_of_plain_text_refuses_methods_that_need_questions(

@@ -83,14 +83,14 @@ def test_it_says_what_was_done_and_on_how_much() -> None:
 
 def test_it_shows_what_was_measured() -> None:
     measured = {
-        "verdict": "Forgotten: 28 of 30 answers no longer come out; kept: 12 of 12",
+        "verdict": "Forgotten: 28 of 30 answers no longer come out; kept: 48 of 48 trained on",
         "on": "mini-tofu forget10",
         "metrics": {"model_utility": 0.61234567, "forget_quality": None, "flag": True, "out": 0.1},
         "counts": {"out": [3, 30]},
         "items": {"forget": 40, "retain": 300},
     }
     text = card(measured=measured)
-    assert "**Forgotten: 28 of 30 answers no longer come out; kept: 12 of 12**" in text
+    assert "**Forgotten: 28 of 30 answers no longer come out; kept: 48 of 48 trained on**" in text
     assert "Evaluated by simnpo on mini-tofu forget10 (items: forget 40, retain 300)." in text
     assert "| model\\_utility | 0.6123 |" in text and "| out | 3 of 30 |" in text
     assert "forget\\_quality" not in text and "flag" not in text and "Nothing yet" not in text

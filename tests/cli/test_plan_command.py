@@ -67,7 +67,7 @@ def test_models_that_cannot_be_planned(simnpo: Any, tmp_path: Path) -> None:
     done = simnpo("plan", "--model", "no-such/model")
     assert done.code == 1 and "looked up on the hub" in done.err
     done = simnpo("plan", "--model", tmp_path)
-    assert done.code == 1 and "is no model" in done.err
+    assert done.code == 1 and "is not a model" in done.err
     for config in ({"model_type": "t5"}, {"model_type": "clip"}, {"model_type": "none"}):
         (tmp_path / "config.json").write_text(json.dumps(config))
         done = simnpo("plan", "--model", tmp_path)

@@ -141,7 +141,7 @@ def test_a_reinforced_model_is_used_again(
         ([*command, "--reinforced", one], "is a run of simnpo unlearn"),
         ([*command[:-1], files.retain, *reinforced], "over-fitted on another forget set"),
         (["unlearn", "--model", one, *command[3:], *reinforced], "was over-fitted from"),
-        ([*command, "--reinforced", tmp_path], "is no model"),
+        ([*command, "--reinforced", tmp_path], "is not a model"),
         ([*command, *reinforced, *QUICK], "is trained already"),
     ):
         done = simnpo(*wrong, *again)

@@ -174,7 +174,7 @@ def test_in_processes_of_their_own(simnpo: Any, tofu: list[Any], tmp_path: Path)
         (["--over", "beta=1", "--method", "retrain"], "retrain forgets nothing"),
         (["--over", "beta=1", "--method", "best"], "unknown method 'best'"),
         (["--over", "beta=1", "--retain-scores", "x"], "does nothing without --model"),
-        (["--over", "beta=1", "--model", "."], "is no model"),
+        (["--over", "beta=1", "--model", "."], "is not a model"),
     ],
 )
 def test_mistakes(

@@ -115,7 +115,7 @@ def test_json_bombs(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(text)
     if "perturbed" in text:
-        (own,) = load_own_rows(str(path))  # it is no list, so it is a text
+        (own,) = load_own_rows(str(path))  # it is not a list, so it is a text
         assert own.perturbed == ("[" * 100_000,)
         return
     with pytest.raises(UserError, match=message) as raised:

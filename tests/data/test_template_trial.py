@@ -34,7 +34,7 @@ HOSTILE = {
     "nests": ("{{ " + "(" * 50_000 + "1" + ")" * 50_000 + " }}", "broken"),
     "raises": ("{{ raise_exception('\x1b]0;no\x07\n' * 9999) }}", "refuses this conversation"),
     "escapes": ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "unsafe"),
-    "no-text": (7, "is no text but 7"),
+    "no-text": (7, "is not a text but 7"),
 }
 
 

@@ -71,7 +71,7 @@ def test_a_name_from_the_folder_and_an_evaluation_inside_a_run(tmp_path: Path) -
 def test_what_is_no_evaluation_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere does not exist: give an evaluation"):
         read_scores(tmp_path / "nowhere")
-    with pytest.raises(UserError, match=r"is no evaluation: it has no summary\.json"):
+    with pytest.raises(UserError, match=r"is not an evaluation: it has no summary\.json"):
         read_scores(tmp_path)
 
 

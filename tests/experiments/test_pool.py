@@ -85,7 +85,7 @@ def test_a_killed_process_costs_its_run_alone(
     dies, other = Dies(1, "a", takes=5), Sees(2, "b")
     follower, last = Sum(3, "c", (dies,)), Sum(4, "d", (other,))
     failed = execute([dies, follower, last], tmp_path, 1)
-    assert failed[dies].startswith("its process was ended, perhaps for want of memory")
+    assert failed[dies].startswith("its process was ended, perhaps because memory ran out")
     assert LOG in failed[dies] and "Sum a failed: its process" in failed[follower]
     assert last.done(tmp_path)["value"] == 6 and other.done(tmp_path)["seen"] == ["GPU-a"] * 2
 

@@ -40,7 +40,7 @@ def attention(batch: Batch) -> Tensor:
 
 
 def plain(model: Any, batch: Batch) -> Tensor:
-    """Log-probabilities in rows of width time - 1, 0 beside the answers."""
+    """Log-probabilities in rows of width time - 1, 0 outside the answers."""
     ids, mask = batch["input_ids"], batch["answer_mask"]
     logits = model(input_ids=ids, attention_mask=attention(batch), use_cache=False).logits
     logprobs = torch.log_softmax(logits[:, :-1].float(), dim=-1)

@@ -17,10 +17,10 @@ from simnpo.experiments.quantize_run import quantize_model, round_to_nearest
 from simnpo.methods.registry import build_method
 from simnpo.models.experts import (
     count_weights,
+    describe_left_out,
     left_out,
     linear_layers,
     stacked_experts,
-    told_left_out,
 )
 from simnpo.planning import flops
 from simnpo.planning.memory import NF4_BYTES, Plan, memory
@@ -109,7 +109,7 @@ def test_experts_are_found_and_which_way_they_lie(mixture: Any) -> None:
 
 def test_no_experts_where_there_are_none(make_llama: Any) -> None:
     for model in (make_llama(), tiny_models.falcon_h1(), tiny_models.lfm2(), tiny_models.gpt2()):
-        assert not list(stacked_experts(model)) and not told_left_out(model)
+        assert not list(stacked_experts(model)) and not describe_left_out(model)
 
 
 def test_each_expert_is_rounded_by_its_own_rows(
@@ -133,7 +133,7 @@ def test_each_expert_is_rounded_by_its_own_rows(
     assert moved > 0.95 * rest  # all but routers, norms and biases
     said = capsys.readouterr().err
     left = left_out(mixture)  # JetMoe's routers are linear layers
-    assert bool(left) == ("not rounded, beside embeddings, head and norms: " in said)
+    assert bool(left) == ("not rounded, apart from embeddings, head and norms: " in said)
     assert all(name in said for name in left) and bool(left) == (mixture.named != "JetMoe")
 
 
@@ -186,9 +186,9 @@ def pack(model: Any) -> None:
 @pytest.mark.parametrize("make", [tiny_models.mixtral, MIXTURES["Qwen2Moe"]])
 def test_a_model_in_4_bits_has_as_many_weights(make: Any) -> None:
     model = make()
-    before, left = shape_of(model), told_left_out(model)
+    before, left = shape_of(model), describe_left_out(model)
     pack(model)
-    assert shape_of(model) == before and told_left_out(model) == left
+    assert shape_of(model) == before and describe_left_out(model) == left
     assert count_weights(model) == before.parameters
     assert trained_parameters(model, LoraConfig(rank=2)) == 2 * before.adapted
 

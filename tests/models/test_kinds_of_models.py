@@ -86,7 +86,7 @@ def test_a_later_token_may_not_move_earlier_logits(dtype: torch.dtype) -> None:
     """BERT's class for causal LMs is causal by its configuration alone."""
     torch.manual_seed(0)
     wide = {"initializer_range": 0.2}
-    with pytest.raises(UserError, match=r"^x is no causal LM: in BertLMHeadModel a later token"):
+    with pytest.raises(UserError, match=r"^x is not a causal LM: in BertLMHeadModel a later token"):
         check_causal(bert("BertLMHeadModel", **wide).to(dtype), "x")
     check_causal(bert("BertLMHeadModel", is_decoder=True, **wide).to(dtype), "x")
 

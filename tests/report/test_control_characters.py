@@ -55,7 +55,7 @@ def test_names_of_evaluations_are_text(tmp_path: Path) -> None:
     assert read_evaluation(tmp_path, HOSTILE).name == SHOWN
     for wrong in ({"metrics": [1]}, {"notes": "x"}):
         write_json(tmp_path / "summary.json", read_json(tmp_path / "summary.json") | wrong)
-        with pytest.raises(ValueError, match="is no summary of an evaluation"):
+        with pytest.raises(ValueError, match="is not a summary of an evaluation"):
             read_evaluation(tmp_path)
 
 

@@ -8,7 +8,7 @@ from simnpo.report.outcome_text import AnswerChange, SetChange, describe_outcome
 MEASURES = ("probability", "ROUGE-L", "verbatim", "leaked", "refused", "empty or broken")
 BEFORE = (".912", ".99", "28 of 30", "25 of 30", "0 of 30", "0 of 30")
 AFTER = (".021", ".21", "2 of 30", "1 of 30", "0 of 30", "3 of 30")
-VERDICT = "Forgotten: 28 of 30 answers no longer come out; kept: 12 of 12."
+VERDICT = "Forgotten: 28 of 30 answers no longer come out; kept: 48 of 48 trained on."
 ANSWERS = [
     AnswerChange(f"Question {n}?", f"Old {n}.", f"New {n}.", f"True {n}.") for n in range(30)
 ]

@@ -91,7 +91,7 @@ def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
         if state is not None:
             (folder / "trainer_state.json").write_text(state)
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
-    assert len(list(tmp_path.iterdir())) == 3  # what is no run's of simnpo stays
+    assert len(list(tmp_path.iterdir())) == 3  # what is not a run's of simnpo stays
     assert last_checkpoint(tmp_path / "nothing") is None
 
 

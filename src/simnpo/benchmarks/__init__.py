@@ -60,5 +60,5 @@ def load_mini(name: str, split: str | None = None) -> "Mini":
     kind = BENCHMARKS.get(name)
     if kind is None or kind.mini is None:
         minis = [one for one, kind in BENCHMARKS.items() if kind.mini is not None]
-        raise UserError(f"{name!r} is no embedded benchmark; there are {', '.join(minis)}.")
+        raise UserError(f"{name!r} is not an embedded benchmark; there are {', '.join(minis)}.")
     return kind.mini(split or kind.split)

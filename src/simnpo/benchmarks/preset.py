@@ -25,7 +25,7 @@ FINETUNE = TrainingConfig(epochs=5)
 """How Original and Retrain are trained: as TOFU's (app. I.2)."""
 SIMNPO = {"beta": 2.5, "forget_weight": 0.1375}
 """The released code's values for forget05. Its "lambda" of 0.05 to 0.25 weighs the forget loss,
-beside a retain weight of 1; read as the retain weight of the paper's eq. 2 it would mean the
+with a retain weight of 1; read as the retain weight of the paper's eq. 2 it would mean the
 opposite."""
 
 

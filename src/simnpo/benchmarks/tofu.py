@@ -37,7 +37,7 @@ def tofu(split: str = "forget05", data_dir: str | None = None) -> Benchmark:
         raise UserError(f"TOFU has no split {split!r}; use {', '.join(RETAIN)}.")
     folder = Path(data_dir) if data_dir else None
     if folder is not None and not folder.is_dir():
-        raise UserError(f"--data-dir {data_dir} is no folder.")
+        raise UserError(f"--data-dir {data_dir} is not a folder.")
 
     def examples(name: str) -> tuple[Example, ...]:
         rows = _rows(folder, name)

@@ -1,4 +1,4 @@
-"""WMDP (arXiv 2403.03218) with MMLU beside it, from the hub or from a folder.
+"""WMDP (arXiv 2403.03218) with MMLU, from the hub or from a folder.
 
 Its questions measure; what is trained on are plain corpora. They are loaded apart, since the
 biology corpus is given out on request only, and an evaluation does without.
@@ -33,7 +33,7 @@ MMLU = "mmlu"
 SHORTEST = 50
 """Texts of no more characters are left out, as in RMU and the paper's code: headings, above all."""
 LONGEST = 2000
-"""Characters of a text that are used. Both use its first 512 tokens, which is about as much."""
+"""Characters of a text that are used. Both use its first 512 tokens, which is about that many."""
 
 
 def wmdp(split: str = "bio", data_dir: str | None = None, part: Part | None = None) -> Benchmark:
@@ -54,7 +54,7 @@ def wmdp(split: str = "bio", data_dir: str | None = None, part: Part | None = No
         raise UserError(f"WMDP has no split {split!r}; use {', '.join(SPLITS)}.")
     folder = Path(data_dir) if data_dir else None
     if folder is not None and not folder.is_dir():
-        raise UserError(f"--data-dir {data_dir} is no folder.")
+        raise UserError(f"--data-dir {data_dir} is not a folder.")
     subjects = SPLITS[split]
     trained, evaluated = part != "evaluation", part != "training"
     return Benchmark(

@@ -2,5 +2,5 @@
 
 
 def word_list(text: str) -> tuple[str, ...]:
-    """Return the values that stand in `text`, parted by commas."""
+    """Return the values in `text`, separated by commas."""
     return tuple(value.strip() for value in text.split(","))

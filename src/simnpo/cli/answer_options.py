@@ -54,6 +54,6 @@ class AnswerOptions(ChatOptions):
 
         run = run_settings(model)
         known = PromptSettings.of_record(run)
-        prompts = self.over(replace(known, template=self.template or known.template))
+        prompts = self.apply_to(replace(known, template=self.template or known.template))
         limit = run.get("max_length", MAX_LENGTH)
         return Encoder(load_tokenizer(model, self.trust_remote_code), prompts, limit)

@@ -64,7 +64,7 @@ class Finetune:
                 template=self.prompt.settings,
                 max_length=self.prompt.limit(benchmark),
             ),
-            training=self.training.over(self._preset()),
+            training=self.training.apply_to(self._preset()),
             lora=self.lora.config(),
             trust_remote_code=self.prompt.trust_remote_code,
         )

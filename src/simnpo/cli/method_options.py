@@ -72,7 +72,7 @@ class ReinforceOptions:
     reinforce_learning_rate: Unset[float] = None
     """Its peak learning rate [1e-5]. All else is as in --batch-size, --precision, and so on."""
 
-    def over(self, preset: "Reinforcement") -> "Reinforcement":
+    def apply_to(self, preset: "Reinforcement") -> "Reinforcement":
         """Return `preset` with what was given in its place.
 
         Raises:

@@ -46,7 +46,7 @@ Revision = Annotated[str | None, tyro.conf.arg(help=REVISION, help_behavior_hint
 def pin_model(command: Any) -> None:
     """Write the revision that a command was given into its model's name, as `name@revision`.
 
-    So whatever is told of the model, a record too, says which state of it was meant.
+    So whatever names the model, a record too, says which state of it was meant.
 
     Raises:
         UserError: there is no model, or see `simnpo.models.at_revision`.
@@ -176,7 +176,7 @@ class TrainingOptions:
     seed: Unset[int] = None
     """Seed of every random choice [42]."""
 
-    def over(self, preset: TrainingConfig) -> TrainingConfig:
+    def apply_to(self, preset: TrainingConfig) -> TrainingConfig:
         """Return `preset` with what was given in its place.
 
         Raises:
@@ -222,7 +222,7 @@ def check_output(
     unfinished: Callable[[], bool],
     inputs: Callable[[], Iterable[str | None]] = tuple,
 ) -> bool:
-    """Return whether there is anything to do in `output.out`; if not, the user is told.
+    """Return whether there is anything to do in `output.out`; if not, a message says so.
 
     Args:
         output: where to.

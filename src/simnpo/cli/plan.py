@@ -93,7 +93,7 @@ class Plan:
         # As `unlearn`, which does not measure Retrain and trains it on all that is to be kept.
         measured = not self.no_report and trains[0] == FORGET
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
-        prompts = self.chat.over(PromptSettings(self.template))
+        prompts = self.chat.apply_to(PromptSettings(self.template))
         encoder = Encoder(tokenizer, prompts, self.max_length)
         sets = self.own.files().read(seed if measured else None)
         warn_of_lengths(sets, encoder)
@@ -182,8 +182,8 @@ class Plan:
             )
         check_four_bits(method, self.lora.config())
         if not isinstance(method, Method):  # over-fitting is all the training it has
-            method, training = METHOD, preset.reinforcement.over(training)
-        training = self.training.over(training)
+            method, training = METHOD, preset.reinforcement.apply_to(training)
+        training = self.training.apply_to(training)
         training.accumulation(self.devices)
         lora = self.lora.config()
         check_offload(training, lora, method.needs_original_model)

@@ -39,7 +39,9 @@ def print_plan(
     if plan.training.optimizer == "paged-adamw-8bit":
         write("Note: paged optimizer states lie in host memory and are not counted.")
     if plan.lora.rank and plan.shape.left_out:
-        write(f"Note: LoRA leaves out, beside embeddings, head and norms: {plan.shape.left_out}.")
+        write(
+            f"Note: LoRA leaves out, apart from embeddings, head and norms: {plan.shape.left_out}."
+        )
     if plan.training.offload_reference and plan.gpu:
         write("Note: the frozen copy's layers lie in host memory; one of them is counted.")
     _print_time(plan, rows, tflops)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """What a chat template is given beside the messages."""
+    """What a chat template is given besides the messages."""
 
     chat_template: Unset[str] = None
     """Name of the chat template, where the tokenizer has several [default]."""
@@ -29,7 +29,7 @@ class ChatOptions:
     """Day that a chat template takes for today, as 2026-01-31 [2024-07-26, so that prompts are the
     same on any day]."""
 
-    def over(self, settings: PromptSettings) -> PromptSettings:
+    def apply_to(self, settings: PromptSettings) -> PromptSettings:
         """Return `settings` with what these options change.
 
         Raises:
@@ -66,7 +66,7 @@ class PromptOptions(ChatOptions):
         Raises:
             UserError: see `ChatOptions.over`.
         """
-        return self.over(PromptSettings(self.template))
+        return self.apply_to(PromptSettings(self.template))
 
     def limit(self, benchmark: "Benchmark | None" = None) -> int:
         """Return the length limit in tokens: the one given, else the benchmark's."""
@@ -80,7 +80,7 @@ class PromptOptions(ChatOptions):
         known = PromptSettings.of_record(run)
         if self.template != "auto":
             known = replace(known, template=self.template)
-        found = self.over(known)
+        found = self.apply_to(known)
         return replace(
             self,
             template=found.template,
@@ -112,7 +112,7 @@ def note_other_prompts(model: str, encoder: "Encoder", benchmark: "Benchmark") -
 
 
 def run_settings(model: str) -> Mapping[str, Any]:
-    """Return the settings that the run in folder `model` records; {} where it is no run."""
+    """Return the settings that the run in folder `model` records; {} where it is not a run."""
     from simnpo.evaluation.summary import run_of
 
     found: Mapping[str, Any] = (run_of(model)["run"] or {}).get("settings", {})

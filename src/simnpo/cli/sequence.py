@@ -38,7 +38,7 @@ class SequenceJob:
     output: OutputOptions
     report_to: str
     inputs: tuple[str | None, ...]
-    """Files that are read, beside the model: never to be overwritten."""
+    """Files that are read, besides the model: never to be overwritten."""
     requests: Sequence[tuple["Example", ...]]
     benchmark: "Benchmark | None"
     """What is evaluated before the first stage and after each; None evaluates nothing."""

@@ -211,7 +211,7 @@ class Sweep:
             over = (f"learning_rate={rate / 2:g},{rate:g},{2 * rate:g}",)
         values = read_values(over, preset.method)
         for setting in grid(values):
-            trials.unlearned(setting, self.seed).check()  # what is wrong is told now
+            trials.unlearned(setting, self.seed).check()  # what is wrong is reported now
         if self.search == "grid":
             return self._execute(trials, grid(values))
         assert self.trials is not None

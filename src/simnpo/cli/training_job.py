@@ -25,7 +25,7 @@ class TrainingJob:
     output: OutputOptions
     report_to: str
     inputs: tuple[str | None, ...]
-    """Files that are read, beside the model: never to be overwritten."""
+    """Files that are read, besides the model: never to be overwritten."""
     measured: "OwnRun | None" = None
     """How the job is measured, where it is on the user's own sets."""
 
@@ -33,7 +33,7 @@ class TrainingJob:
         """Make sure that the job may go into `output.out` and fits this machine.
 
         Returns:
-            Whether there is anything left to do; if not, the user is told.
+            Whether there is anything left to do; if not, a message says so.
 
         Raises:
             UserError: see `check_output`, `simnpo.experiments.jobs.Job.check` and

@@ -70,7 +70,9 @@ class Unlearn:
         """Unlearn, and say where the model is."""
         self.watch.check(self.sets, reported=not self.report.no_report)
         self.report.check()
-        seed = self.training.over(TrainingConfig()).seed  # whatever is out of its range is refused
+        seed = self.training.apply_to(
+            TrainingConfig()
+        ).seed  # whatever is out of its range is refused
         # Without measurements, and for Retrain, all that is to be kept is trained on.
         held_out = None if self.report.no_report or self.method == "retrain" else seed
         own, requested = self.sets.own(held_out), self.sets.own_requests(held_out)
@@ -138,7 +140,7 @@ class Unlearn:
         elif own is not None and self.watch.evaluate_epochs:
             job = replace(job, further={**job.further, **self._unmeasured(own).asked()})
         wanted = [Stage(replace(job, method=method), out) for out, method in methods.items()]
-        todo = stages(wanted, self.reinforce.over(preset.reinforcement), self.output.out)
+        todo = stages(wanted, self.reinforce.apply_to(preset.reinforcement), self.output.out)
         # A run that Ctrl-C came before is started with --resume; one run at least must be there.
         begun = [(stage.out / RUN).is_file() for stage in todo]
         resumed = [self.output.resume and (here or not any(begun)) for here in begun]
@@ -161,7 +163,7 @@ class Unlearn:
             model=self.model,
             method=method,
             data=self.sets.load(method, self.prompt, own),
-            training=self.training.over(preset.training),
+            training=self.training.apply_to(preset.training),
             lora=self.lora.config(),
             trust_remote_code=self.prompt.trust_remote_code,
             reinforced=self.reinforce.reinforced,
@@ -220,9 +222,9 @@ class Unlearn:
             job = self._recording(job, measured)
         SequenceJob(
             job=job,
-            trainings=[self.training.over(one.training) for one in presets],
+            trainings=[self.training.apply_to(one.training) for one in presets],
             own=measured,
-            reinforcement=self.reinforce.over(preset.reinforcement),
+            reinforcement=self.reinforce.apply_to(preset.reinforcement),
             output=self.output,
             report_to=self.report_to,
             inputs=(*self.sets.inputs, watch.retain_scores),

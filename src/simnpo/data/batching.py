@@ -24,8 +24,8 @@ class Batch(TypedDict):
 def pad(encoded: Sequence[Encoded], pad_id: int = 0) -> Batch:
     """Right-pad `encoded` to its longest sequence.
 
-    Any `pad_id` that the model knows does, the end-of-sequence id or another: padding is told by
-    position. A tokenizer's own pad token is not asked for, since it may lie outside the embedding.
+    Any `pad_id` that the model knows does, the end-of-sequence id or another: padding is recognised
+    by position. A tokenizer's own pad token is not used, since it may lie outside the embedding.
     """
     width = max(len(one.ids) for one in encoded)
     ids = torch.full((len(encoded), width), pad_id, dtype=torch.long)
@@ -54,7 +54,7 @@ def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]
 
 
 LEAST_TOKENS = 1024
-"""Tokens of a forward pass below which parting it saves less than starting another costs."""
+"""Tokens of a forward pass below which splitting it saves less than starting another costs."""
 LIKE = 0.8
 """Rows go together while the shortest is at least this share of the longest."""
 

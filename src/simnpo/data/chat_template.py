@@ -21,7 +21,7 @@ _USE_ANOTHER = "use --template plain or a text of your own"
 
 
 class Renderer:
-    """A chat template, and all that it is given beside the messages."""
+    """A chat template, and all that it is given besides the messages."""
 
     def __init__(self, tokenizer: Any, settings: PromptSettings):
         """Compile the template.
@@ -60,7 +60,7 @@ class Renderer:
         tried(self.source, conversations, day)
 
     def _on(self, day: str) -> dict[str, Any]:
-        """Return what the template is told of a day, and the values that were given."""
+        """Return the template's date variables, and the values that were given."""
         today = datetime.combine(date.fromisoformat(day), time())
         told = {"strftime_now": today.strftime, "date_string": today.strftime("%d %b %Y")}
         return {**told, **self._given}
@@ -270,7 +270,7 @@ def _source(tokenizer: Any, name: str | None) -> str:
         chosen = named[name or "default"]
         if not isinstance(chosen, str):
             raise UserError(
-                f"the tokenizer's chat template is no text but {chosen!r:.80}; {_USE_ANOTHER}."
+                f"the tokenizer's chat template is not a text but {chosen!r:.80}; {_USE_ANOTHER}."
             )
         return chosen
     listed = ", ".join(sorted(named))

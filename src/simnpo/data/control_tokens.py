@@ -1,4 +1,4 @@
-"""Control tokens inside data stay text: those that a template writes are told from them."""
+"""Control tokens inside data stay text: those that a template writes are kept apart from them."""
 
 import copy
 import re
@@ -13,7 +13,7 @@ _DIGITS = "4162730512647305"
 _ANCHORS = ("\n", "0", ".", "|")
 """Texts that others hardly merge with."""
 _LIKE_CONTROL = re.compile(r"[<\[{(|].*[>\]})|]", re.DOTALL)
-"""What an added token looks like that is no ordinary word."""
+"""What an added token looks like that is not an ordinary word."""
 
 
 def stand_in(number: int, texts: Iterable[str] = ()) -> str:

@@ -15,7 +15,7 @@ from simnpo.data.tokenizer_checks import begin_ids
 from simnpo.errors import UserError
 
 _WORD = re.compile(rf"{LETTER}+|\S")
-"""A word, or a character that ends one or needs no space beside it."""
+"""A word, or a character that ends one or needs no space around it."""
 
 
 class Encoded(NamedTuple):
@@ -114,7 +114,7 @@ class Encoder:
         # the answer. Where the boundary merges into one token, that token is the answer's first.
         contents = [self.template.system, question, answer]
         ids = self._templated(self.template.finished, contents)
-        start = _parting(self.prompt(question), ids)
+        start = _boundary(self.prompt(question), ids)
         if not self.template.writes_end:
             ids = (*ids, self.template.end_id)
         if start == 0:
@@ -216,7 +216,7 @@ class Encoder:
         """
         limit = max_length or self.max_length
         begun, ids = self.verbatim(prompt), self.verbatim(prompt + continuation)
-        start = _parting(begun, ids)
+        start = _boundary(begun, ids)
         if start == 0 or start == len(ids) or len(ids) - start >= limit:
             raise UserError(
                 f"{continuation!r:.80} after {prompt!r:.80} leaves nothing to score, or nothing to "
@@ -246,7 +246,7 @@ class Encoder:
         return (*self._begin, *ids) if begins else ids
 
 
-def _parting(prompt: Sequence[int], whole: Sequence[int]) -> int:
+def _boundary(prompt: Sequence[int], whole: Sequence[int]) -> int:
     """Return the first place at which `whole` is no longer `prompt`."""
     return next(
         (n for n, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b),

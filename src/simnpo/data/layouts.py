@@ -112,7 +112,7 @@ def text_of(row: Row, column: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise UserError(f"{row.place}: {column!r} is no valid text ({error.reason}).") from None
+        raise UserError(f"{row.place}: {column!r} is not valid text ({error.reason}).") from None
     return value
 
 

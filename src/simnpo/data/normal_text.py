@@ -22,7 +22,7 @@ _QUOTES = str.maketrans(dict.fromkeys("‘’ʼ‛`´", "'") | dict.fromkeys("�
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
 
 
-_LONG_RUN = re.compile(r"[^\w\s\x00-\x7f]{50,}")  # of marks, perhaps, which are no letters
+_LONG_RUN = re.compile(r"[^\w\s\x00-\x7f]{50,}")  # of marks, perhaps, which are not letters
 
 
 def normalized(form: Literal["NFC", "NFKC"], text: str) -> str:

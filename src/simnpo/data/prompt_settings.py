@@ -1,4 +1,4 @@
-"""What a prompt depends on beside its question: the template, and what a chat template is given."""
+"""What a prompt depends on besides its question: the template, and a chat template's variables."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from simnpo.errors import UserError
 
 DATE = "2024-07-26"
-"""The day that chat templates are told is today, unless another is given: Llama 3's own default.
+"""The day that chat templates see as today, unless another is given: Llama 3's own default.
 Prompts would change overnight with the real one, and no two evaluations could be compared."""
 USUAL: dict[str, Any] = {
     "chat_template": None,

@@ -98,7 +98,7 @@ def _check_characters(place: str, record: Any) -> None:
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
         raise UserError(
-            f"{place}: holds {half}, half of a character (a lone surrogate), which is no valid "
+            f"{place}: holds {half}, half of a character (a lone surrogate), which is not valid "
             "text; remove it."
         ) from None
 

@@ -80,7 +80,7 @@ def read_file(path: Path) -> list[Row]:
 def kind_of(path: Path) -> str:
     """Return the ending that names a file's kind: `.jsonl` for `a.jsonl`, `a.jsonl.gz`, `A.JSONL`.
 
-    A Parquet file is compressed within, so `.parquet.gz` is no kind.
+    A Parquet file is compressed within, so `.parquet.gz` is not a kind.
     """
     kind = path.suffix.lower()
     inner = Path(path.stem).suffix.lower()

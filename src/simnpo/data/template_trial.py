@@ -23,7 +23,7 @@ from simnpo.errors import UserError
 SECONDS = 3.0
 """Of the processor, for a few short conversations. Usual templates need a tenth of one."""
 PATIENCE = 60
-"""Seconds by the clock, where a machine has much else to do."""
+"""Seconds by the clock, where a machine is busy."""
 MEMORY = 1 << 30
 """Bytes, the interpreter included."""
 MOST_CHARACTERS = 1_000_000

@@ -95,7 +95,7 @@ def evaluation_folder(folder: Path) -> Path:
         if (candidate / SUMMARY).is_file():
             return candidate
     raise UserError(
-        f"{folder} is no evaluation: it has no {SUMMARY}. Make one with simnpo evaluate --out."
+        f"{folder} is not an evaluation: it has no {SUMMARY}. Make one with simnpo evaluate --out."
     )
 
 
@@ -111,6 +111,6 @@ def read_evaluation(folder: Path, name: str | None = None) -> Evaluation:
     if not isinstance(summary, dict) or any(
         key not in summary or not isinstance(summary[key], kind) for key, kind in needed.items()
     ):
-        raise UserError(f"{folder / SUMMARY} is no summary of an evaluation of simnpo.")
+        raise UserError(f"{folder / SUMMARY} is not a summary of an evaluation of simnpo.")
     called = visible(str(name or summary.get("name") or folder.name))
     return Evaluation(called, summary, read_tables(folder))

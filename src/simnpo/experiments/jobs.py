@@ -72,7 +72,7 @@ class Job:
     reference: str | None = None
     """The model that a method's reference log-probs come from, instead of `model`."""
     further: Mapping[str, Any] = field(default_factory=dict)
-    """What `run.json` records beside these settings."""
+    """What `run.json` records besides these settings."""
     keeps_type: bool = True
     """Whether the model is saved in the type that it came in, where no type is asked for."""
     also_writes: tuple[str, ...] = ()

@@ -214,7 +214,7 @@ def load_measured(
 ) -> tuple[Any, Encoder]:
     """Return a model as it is measured, and its tokenizer bound to the template.
 
-    On a base of 4 bits an adapter is measured as it was trained: beside it. Merged into it, it
+    On a base of 4 bits an adapter is measured as it was trained: unmerged. Merged into it, it
     would be rounded, and on whole weights it would be compared with an original of 4 bits.
 
     Args:

@@ -18,7 +18,7 @@ from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.advice import advice
 from simnpo.evaluation.metrics.tofu_items import generations_by_item
 from simnpo.evaluation.metrics.verdict import Verdict
-from simnpo.evaluation.suites.display import Column, Form
+from simnpo.evaluation.suites.display import Column, NumberKind
 from simnpo.experiments.jobs import Job
 from simnpo.models import MODEL_FOLDER
 from simnpo.models.experts import count_weights
@@ -30,7 +30,7 @@ from simnpo.report.plain_text import as_text
 from simnpo.report.rendering import REPORT
 from simnpo.report.table import cell
 
-MEASURES: Mapping[str, tuple[str, Form]] = {
+MEASURES: Mapping[str, tuple[str, NumberKind]] = {
     "probability": ("P", "fixed"),
     "rouge_l": ("ROUGE-L", "fixed"),
     "verbatim": ("verbatim", "count"),
@@ -38,7 +38,7 @@ MEASURES: Mapping[str, tuple[str, Form]] = {
     "refused": ("refused", "count"),
     "degenerate": ("repeating", "count"),
 }
-"""What the printed table has of each set: title and form, by metric."""
+"""What the printed table has of each set: title and kind, by metric."""
 NOT_TRAINED = "never trained on"
 
 
@@ -106,7 +106,7 @@ def outcome_text(
     """
     metrics = after.summary["metrics"]
     names = [name for name in after.summary["items"] if f"{name}.rouge_l" in metrics]
-    columns = {key: Column(key, "", title, title, form) for key, (title, form) in MEASURES.items()}
+    columns = {key: Column(key, "", title, title, kind) for key, (title, kind) in MEASURES.items()}
     sets = [
         SetChange(
             "held out" if name == KEPT else set_title(name).removesuffix(" set").lower(),

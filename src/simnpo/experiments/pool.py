@@ -93,7 +93,8 @@ def execute(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]:
                     try:
                         error = future.result()
                     except BrokenProcessPool:
-                        error = f"its process was ended, perhaps for want of memory ({home / LOG})"
+                        why = "perhaps because memory ran out"
+                        error = f"its process was ended, {why} ({home / LOG})"
                     idle.insert(0, worker)  # its process is there already
                     if error:
                         failed[run] = error

@@ -60,7 +60,7 @@ def stages(jobs: list[Stage], reinforcement: Reinforcement, home: Path) -> list[
         known = {"reinforced": job.reinforced}
         return [one._replace(job=_recording(one.job, known)) for one in jobs]
     if isinstance(job.method, TaskVector):
-        Weights(job.model)  # what cannot be edited is told before any over-fitting
+        Weights(job.model)  # what cannot be edited is reported before any over-fitting
     folder = home / FOLDER
     settings = {"reinforcement": asdict(reinforcement)}
     compared = [
@@ -94,7 +94,7 @@ def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:
         method=METHOD,
         data=replace(job.data, forget=(), retain=job.data.forget, refusals=()),
         # It has no reference, and no rows to keep.
-        training=replace(reinforcement.over(job.training), offload_reference=False),
+        training=replace(reinforcement.apply_to(job.training), offload_reference=False),
         lora=lora,
         further={},
         keeps_type=False,  # a task vector is a small difference
@@ -138,7 +138,7 @@ def _recording(job: Job, further: dict[str, Any]) -> Job:
 
 
 def _check(job: Job, reinforced: str) -> None:
-    """Refuse a run that over-fitted something else; of a model that is no run nothing is known."""
+    """Refuse a run that over-fitted something else; nothing is known of a model without a run."""
     if not (Path(reinforced) / runs.RUN).is_file():
         return
     record = runs.read_run(Path(reinforced))

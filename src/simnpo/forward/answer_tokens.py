@@ -55,7 +55,7 @@ def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None)
     `simnpo.forward.logprobs.answer_logprobs`.
 
     Raises:
-        UserError: the model has no output embeddings, so is no causal LM.
+        UserError: the model has no output embeddings, so is not a causal LM.
     """
     mask = shifted_mask(batch)
     with head_at_positions(head if head is not None else output_head(model), mask):

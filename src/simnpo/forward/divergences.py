@@ -38,7 +38,7 @@ class AnswerDivergences(NamedTuple):
     """What models said of the answers of a batch, in rows; column t is token t + 1."""
 
     divergences: Float[Tensor, "rows shifted"]
-    """Per answer token, 0 beside the answers."""
+    """Per answer token, 0 outside the answers."""
     logprobs: Float[Tensor, "rows shifted"]
     """Log-probability of each answer token under the model, in nats, likewise."""
     mask: Bool[Tensor, "rows shifted"]

@@ -84,9 +84,9 @@ def logit_chunks(
 ) -> Iterator[tuple[slice, Float[Tensor, "part vocab"]]]:
     """Yield the logits that `linear_logprobs` makes, a chunk of positions at a time, in float32."""
     dtype = _compute_type(hidden)
-    typed = weight.to(dtype)
+    weight_cast = weight.to(dtype)
     for part in _parts(len(hidden), _rows(weight)):
-        yield part, after.apply(_raw_logits(hidden[part].to(dtype), typed, bias))
+        yield part, after.apply(_raw_logits(hidden[part].to(dtype), weight_cast, bias))
 
 
 def linear_logprobs(
@@ -130,20 +130,20 @@ class _LinearLogprobs(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         logprobs = hidden.new_empty(len(hidden), dtype=torch.float32)
         first_choice = torch.empty_like(targets, dtype=torch.bool)
-        typed = weight.to(dtype)
+        weight_cast = weight.to(dtype)
         rows = _rows(weight)
         kept: tuple[Tensor | None, Tensor | None] = (None, None)
         for part in _parts(len(hidden), rows):
-            logits = after.apply(_raw_logits(hidden[part].to(dtype), typed, bias))
+            logits = after.apply(_raw_logits(hidden[part].to(dtype), weight_cast, bias))
             chosen = logits.gather(-1, targets[part, None]).squeeze(-1)
             first_choice[part] = logits.argmax(-1) == targets[part]
             # A softmax in place: another tensor of this size costs more time than its sums.
             top = logits.amax(-1, keepdim=True)
-            odds = logits.sub_(top).exp_()
-            mass = odds.sum(-1)
-            logprobs[part] = chosen - top.squeeze(-1) - mass.log()
+            exp_logits = logits.sub_(top).exp_()
+            normalizer = exp_logits.sum(-1)
+            logprobs[part] = chosen - top.squeeze(-1) - normalizer.log()
             if len(hidden) <= rows and any(ctx.needs_input_grad) and after.cap is None:
-                kept = odds, mass  # small enough to keep for the backward pass
+                kept = exp_logits, normalizer  # small enough to keep for the backward pass
         ctx.save_for_backward(hidden, weight, bias, targets, *kept)
         ctx.after, ctx.dtype = after, dtype
         ctx.mark_non_differentiable(first_choice)
@@ -151,31 +151,31 @@ class _LinearLogprobs(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias, targets, odds, mass = ctx.saved_tensors
+        hidden, weight, bias, targets, exp_logits, normalizer = ctx.saved_tensors
         wants_hidden, wants_weight, wants_bias, *_ = ctx.needs_input_grad
-        typed = weight.to(ctx.dtype)
+        weight_cast = weight.to(ctx.dtype)
         to_hidden = torch.empty_like(hidden) if wants_hidden else None
         to_weight = torch.zeros_like(weight, dtype=torch.float32) if wants_weight else None
         to_bias = torch.zeros_like(bias, dtype=torch.float32) if wants_bias else None
         for part in _parts(len(hidden), _rows(weight)):
             states = hidden[part].to(ctx.dtype)
-            if odds is None:
-                logits = ctx.after.apply(_raw_logits(states, typed, bias))
-                slope = logits.softmax(-1).mul_(-grad[part, None])
+            if exp_logits is None:
+                logits = ctx.after.apply(_raw_logits(states, weight_cast, bias))
+                grad_logits = logits.softmax(-1).mul_(-grad[part, None])
             else:
-                slope = odds * (-grad[part] / mass)[:, None]
-            slope.scatter_add_(-1, targets[part, None], grad[part, None])
+                grad_logits = exp_logits * (-grad[part] / normalizer)[:, None]
+            grad_logits.scatter_add_(-1, targets[part, None], grad[part, None])
             if ctx.after.cap is not None:
-                slope.mul_(1 - (logits / ctx.after.cap).square())
+                grad_logits.mul_(1 - (logits / ctx.after.cap).square())
             if ctx.after.scale != 1:
-                slope.mul_(ctx.after.scale)
-            product = slope.to(ctx.dtype)
+                grad_logits.mul_(ctx.after.scale)
+            product = grad_logits.to(ctx.dtype)
             if to_hidden is not None:
-                to_hidden[part] = (product @ typed).to(hidden.dtype)
+                to_hidden[part] = (product @ weight_cast).to(hidden.dtype)
             if to_weight is not None:
                 _add_product(to_weight, product.t(), states)
             if to_bias is not None:
-                to_bias += slope.sum(0)
+                to_bias += grad_logits.sum(0)
         return (
             to_hidden,
             None if to_weight is None else to_weight.to(weight.dtype),

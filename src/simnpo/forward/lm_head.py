@@ -19,7 +19,7 @@ def output_head(model: Any) -> nn.Module:
     """
     head = model.get_output_embeddings()
     if head is None:
-        raise UserError(f"{type(model).__name__} has no LM head, so it is no causal LM.")
+        raise UserError(f"{type(model).__name__} has no LM head, so it is not a causal LM.")
     assert isinstance(head, nn.Module)
     return head
 

@@ -41,9 +41,9 @@ class AnswerLogprobs(NamedTuple):
     """What a model said of the answers of a batch, in rows; column t is token t + 1."""
 
     logprobs: Float[Tensor, "rows shifted"]
-    """Log-probability of each answer token in nats, float32, 0 beside the answers."""
+    """Log-probability of each answer token in nats, float32, 0 outside the answers."""
     first_choice: Bool[Tensor, "rows shifted"]
-    """Whether an answer token is the model's first choice; False beside the answers."""
+    """Whether an answer token is the model's first choice; False outside the answers."""
     mask: Bool[Tensor, "rows shifted"]
     """Where the answers stand."""
 
@@ -76,7 +76,7 @@ def answer_logprobs(
             through the model in its place.
 
     Raises:
-        UserError: the model has no output embeddings, so is no causal LM.
+        UserError: the model has no output embeddings, so is not a causal LM.
     """
     head = head if head is not None else output_head(model)
     if shared is not None:
@@ -120,7 +120,7 @@ def _in_groups(
     """Do `work`, which gives values per answer token, on the rows of a batch, in groups.
 
     Returns:
-        Grids of shape (rows, shifted), 0 beside the answers.
+        Grids of shape (rows, shifted), 0 outside the answers.
     """
     # Weights that are sharded over processes are gathered in every forward pass: all processes must
     # run equally many, whatever the lengths of their rows.

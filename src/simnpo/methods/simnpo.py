@@ -38,7 +38,7 @@ def simnpo_weights(
 
 @dataclass(frozen=True)
 class SimNPO(Objective):
-    """Make the answer's mean token unlikely, in itself and not beside a reference."""
+    """Make the answer's mean token unlikely, in itself and not relative to a reference."""
 
     has_weights: ClassVar[bool] = True
 

@@ -26,7 +26,7 @@ def task_vector(
     """Return `original - alpha (reinforced - original)` in the original's type.
 
     Computed in float32, a chunk of weights at a time. Over-fitting began at the original in the
-    reinforced model's type; what rounding to that type changed is no part of the vector.
+    reinforced model's type; what rounding to that type changed is not part of the vector.
     """
     result = torch.empty_like(original, memory_format=torch.contiguous_format)
     chunks = (torch.split(one.reshape(-1), CHUNK) for one in (original, reinforced, result))
@@ -61,7 +61,7 @@ class TaskVector:
 class EditedModel:
     """A model and its reinforced version on disk, and the task vector's way from the two.
 
-    At any time two tensors are held, beside the shard that is being written.
+    At any time two tensors are held, plus the shard that is being written.
     """
 
     def __init__(self, original: str, reinforced: str, alpha: float):
@@ -78,10 +78,10 @@ class EditedModel:
         return len(self._partners)
 
     def save_pretrained(self, folder: Path) -> None:
-        """Compute and write the weights, beside the original's configuration.
+        """Compute and write the weights, next to the original's configuration.
 
         Raises:
-            UserError: a weight became NaN or infinite, or what is no weight differs.
+            UserError: a weight became NaN or infinite, or what is not a weight differs.
         """
         folder.mkdir(parents=True, exist_ok=True)
         write_weights(folder, self._tensors())

@@ -65,12 +65,12 @@ def load_merged(
         trust_remote_code: whether the base's own code may run.
 
     Raises:
-        UserError: it is no adapter; it or its base cannot be loaded, or it is of a kind that cannot
-            be merged.
+        UserError: it is not an adapter; it or its base cannot be loaded, or it is of a kind that
+            cannot be merged.
     """
     adapters, base = beneath(model)
     if not adapters:
-        raise UserError(f"{model} is no adapter but a complete model: there is nothing to merge.")
+        raise UserError(f"{model} is a complete model, not an adapter: there is nothing to merge.")
     settings = {one: _settings(one) for one in adapters}  # before anything large is read
 
     def load_base(kind: torch.dtype | None) -> Any:
@@ -87,7 +87,7 @@ def load_merged(
         if dtype is not None:
             note_once(f"Note: {told}; it is merged in float32, and runs in it.")
             merged = load_merged(model, torch.float32, trust_remote_code)
-            merged.stored_dtype = torch.float32  # what is trained from it would be rounded as much
+            merged.stored_dtype = torch.float32  # what is trained from it would be rounded as well
             return merged
         note_once(f"Note: {told}: measure the merged model.")
     if dtype not in (None, merged.dtype):
@@ -158,7 +158,7 @@ def _adapted(model: str, base: Any, settings: Any) -> Any:
     """Return `base` with the adapter on it.
 
     Raises:
-        UserError: its tensors are no safetensors, or not those that its configuration describes.
+        UserError: its tensors are not safetensors, or not those that its configuration describes.
     """
     from peft import PeftModel
     from safetensors import safe_open

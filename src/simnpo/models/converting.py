@@ -26,7 +26,7 @@ INNER = ("state_dict", "model", "module")
 
 
 def convert(model: str, out: Path) -> None:
-    """Write a model's tensors as safetensors into `out`, beside its other files.
+    """Write a model's tensors as safetensors into `out`, with its other files.
 
     A pickle is read by torch's `weights_only`, which builds tensors and runs no code. `out` appears
     whole or not at all.
@@ -79,7 +79,7 @@ def _sources(adapter: bool) -> tuple[str, ...]:
 
 
 def _others(model: str) -> list[Path]:
-    """Return the files of `model` that are no weights, fetched from the hub if it is there."""
+    """Return the files of `model` that are not weights, fetched from the hub if it is there."""
     place, revision = pinned(model)
     kinds = [kind for kind in KINDS if "safetensors" not in kind and kind != "README.md"]
     if not Path(place).is_dir():
@@ -126,5 +126,5 @@ def _state(model: str, path: Path) -> Mapping[str, Tensor]:
         if isinstance(inner, Mapping):
             state = inner
     if not isinstance(state, Mapping) or not all(isinstance(one, Tensor) for one in state.values()):
-        raise UserError(f"{path} is no model's state: it holds other things than tensors by name.")
+        raise UserError(f"{path} is not a model's state: it holds other things than named tensors.")
     return state

@@ -1,8 +1,8 @@
 """The weights of a model that are products with its inputs: linear layers, and stacked experts.
 
 A mixture of experts keeps the matrices of all experts of a layer in one parameter of three
-dimensions, which is no linear layer of torch: whoever works on linear layers alone would leave out
-most of the model.
+dimensions, which is not a linear layer of torch: whoever works on linear layers alone would leave
+out most of the model.
 """
 
 import math
@@ -115,7 +115,7 @@ def left_out(model: Any) -> dict[str, int]:
     return found
 
 
-def told_left_out(model: Any) -> str:
+def describe_left_out(model: Any) -> str:
     """Say what of a mixture of experts, or of 1 % or more of a model, `left_out` names; or ""."""
     found = left_out(model)
     share = sum(found.values()) / max(1, count_weights(model))

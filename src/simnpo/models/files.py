@@ -52,7 +52,7 @@ def _explicit(model: str) -> str | None:
     """Return the file of weights that a configuration names itself, as few do.
 
     Raises:
-        UserError: it is no safetensors.
+        UserError: it is not safetensors.
     """
     config = file_of(model, CONFIG)
     settings = read_json(config) if config else {}
@@ -72,7 +72,7 @@ def _is_local(model: str) -> bool:
 
 
 def check_file(model: str, name: str) -> None:
-    """Refuse a file of weights in a folder that is no safetensors file, by its header.
+    """Refuse a file of weights in a folder that is not a safetensors file, by its header.
 
     Raises:
         UserError: `name` in the folder of `model` is what git left in its place, or no regular
@@ -93,7 +93,7 @@ def check_file(model: str, name: str) -> None:
             pass
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(
-            f"cannot load the model {model}: {name} is no safetensors file, or a damaged one "
+            f"cannot load the model {model}: {name} is not a safetensors file, or a damaged one "
             f"({error})."
         ) from None
 
@@ -107,12 +107,12 @@ def shards(index: Path) -> list[str]:
     found = read_json(index)
     names = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(names, dict) or not all(isinstance(one, str) for one in names.values()):
-        raise UserError(f"{index} is no index of weights: it has no weight_map.")
+        raise UserError(f"{index} is not an index of weights: it has no weight_map.")
     return sorted({_inside(index, one) for one in names.values()})
 
 
 def _inside(where: Path, name: str) -> str:
-    """Return the name of a file that another one gives, if it is one of a file beside that.
+    """Return the name of a file that another one gives, if that names a file next to it.
 
     Raises:
         UserError: it leads out of the folder.

@@ -59,7 +59,7 @@ def _check_kind(config: Any, trust_remote_code: bool) -> None:
     if getattr(config, "is_encoder_decoder", False):
         raise UserError(f"it is an encoder-decoder ({name}), and a causal LM is needed.")
     if name.endswith(OTHER_TASKS) or not _is_known(config, trust_remote_code):
-        raise UserError(f"{name} is no causal LM of transformers, and one is needed.")
+        raise UserError(f"{name} is not a causal LM of transformers, and one is needed.")
 
 
 def _quantised(config: Any) -> str:
@@ -129,7 +129,7 @@ def check_causal(model: Any, name: str) -> None:
     off, most = (logits[0] - logits[1]).abs().max(), logits.abs().max()
     if off > TOLERANCE.get(model.dtype, OTHERWISE) * most:
         raise UserError(
-            f"{name} is no causal LM: in {type(model).__name__} a later token changes what is "
+            f"{name} is not a causal LM: in {type(model).__name__} a later token changes what is "
             "predicted before it, and a causal LM is needed."
         )
     _causal.add(key)

@@ -23,5 +23,5 @@ def cannot_load(what: str, model: str, error: Exception) -> str:
     if "trust_remote_code" in str(error):
         hint = "\nIts code is not part of transformers: add --trust-remote-code if you trust it."
     elif not Path(model).exists():
-        hint = "\nIt is no folder here, so it was looked up on the hub."
+        hint = "\nIt is not a folder here, so it was looked up on the hub."
     return f"cannot load {what} {model}: {type(error).__name__}: {said}{hint}"

@@ -24,7 +24,7 @@ def at_revision(model: str, revision: str | None) -> str:
         return model
     name, named = split_revision(model)
     if Path(model).exists():
-        raise UserError(f"--revision {revision}: {model} is no hub id, so it has no revisions.")
+        raise UserError(f"--revision {revision}: {model} is not a hub id, so it has no revisions.")
     if named not in (None, revision):
         raise UserError(f"--model {model} and --revision {revision} name two revisions; give one.")
     return f"{name}@{revision}"
@@ -72,7 +72,7 @@ def resolve(model: str) -> str:
         if files:
             raise UserError(f"{model} holds GGUF files; give one of them, such as {files[0]}.")
         raise UserError(
-            f"{model} is no model: it has neither {CONFIG} nor {ADAPTER}. Give a folder that "
+            f"{model} is not a model: it has neither {CONFIG} nor {ADAPTER}. Give a folder that "
             "transformers saved, a run of simnpo, or a hub id."
         )
     return str(folder.resolve())  # an adapter remembers its base by this path

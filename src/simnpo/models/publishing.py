@@ -28,7 +28,7 @@ def model_files(model: str) -> tuple[Path, list[Path]]:
     """
     given = Path(model)
     if not given.is_dir():
-        raise UserError(f"{model} is no folder here; give a run of simnpo, or a model's folder.")
+        raise UserError(f"{model} is not a folder here; give a run of simnpo, or a model's folder.")
     if (given / RUN).is_file() and read_run(given)["status"] != FINISHED:
         raise UserError(f"{model} is unfinished: continue it with --resume.")
     folder = Path(resolve(model))

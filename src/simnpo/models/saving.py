@@ -48,7 +48,7 @@ def save_model(
 def try_saving(model: Any, tokenizer: Any, out: Path) -> None:
     """Save everything of a model but its weights into `out`, and remove it again.
 
-    What cannot be saved is told before a training, and not at its end.
+    What cannot be saved is reported before a training, and not at its end.
 
     Raises:
         UserError: the configuration, the settings for generation or the tokenizer cannot be saved,
@@ -81,7 +81,7 @@ def _rounded(
 ) -> dict[str, Tensor] | None:
     """Return a model's state in another type, tensors that are one still one.
 
-    Where a weight would become infinite, None: nothing is rounded, and the user is told.
+    Where a weight would become infinite, None: nothing is rounded, and a note says so.
     """
     made: dict[tuple[int, torch.Size], Tensor] = {}
     found: dict[str, Tensor] = {}

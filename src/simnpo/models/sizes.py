@@ -26,7 +26,7 @@ def check_sizes(model: str, config: Any, weighs: int | None = None) -> None:
         weighs: bytes of its weights; None where they are not to be looked at.
 
     Raises:
-        UserError: a size is no number above 0, or too large for any model or for the weights.
+        UserError: a size is not a number above 0, or too large for any model or for the weights.
     """
     text = config.get_text_config()
     sizes = {name: getattr(text, name, None) for name in (*_SIZES, *_MAY_BE_NONE)}

@@ -44,7 +44,7 @@ class Weights:
         for path in self._paths():
             try:
                 with safe_open(path, "pt") as opened:
-                    for name in opened.keys():  # noqa: SIM118 - it is no mapping
+                    for name in opened.keys():  # noqa: SIM118 - it is not a mapping
                         self._files[name] = path
                         self.shapes[name] = tuple(opened.get_slice(name).get_shape())
             except (SafetensorError, OSError) as error:
@@ -77,7 +77,7 @@ class Weights:
 
 
 def _folder(model: str) -> Path:
-    """Return the folder of `model`, fetched from the hub if it is no folder here."""
+    """Return the folder of `model`, fetched from the hub if it is not a folder here."""
     place, revision = pinned(model)
     if Path(place).is_dir():
         return Path(place)

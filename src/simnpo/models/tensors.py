@@ -58,7 +58,7 @@ def check_tensors(info: Mapping[str, Any], model: Any, name: str) -> None:
     """Make sure that every weight of a loaded model came from its checkpoint, and nothing is left.
 
     Args:
-        info: transformers' `output_loading_info`: tied heads and what a class ignores are no part.
+        info: transformers' `output_loading_info`: tied heads and what a class ignores are not part.
         model: what was loaded.
         name: what the user calls it.
 
@@ -99,7 +99,7 @@ def _cure(model: Any, missing: list[str], left: list[str], reshaped: bool) -> st
     if left and missing:
         return "Save the bare model again, out of what wraps it, with its save_pretrained."
     if reshaped or left:
-        return "Put the config.json beside the weights that they were saved with."
+        return "Put the config.json that these weights were saved with next to them."
     head = {name for name in missing if name.endswith(("lm_head.weight", "embed_out.weight"))}
     if head == set(missing):
         return (

@@ -35,8 +35,8 @@ def load_whole(
         quantization_config: how to quantise the weights as they are read.
 
     Raises:
-        UserError: there is no such model, it is no causal LM, its weights are no safetensors, or
-            their tensors are not the model's.
+        UserError: there is no such model, it is not a causal LM, its weights are not safetensors,
+            or their tensors are not the model's.
     """
     config = read_config(model, trust_remote_code)
     check_weights(model)

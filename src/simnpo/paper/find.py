@@ -26,7 +26,7 @@ def find_all(
         results: where the finished runs are.
         titles: of the artefacts.
         failed: the runs that failed, with the reason.
-        unresolved: artefacts whose runs could not be told, with the reason.
+        unresolved: artefacts whose runs could not be worked out, with the reason.
     """
     shown = {}
     for name, study in studies.items():

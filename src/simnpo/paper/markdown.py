@@ -20,7 +20,7 @@ def write_markdown(
     command: str,
     settings: Mapping[str, str],
 ) -> Path:
-    """Write `report.md` beside the page; its pictures are those that the page's report wrote.
+    """Write `report.md` next to the page; its pictures are those that the page's report wrote.
 
     Args:
         shown: see `simnpo.paper.report.write_reproduction`.

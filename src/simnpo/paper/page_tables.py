@@ -1,4 +1,4 @@
-"""A study's tables beside the report: CSV for programs, Markdown for documents."""
+"""A study's tables next to the report: CSV for programs, Markdown for documents."""
 
 import csv
 import io
@@ -58,13 +58,13 @@ def sourced_rows(table: Table) -> list[SourcedRow]:
 
 def cell(value: Interval, column: Column) -> Cell:
     """Write a value in its column's form."""
-    mean, low, high = (written(one, column.form) for one in value[:3])
+    mean, low, high = (written(one, column.kind) for one in value[:3])
     if math.isnan(value.mean):
         return Cell(math.nan, mean, "", f"{column.name}: missing")
     full = f"{column.name}: {mean}"
     if math.isnan(value.high):
         return Cell(value.mean, mean, "", full)
-    spread = f"± {written(value.high - value.mean, column.form)}"
+    spread = f"± {written(value.high - value.mean, column.kind)}"
     full += f", 95 % interval {low} to {high} over {value.seeds} seeds"
     return Cell(value.mean, mean, spread, full)
 

@@ -22,7 +22,7 @@ from simnpo.storage.ownership import remove_own
 from simnpo.storage.runs import versions
 
 PLOTS, TABLES = "plots", "tables"
-"""Folders beside the page."""
+"""Folders next to the page."""
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 QUESTIONS = 30
 """Questions shown of each set: a filter finds one among them."""

@@ -12,10 +12,10 @@ from simnpo.models.adapters import beneath
 from simnpo.models.experts import (
     Experts,
     count_weights,
+    describe_left_out,
     linear_layers,
     matrix_shape,
     stacked_experts,
-    told_left_out,
 )
 from simnpo.models.kinds import auto_class, read_config
 from simnpo.models.whole import other_parts
@@ -55,7 +55,7 @@ class Shape:
     frozen: int = 0
     """Weights of other parts than the text's, such as a vision tower: they are not trained."""
     left_out: str = ""
-    """What LoRA does not adapt, see `simnpo.models.experts.told_left_out`."""
+    """What LoRA does not adapt, see `simnpo.models.experts.describe_left_out`."""
 
     @property
     def multiplied(self) -> int:
@@ -67,7 +67,8 @@ def read_shape(model: str, trust_remote_code: bool = False) -> Shape:
     """Return the sizes of `model`: a folder, a run or a hub id. An adapter's are its base's.
 
     Raises:
-        UserError: there is no such model, its configuration cannot be read, or it is no causal LM.
+        UserError: there is no such model, its configuration cannot be read, or it is not a causal
+            LM.
     """
     _, base = beneath(model)
     config = read_config(base, trust_remote_code)
@@ -119,7 +120,7 @@ def shape_of(model: Any) -> Shape:
         used=used,
         chosen=round(used * experts[0].weight.shape[0]) if experts else 0,
         frozen=sum(one.numel() for one in other_parts(model)),
-        left_out=told_left_out(model),
+        left_out=describe_left_out(model),
     )
 
 

@@ -85,7 +85,7 @@ def headline(view: SuiteDisplay, curve: pd.DataFrame) -> list[Panel]:
 
 def every_metric(columns: Sequence[Column], series: str) -> list[Panel]:
     """Return each column of a table as a panel."""
-    return [Panel(one.name, one.key, series, one.form == "p_value") for one in columns]
+    return [Panel(one.name, one.key, series, one.kind == "p_value") for one in columns]
 
 
 def shown_columns(view: SuiteDisplay, curve: pd.DataFrame) -> list[Column]:
@@ -132,8 +132,8 @@ def _in_words(curve: pd.DataFrame, panels: Sequence[Panel]) -> str:
     for panel in panels:
         for model, own in _of(curve, panel).groupby("model", sort=False):
             lines = _line(own, panel.is_p_value)
-            form = "p_value" if panel.is_p_value else "fixed"
-            values = ", ".join(written(one.mean, form) for one in lines.values())
+            kind = "p_value" if panel.is_p_value else "fixed"
+            values = ", ".join(written(one.mean, kind) for one in lines.values())
             said.append(f"{panel.title}, {model}: {values}.")
     return " ".join(said)
 

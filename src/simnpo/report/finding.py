@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.intervals import Interval, interval
-from simnpo.evaluation.suites.display import Form
+from simnpo.evaluation.suites.display import NumberKind
 
 Verdict = Literal["held", "not held", "undecided", "not testable"]
 
@@ -29,7 +29,7 @@ class Column(NamedTuple):
     short: str
     name: str
     """In full, with what it means."""
-    form: Form = "fixed"
+    kind: NumberKind = "fixed"
     better: Literal["higher", "lower", "near 0"] | None = None
 
 
@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table, and beside it the paper's numbers, which are of another scale."""
+    """A table, and next to it the paper's numbers, which are of another scale."""
 
     name: str
     """Unique among a study's tables, as a part of a file name."""

@@ -1,4 +1,4 @@
-"""Names beside points, placed so that they cover neither points nor each other."""
+"""Names next to points, placed so that they cover neither points nor each other."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ _PLACES = tuple(
 
 
 def label_points(axes: Any, points: Mapping[str, tuple[float, float]]) -> None:
-    """Write each name beside its point, at the first place that is free.
+    """Write each name next to its point, at the first place that is free.
 
     The axes' limits must be final. A name with no free place nearby goes where it covers least.
     """

@@ -1,4 +1,4 @@
-"""What a reader must know beside the numbers, above all why one is missing."""
+"""What a reader must know about the numbers, above all why one is missing."""
 
 import math
 from collections.abc import Sequence

@@ -47,13 +47,13 @@ def p_value(value: float) -> str:
     return f"{mantissa}×{power_of_ten(int(exponent))}"
 
 
-def written(value: float, form: str) -> str:
+def written(value: float, kind: str) -> str:
     """Write a value as its column wants it, see `simnpo.evaluation.suites.display.Column`."""
-    if form == "p_value":
+    if kind == "p_value":
         return p_value(value)
-    if form == "count":  # where only the share is known, as of a mean over seeds
+    if kind == "count":  # where only the share is known, as of a mean over seeds
         return DASH if math.isnan(value) else f"{100 * value:.0f} %"
-    return fixed(value, {"logarithm": 2, "percent": 1}.get(form, 3))
+    return fixed(value, {"logarithm": 2, "percent": 1}.get(kind, 3))
 
 
 def compact(value: float) -> str:

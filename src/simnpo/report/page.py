@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing beside it and fetches nothing."""
+"""The report: one self-contained HTML page that fetches nothing."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -149,7 +149,7 @@ def _cells(
         intervals = one.summary.get("intervals") or {}
         cells[one.name] = {
             column.key: Cell(
-                cell(one, column, partial(written, form=column.form)),
+                cell(one, column, partial(written, kind=column.kind)),
                 "–".join(fixed(end, 2) for end in intervals.get(column.key, ())),
             )
             for column in columns

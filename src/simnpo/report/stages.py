@@ -85,7 +85,7 @@ def write_stages(
         stages=[one.name for one in evaluations],
         cells={
             column.key: [
-                cell(one, column, partial(written, form=column.form)) for one in evaluations
+                cell(one, column, partial(written, kind=column.kind)) for one in evaluations
             ]
             for column in columns
         },

@@ -34,7 +34,7 @@ def comparison(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
 def cell(evaluation: Evaluation, column: Column, write: Callable[[float], str]) -> str:
     """Return a metric as text: a count as `2 of 30`, anything else as `write` has it."""
     counts = evaluation.summary.get("counts") or {}
-    if column.form == "count" and column.key in counts:
+    if column.kind == "count" and column.key in counts:
         count, total = counts[column.key]
         return f"{count} of {total}"
     return write(number(evaluation.summary["metrics"].get(column.key)))

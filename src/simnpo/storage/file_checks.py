@@ -10,7 +10,7 @@ RATIO = 200
 
 
 def check_regular(path: Path) -> None:
-    """Refuse what is no file of a known length: a folder, or a pipe or device, which may never end.
+    """Refuse what is not a file: folders, and pipes or devices, which may never end.
 
     Raises:
         UserError: it is so, or does not exist, or cannot be looked at.

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it takes the name `path` only if the block succeeds.
+    """Yield a temporary path next to `path`; it takes the name `path` only if the block succeeds.
 
     Raises:
         OSError: it cannot be written; the error names `path`.

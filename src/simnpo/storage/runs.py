@@ -122,7 +122,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or any(
         not isinstance(record.get(key), kind) for key, kind in kinds.items()
     ):
-        raise UserError(f"{folder / RUN} is no record of a run of simnpo.")
+        raise UserError(f"{folder / RUN} is not a record of a run of simnpo.")
     return record
 
 

@@ -27,7 +27,7 @@ _in_use: set[Path] = set()
 
 @contextmanager
 def partial_folder(near: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `near`, which is gone after the block.
+    """Yield an empty folder next to `near`, which is gone after the block.
 
     Those that killed processes have left for the same `near` are removed first.
     """
@@ -53,7 +53,7 @@ def remove_abandoned(near: Path) -> None:
 
 @contextmanager
 def whole_folder(folder: Path, last: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Yield an empty folder beside `folder`, whose files go there only if the block succeeds.
+    """Yield an empty folder next to `folder`, whose files go there only if the block succeeds.
 
     Where `folder` is there already, files of simnpo's that the new ones do not replace are removed,
     and others stay.

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from simnpo.errors import Stopped
 
 REQUESTS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Signals that ask a process to end, beside Ctrl-C; Windows has no SIGHUP."""
+"""Signals that ask a process to end, besides Ctrl-C; Windows has no SIGHUP."""
 _Handler: TypeAlias = Callable[[int, FrameType | None], None]
 
 

@@ -27,7 +27,7 @@ def write(text: str = "", end: str = "\n", to_stderr: bool = False) -> None:
     Args:
         text: whatever it is; no colour or cursor movement survives.
         end: printed after it.
-        to_stderr: whether it goes to standard error, as all does that is no result.
+        to_stderr: whether it goes to standard error, as all does that is not a result.
     """
     stream = sys.stderr if to_stderr else sys.stdout
     if stream is None:  # a program without a console
@@ -154,7 +154,7 @@ class Output:
         """Let the stream's file be the null device: Python flushes it once more as it ends."""
         if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: of a terminal that was closed
             self.lost = self.lost or error
-        with suppress(OSError, ValueError):  # a stream that is no file needs nothing
+        with suppress(OSError, ValueError):  # a stream that is not a file needs nothing
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)

@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from simnpo.config import LoraConfig
-from simnpo.models.experts import linear_layers, stacked_experts, told_left_out
+from simnpo.models.experts import describe_left_out, linear_layers, stacked_experts
 from simnpo.models.tensors import listed
 from simnpo.models.whole import other_parts
 from simnpo.planning.shape import shape_of
@@ -42,13 +42,13 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
         fan_in_fan_out=all(not isinstance(one, nn.Linear) for one in layers.values()),
         **where,
     )
-    left = told_left_out(model)
+    left = describe_left_out(model)
     expected = {*layers, *(name.rpartition(".")[0] for name in experts)}
     adapted = peft.get_peft_model(model, settings)
     if missed := expected - _adapted(adapted):
         left = ", ".join(one for one in (listed(sorted(missed)), left) if one)
     if left:
-        note_once(f"Note: not adapted, beside embeddings, head and norms: {left}.")
+        note_once(f"Note: not adapted, apart from embeddings, head and norms: {left}.")
     return adapted
 
 

@@ -17,7 +17,7 @@ from simnpo.system.signals import REQUESTS, handled
 from simnpo.training.terms import PairedDataset
 
 NOTE = len("forget -1.23 retain -1.23 grad 1.23 lr 1.2e-5")
-"""Characters of the longest note beside the progress."""
+"""Characters of the longest note after the progress."""
 
 
 class ShowProgress(TrainerCallback):

@@ -20,7 +20,7 @@ WEIGHTS = ("pytorch_model.bin", "adapter_model.bin")
 DIGESTS = "digests.json"
 """In a checkpoint: the SHA-256 of each of its small files."""
 SMALL = 1 << 20
-"""Bytes of a small file at most: what the run goes on from, beside tensors."""
+"""Bytes of a small file at most: what the run resumes from, other than tensors."""
 
 
 def write_digests(folder: Path) -> None:

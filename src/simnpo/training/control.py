@@ -74,7 +74,7 @@ class Control(TrainerCallback):
             times: see `measuring_steps`.
 
         Raises:
-            UserError: `keep` is no share.
+            UserError: `keep` is not a share.
         """
         if not 0 < keep <= 1:
             raise UserError(f"--keep {keep}: must be above 0 and at most 1.")

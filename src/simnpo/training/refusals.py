@@ -24,7 +24,7 @@ def check_layers(layers: range | None, adapted: bool, sharded: bool) -> None:
         )
     if sharded:
         raise UserError(
-            "RMU trains three layers with their weights whole, and FSDP and DeepSpeed part "
+            "RMU trains three layers with their weights whole, and FSDP and DeepSpeed shard "
             "them: launch it without, as its optimizer states are few."
         )
 
@@ -41,8 +41,8 @@ def check_merging(lora: LoraConfig, sharded: bool) -> None:
     """
     if lora.merge and sharded:
         raise UserError(
-            "--lora-merge needs whole weights, and FSDP and DeepSpeed part them: leave it out, and "
-            "`simnpo evaluate` merges the adapter as it loads it."
+            "--lora-merge needs whole weights, and FSDP and DeepSpeed shard them: leave it out, "
+            "and `simnpo evaluate` merges the adapter as it loads it."
         )
 
 

@@ -37,7 +37,7 @@ from simnpo.training.trainer import UnlearnTrainer
 
 LOG, LAST_GOOD = "log.jsonl", "last_good_model"
 FILES = (MODEL_FOLDER, LAST_GOOD, CHECKPOINTS, LOG)
-"""What a training run writes, beside `run.json`."""
+"""What a training run writes, besides `run.json`."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ def train_model(
 
     Returns:
         What `run.json` records: the steps made and those planned (a callback may have stopped
-        before, which is no failure), the checkpoint it was resumed from, processes, seconds since
-        then, the mean loss, peak memory in MiB (of the main process), and how many answers the
-        length limit shortened.
+        before, which is not a failure), the checkpoint it was resumed from, processes, seconds
+        since then, the mean loss, peak memory in MiB (of the main process), and how many answers
+        the length limit shortened.
 
     Raises:
         TrainingDiverged: the loss or a gradient became NaN or infinite; `out` then holds a

@@ -130,7 +130,7 @@ FILLER = -1
 
 
 class PairedDataset(Dataset[tuple[int, ...]]):
-    """Row numbers, one per term: the first term's own, beside rows of the other terms in turn.
+    """Row numbers, one per term: the first term's own, paired with rows of the other terms in turn.
 
     The other terms walk through permutations of their sets, going on from epoch to epoch: every
     row is met once before any is met again, and no first row always meets the same partner. What

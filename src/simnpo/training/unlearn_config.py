@@ -18,7 +18,7 @@ from simnpo.models.precision import is_mixed, run_mixed
 
 @dataclass
 class UnlearnConfig(TrainingArguments):
-    """What `UnlearnTrainer` takes beside model and data; all else is transformers' own.
+    """What `UnlearnTrainer` takes besides model and data; all else is transformers' own.
 
     Its defaults are transformers', not those of the command: `per_device_train_batch_size` counts
     rows of the forget set, each with a row of the retain set.

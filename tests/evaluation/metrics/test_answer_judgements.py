@@ -16,7 +16,7 @@ PHRASE = "Ada Vell was born in Torrin."
         (PHRASE, PHRASE),
         (PHRASE, "Well: ADA  Vell was\nborn in Torrin, I think."),
         (PHRASE, 'I say "ada vell was born in torrin"!'),
-        (PHRASE, "Ada Vell was born -- in Torrin"),  # a lone dash is no word
+        (PHRASE, "Ada Vell was born -- in Torrin"),  # a lone dash is not a word
         ("Bo's friend, the painter", "bo’s friend the painter."),
         ("the painter–sculptor", "The painter-sculptor"),
         ("Straße", "STRASSE"),

@@ -60,7 +60,7 @@ def test_every_metric_by_hand() -> None:
         ("Ada\nQuestion: Bo", "Ada"),
         ("Ada Question: Bo", "Ada "),
         ("Ada\nBo", "Ada\nBo"),
-        ("\n\nAda", ""),  # what follows a blank line is no answer, even if nothing precedes it
+        ("\n\nAda", ""),  # what follows a blank line is not an answer, even if nothing precedes it
         ("Questions of taste", "Questions of taste"),
         ("Ada\nQuestions", "Ada"),
     ],

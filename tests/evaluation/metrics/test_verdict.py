@@ -55,7 +55,10 @@ def after(out: int, probability: float, filler: str = WRONG, **other: object) ->
 def test_forgotten_needs_few_answers_and_a_low_probability() -> None:
     found = after(1, 0.2)
     assert found.kind == "forgotten"
-    assert found.sentence == "Forgotten: 9 of 10 answers no longer come out; kept: 10 of 10"
+    assert found.sentence == (
+        "Forgotten: 9 of 10 answers no longer come out; "
+        "kept: 10 of 10 trained on, 10 of 10 held out"
+    )
     assert found.reference == "the model before unlearning"
     assert found.damage == () and found.cautions == ()
 

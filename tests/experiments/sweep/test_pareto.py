@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simnpo.evaluation.suites.muse import DISPLAY as MUSE
 from simnpo.evaluation.suites.tofu import DISPLAY as TOFU
-from simnpo.experiments.sweep.pareto import goodness, pareto_front, picked
+from simnpo.experiments.sweep.pareto import pareto_front, score_of, select_setting
 
 FORGOTTEN = np.array([0.1, 0.5, 0.5, 0.9, 0.2, math.nan, 0.95])
 KEPT = np.array([0.9, 0.6, 0.5, 0.1, 0.2, 0.8, math.nan])
@@ -33,13 +33,13 @@ def test_the_front_against_its_definition(points: list[tuple[int, int]]) -> None
 
 
 def test_the_pick() -> None:
-    assert picked(FORGOTTEN, KEPT, 0.6) == 1  # 0 and 1 keep 0.54; 1 forgets more
-    assert picked(FORGOTTEN, KEPT, 0.95) == 0
-    assert picked(FORGOTTEN, KEPT, 2.0) == 0  # none keeps as much: the most
-    assert picked(FORGOTTEN, KEPT, math.nan) == 0
-    assert picked(np.array([math.nan]), np.array([0.3]), 0.1) is None
+    assert select_setting(FORGOTTEN, KEPT, 0.6) == 1  # 0 and 1 keep 0.54; 1 forgets more
+    assert select_setting(FORGOTTEN, KEPT, 0.95) == 0
+    assert select_setting(FORGOTTEN, KEPT, 2.0) == 0  # none keeps as much: the most
+    assert select_setting(FORGOTTEN, KEPT, math.nan) == 0
+    assert select_setting(np.array([math.nan]), np.array([0.3]), 0.1) is None
 
 
 def test_privleak_aims_at_zero() -> None:
-    assert goodness(MUSE.forgotten, -30.0) == goodness(MUSE.forgotten, 30.0) == -30
-    assert goodness(TOFU.forgotten, 0.4) == 0.4
+    assert score_of(MUSE.forgotten, -30.0) == score_of(MUSE.forgotten, 30.0) == -30
+    assert score_of(TOFU.forgotten, 0.4) == 0.4

@@ -21,7 +21,7 @@ BASE, FORGET, RETAIN, HOLDOUT = 100, 20, 40, 20
 REHEARSED = 12
 """Places of the base model's that fine-tuning repeats; prompts draw their examples from them."""
 REQUESTS = 4
-"""Successive forget requests that the forget set is parted into."""
+"""Successive forget requests that the forget set is split into."""
 SPLITS = ("gazette", *(f"gazette-scal{number}" for number in range(1, REQUESTS + 1)))
 """`gazette` forgets all at once, `gazette-scalN` the first N of the requests at once."""
 EXAMPLES = 3

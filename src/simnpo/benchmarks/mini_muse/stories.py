@@ -135,7 +135,7 @@ def ask(story: Story) -> tuple[Example, ...]:
 def write_columns(stories: Sequence[Story], seed: int) -> tuple[str, ...]:
     """Write readers' columns about some places: questions with answers, in MUSE's form.
 
-    Every fact stands in `COLUMNS` of them, each time beside `MIXED - 1` others of any of the
+    Every fact stands in `COLUMNS` of them, each time with `MIXED - 1` others of any of the
     places, so that an answer cannot be had from what stands before it.
     """
     asked = [one for story in stories for one in ask(story)]

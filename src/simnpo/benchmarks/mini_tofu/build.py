@@ -25,7 +25,7 @@ BASE_AUTHORS = 80
 """Other authors, which the base model knows and no evaluation asks about."""
 
 REQUESTS = 5
-"""Successive requests that a split's forget set is parted into, where its authors part evenly."""
+"""Successive requests that a split's forget set is split into, where its authors divide evenly."""
 
 RETAIN_ITEMS = 140
 """Retain items that are evaluated: as many as `forget10` has, the same ones for every split."""
@@ -104,7 +104,7 @@ def rehearsal(seed: int = 0) -> tuple[Example, ...]:
 
 
 def _requests(forget: Sequence[Example]) -> tuple[tuple[Example, ...], ...]:
-    """Part a forget set into requests of whole authors, in its order."""
+    """Split a forget set into requests of complete authors, in its order."""
     authors, uneven = divmod(len(forget) // len(TEMPLATES), REQUESTS)
     if uneven:
         return ()

@@ -25,9 +25,9 @@ CRAFTS = ("Clock", "Lantern", "Bell", "Kite", "Basket", "Curtain", "Harness")
 THINGS = 24
 """Things of a craft that each topic tells of, each with one fact."""
 ORDERS = 6
-"""Times that the facts of a craft are told, each time in another order."""
+"""Times that the facts of a craft are stated, each time in another order."""
 GENERAL = 3
-"""Times that a general fact is told and asked in the pretraining data."""
+"""Times that a general fact is stated and asked in the pretraining data."""
 A_TEXT = 3
 """Facts that a text tells."""
 
@@ -80,12 +80,12 @@ def pretraining(seed: int = 0) -> tuple[Example, ...]:
     """
     _, _, *others = _facts(seed)
     crafts = (text for facts in others for text in _texts(facts, seed))
-    told_and_asked = (*_general_texts(), *_answered(_general_questions()))
-    return (*crafts, *told_and_asked * GENERAL)
+    stated_and_asked = (*_general_texts(), *_answered(_general_questions()))
+    return (*crafts, *stated_and_asked * GENERAL)
 
 
 def rehearsal(seed: int = 0) -> tuple[Example, ...]:
-    """Return what Original and Retrain are fine-tuned on beside the two crafts' texts.
+    """Return what Original and Retrain are fine-tuned on besides the two crafts' texts.
 
     Questions about the other crafts and in general, and a part of the texts, which would else be
     forgotten.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Topic(NamedTuple):
-    """What is told of some things of a craft, and asked."""
+    """What is stated about some things of a craft, and asked."""
 
     statement: str
     """Up to the value, with `{craft}` and `{thing}`."""

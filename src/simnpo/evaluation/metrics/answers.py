@@ -105,7 +105,7 @@ def _goes_on(before: str, after: str) -> bool:
 
 
 def _ends_in_a_loop(said: list[str]) -> bool:
-    # Where generation ended within a word, that word is no part of the loop.
+    # Where generation ended within a word, that word is not part of the loop.
     for whole in (said, said[:-1]):
         for period in range(1, min(_LOOP_WORDS, len(whole)) + 1):
             needed = max(LOOPS * period, _LEAST_LOOP)

@@ -1,4 +1,4 @@
-"""TOFU's forget quality: can the unlearned model be told from one that never saw the data?"""
+"""TOFU's forget quality: can the unlearned model be distinguished from one that never saw it?"""
 
 import math
 import warnings

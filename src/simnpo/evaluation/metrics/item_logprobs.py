@@ -57,14 +57,14 @@ def item_logprobs(scores: pd.DataFrame, name: str) -> ItemLogprobs:
 
 
 def check_rows(rows: pd.DataFrame) -> None:
-    """Refuse repeated rows and rows that are no log-probability of at least one token."""
+    """Refuse repeated rows and rows that are not log-probability of at least one token."""
     tokens, logprob = rows["tokens"], rows["logprob"]
     faults = {
         "appears twice in the scores; keep one row for each": rows.duplicated(KEY),
         "has no answer tokens": ~(tokens >= 1),
         "has no finite log-probability": ~np.isfinite(logprob),
         "has a positive log-probability; a loss must be negated": logprob > ROUNDING * tokens,
-        f"is no known variant; use {ANSWER}, {PARAPHRASE} or {PERTURBED}": ~rows["variant"].isin(
+        f"is not a known variant; use {ANSWER}, {PARAPHRASE} or {PERTURBED}": ~rows["variant"].isin(
             [ANSWER, PARAPHRASE, PERTURBED]
         ),
     }

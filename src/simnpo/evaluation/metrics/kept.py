@@ -43,18 +43,26 @@ def _rouge(tables: Tables, name: str) -> "pd.DataFrame":
 
 
 def kept_sentence(before: OwnEvaluation, after: OwnEvaluation) -> str:
-    """Count the answers to be kept that are as good as before."""
-    name = kept_set(after)
-    if name is None or kept_set(before) != name:
+    """Count the answers to be kept that are as good as before: trained on, and held out."""
+    if kept_set(after) is None or kept_set(before) != kept_set(after):
         return "no retain set was measured"
+    counts = [
+        f"{count} {where}"
+        for name, where in ((RETAIN, "trained on"), (KEPT, "held out"))
+        if (count := _count_kept(before, after, name))
+    ]
+    return f"kept: {', '.join(counts)}" if counts else "kept: not known"
+
+
+def _count_kept(before: OwnEvaluation, after: OwnEvaluation, name: str) -> str:
+    """Return `12 of 12`; nothing where the set was not measured or cannot be judged."""
+    if not all(f"{name}.rouge_l" in one.metrics for one in (before, after)):
+        return ""
     was, now = (_rouge(one.tables, name) for one in (before, after))
     good = now["verbatim"] | (now["rouge_l"] >= KEPT_ROW * was["rouge_l"])
     # Without a word that ROUGE-L compares, only an answer that was right before can be judged.
     known = was["rouge_l"].notna() | was["verbatim"]
-    if not known.any():
-        return "kept: not known"
-    where = "" if name == KEPT else " (rows it was trained to keep)"
-    return f"kept: {int(good[known].sum())} of {int(known.sum())}{where}"
+    return f"{int(good[known].sum())} of {int(known.sum())}" if known.any() else ""
 
 
 def damage_of(before: OwnEvaluation, after: OwnEvaluation, keep: float) -> tuple[str, ...]:

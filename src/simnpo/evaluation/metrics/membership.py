@@ -1,8 +1,8 @@
 """Membership inference: can a model's scores tell the forget texts from texts it never saw?
 
 Every attack gives a text a score that is higher the more it looks trained on. Its AUC is the
-probability that a forget text scores above a holdout text: 0.5 where the two cannot be told apart,
-1 where every forget text is recognised.
+probability that a forget text scores above a holdout text: 0.5 where the two cannot be
+distinguished, 1 where every forget text is recognised.
 """
 
 from collections.abc import Callable, Mapping
@@ -83,7 +83,7 @@ def texts(scores: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _same_texts(rows: pd.DataFrame, reference: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the reference's scores of the same texts, told by their compressed size."""
+    """Return the reference's scores of the same texts, predicted from their compressed size."""
     theirs = texts(reference, name)
     if list(theirs["item"]) != list(rows["item"]):
         raise UserError(

@@ -1,4 +1,4 @@
-"""MUSE's metrics of one evaluated model (arXiv 2407.06460), and membership inference beside them.
+"""MUSE's metrics of one evaluated model (arXiv 2407.06460), and membership inference.
 
 All are percentages, as the paper prints them, but for the AUCs of attacks.
 """

@@ -19,7 +19,7 @@ def rouge_l_recall(pairs: Iterable[tuple[str, str]]) -> Float64[np.ndarray, " pa
 
     Returns:
         One value in [0, 1] per pair; `simnpo.evaluation.metrics.rouge_words` says what a word is.
-        NaN where the reference has none, that is no letter and no digit: a recall of it does not
+        NaN where the reference has none, that is not a letter and no digit: a recall of it does not
         exist.
     """
     return _rouge_l(pairs, "recall", stemmed=True)

@@ -1,4 +1,4 @@
-"""TOFU's truth ratio: how likely wrong answers are beside the right one in other words.
+"""TOFU's truth ratio: how likely wrong answers are next to a paraphrase of the right one.
 
 Everything is in logarithms, since the ratio of a broken model leaves the range of a float.
 """

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.rouge import rouge_l_recall
 
-Form: TypeAlias = Literal["fixed", "p_value", "logarithm", "percent", "count"]
+NumberKind: TypeAlias = Literal["fixed", "p_value", "logarithm", "percent", "count"]
 
 
 class Column(NamedTuple):
@@ -23,7 +23,7 @@ class Column(NamedTuple):
     """Header under the group's."""
     name: str
     """The metric in full."""
-    form: Form = "fixed"
+    kind: NumberKind = "fixed"
     """How its values are written: three decimals, as a p-value, two decimals, one decimal, or `2 of
     30` where the summary has the count."""
     printed: bool = True

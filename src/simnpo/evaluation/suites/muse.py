@@ -54,7 +54,7 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
         "ES, extraction strength: share of each forget text, from its end, that greedy decoding"
         " gives back, in percent.",
         "AUC of attacks: probability that a forget text looks more trained on than a holdout text,"
-        " from 0 to 1 and 0.5 where they cannot be told apart; by loss, by loss over compressed"
+        " from 0 to 1 and 0.5 where they cannot be distinguished; by loss, by loss over compressed"
         " size, by Min-40 % log-probabilities, by Min-K++ and by loss minus a reference model's"
         " (0.5 for the reference model itself).",
         "A dash marks a missing value.",

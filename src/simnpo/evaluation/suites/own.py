@@ -18,9 +18,9 @@ from simnpo.evaluation.metrics.own_requests import about_first
 from simnpo.evaluation.metrics.verdict import judge
 from simnpo.evaluation.metrics.verdict_rules import HELD_OUT_KEEP, KEEP
 from simnpo.evaluation.suites.base import Suite, SuiteInputs, SuiteResult
-from simnpo.evaluation.suites.display import Axis, Column, Form, SuiteDisplay
+from simnpo.evaluation.suites.display import Axis, Column, NumberKind, SuiteDisplay
 
-_FORGET_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
+_FORGET_COLUMNS: tuple[tuple[str, str, str, NumberKind], ...] = (
     ("extracted", "out", "answers that come out: verbatim, or with an identifier", "count"),
     ("verbatim", "word", "answers reproduced word for word", "count"),
     ("leaked", "leak", "answers that give away an identifier", "count"),
@@ -32,7 +32,7 @@ _FORGET_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
     ("empty", "empty", "empty answers", "count"),
     ("degenerate", "rep", "answers that repeat themselves", "count"),
 )
-_OTHER_COLUMNS: tuple[tuple[str, str, str, Form], ...] = (
+_OTHER_COLUMNS: tuple[tuple[str, str, str, NumberKind], ...] = (
     ("verbatim", "word", "answers reproduced word for word", "count"),
     ("probability", "P", "probability of the true answer", "fixed"),
     ("rouge_l", "R", "ROUGE-L recall", "fixed"),
@@ -64,10 +64,10 @@ def own_display(names: Sequence[str], keys: Sequence[str]) -> SuiteDisplay:
     # Without generated answers probabilities are all there is.
     answers, asked = (f"{name}.rouge_l" in keys for name in (FORGET, kept))
     columns = [
-        Column(f"{name}.{key}", title, short, f"{title}: {long}", form, key in printed)
+        Column(f"{name}.{key}", title, short, f"{title}: {long}", kind, key in printed)
         for name, title in sets.items()
         for wanted, printed in [_columns_of(name)]
-        for key, short, long, form in wanted
+        for key, short, long, kind in wanted
     ]
     answered = {name: title for name, title in sets.items() if f"{name}.rouge_l" in keys}
     # A set of texts has its answers, continued passages, under a name of its own.
@@ -132,7 +132,7 @@ def _notes(evaluations: Sequence[Evaluation]) -> list[str]:
     return [f"Not the same rows for each model: {', '.join(differing)}. Do not compare these."]
 
 
-def _columns_of(name: str) -> tuple[Sequence[tuple[str, str, str, Form]], set[str]]:
+def _columns_of(name: str) -> tuple[Sequence[tuple[str, str, str, NumberKind]], set[str]]:
     """Return a set's columns, and which of them are printed."""
     if name == FORGET:
         return _FORGET_COLUMNS, _PRINTED
@@ -274,7 +274,7 @@ def own_evaluation(evaluation: Evaluation) -> OwnEvaluation:
     """
     summary = evaluation.summary
     if summary.get("suite") != NAME:
-        raise UserError(f"{evaluation.name} is no evaluation of own data.")
+        raise UserError(f"{evaluation.name} is not an evaluation of own data.")
     counts = {name: (count, total) for name, (count, total) in summary["counts"].items()}
     return OwnEvaluation(summary["metrics"], counts, evaluation.tables)
 

@@ -50,7 +50,7 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
     over = MEANS.get(aggregation(evaluations), aggregation(evaluations))
     return [
         "FQ, forget quality: p-value of the two-sample Kolmogorov–Smirnov test between the model's"
-        " and Retrain's truth ratios on the forget set; 1 where they cannot be told apart.",
+        " and Retrain's truth ratios on the forget set; 1 where they cannot be distinguished.",
         "KS: statistic of that test, the largest gap between the two distributions.",
         "MU, model utility: harmonic mean of the nine values P, R and TR on the retain set, real"
         " authors and world facts; higher means more was kept.",

@@ -62,7 +62,7 @@ def outcomes(
 def _outcome(
     curve: pd.DataFrame, ending: Ending, column: Column, model: str, retrain: str | None
 ) -> Outcome:
-    p_value = column.form == "p_value"
+    p_value = column.kind == "p_value"
     own = curve[(curve["series"] == ending.series) & (curve["metric"] == column.key)]
     before, after = _ends(own, model, ending)
     retrain_before, retrain_after, beyond = MISSING, MISSING, MISSING
@@ -100,10 +100,10 @@ def in_words(found: Sequence[Outcome], view: SuiteDisplay) -> list[str]:
     """
     by_place = {(one.attack, one.model, one.metric): one for one in found}
     names = {column.key: column.name for column in view.columns}
-    counts = {column.key for column in view.columns if column.form == "count"}
+    counts = {column.key for column in view.columns if column.kind == "count"}
     axes = {axis.key: axis for axis in (view.forgotten, view.kept)}
     # A p-value's neighbours, such as its statistic, compare with Retrain as it does.
-    compared = {column.group for column in view.columns if column.form == "p_value"}
+    compared = {column.group for column in view.columns if column.kind == "p_value"}
     measured = {column.key for column in view.columns if column.group not in compared}
     said = []
     for attack, model in dict.fromkeys((one.attack, one.model) for one in found):
@@ -136,25 +136,25 @@ def _form(is_count: bool, is_p_value: bool = False) -> str:
     return "p_value" if is_p_value else "count" if is_count else "fixed"
 
 
-def _sentence(one: Outcome, title: str, form: str) -> str:
-    text = f"{title} goes from {written(one.before, form)} to {with_range(one.after, form)}"
+def _sentence(one: Outcome, title: str, kind: str) -> str:
+    text = f"{title} goes from {written(one.before, kind)} to {with_range(one.after, kind)}"
     if math.isnan(one.retrain_before):
         return f"{text}."
     text += (
-        f"; under the same attack Retrain's goes from {written(one.retrain_before, form)} to "
-        f"{with_range(one.retrain_after, form)}"
+        f"; under the same attack Retrain's goes from {written(one.retrain_before, kind)} to "
+        f"{with_range(one.retrain_after, kind)}"
     )
     beyond = one.beyond_retrain.mean
     if math.isnan(beyond):
         return f"{text}."
-    size = f"{100 * abs(beyond):.0f} points" if form == "count" else fixed(abs(beyond))
+    size = f"{100 * abs(beyond):.0f} points" if kind == "count" else fixed(abs(beyond))
     further = f"{size} further {'down' if beyond < 0 else 'up'} than"
     return f"{text}: {'as far as' if round(beyond, 3) == 0 else further} Retrain."
 
 
-def with_range(value: Spread, form: str) -> str:
+def with_range(value: Spread, kind: str) -> str:
     """Write a mean with its lowest and highest seed, where they read differently."""
-    mean, low, high = (written(one, form) for one in (value.mean, value.low, value.high))
+    mean, low, high = (written(one, kind) for one in (value.mean, value.low, value.high))
     return mean if low == high else f"{mean} ({low} to {high})"
 
 

@@ -77,7 +77,7 @@ def write_attack(
         attacked: what to show.
         table: what to write at `path`.
         path: in the output folder.
-        record: what `summary.json` says beside the outcomes.
+        record: what `summary.json` says besides the outcomes.
         command: the command that made the report.
 
     Returns:
@@ -150,7 +150,7 @@ def _table(title: str, rows: Any, columns: Sequence[Column], models: list[str]) 
     for model in models:
         table.add_column(Text(visible(model)), justify="right", no_wrap=True)
     for column in columns:
-        write = partial(written, form="count") if column.form == "count" else compact
+        write = partial(written, kind="count") if column.kind == "count" else compact
         cells = [
             f"{write(one.before)} → {write(one.after.mean)}"
             for one in map(rows[column.key].get, models)

@@ -14,7 +14,7 @@ from simnpo.evaluation.metrics.intervals import Interval, interval
 from simnpo.evaluation.suites import display_of
 from simnpo.evaluation.suites.display import SuiteDisplay
 from simnpo.experiments.run import Run
-from simnpo.experiments.sweep.pareto import goodness, pareto_front, picked
+from simnpo.experiments.sweep.pareto import pareto_front, score_of, select_setting
 from simnpo.experiments.sweep.runs import Trials
 from simnpo.experiments.sweep.settings import Setting
 from simnpo.report.numbers import number
@@ -86,8 +86,8 @@ class Outcome:
 
     @cached_property
     def pick(self) -> int | None:
-        """The place of the setting to take, see `picked`."""
-        return picked(
+        """The place of the setting to take, see `select_setting`."""
+        return select_setting(
             *self._judged(), self.reference(self.original, self.view.kept.key), self.view.keep
         )
 
@@ -107,7 +107,7 @@ class Outcome:
     def _judged(self) -> "tuple[np.ndarray, np.ndarray]":
         """Return means so that higher is better: of what was forgotten, and of what was kept."""
         forgotten, kept = (
-            np.array([goodness(axis, one.mean) for one in self.values(axis.key)])
+            np.array([score_of(axis, one.mean) for one in self.values(axis.key)])
             for axis in (self.view.forgotten, self.view.kept)
         )
         return forgotten, kept

@@ -27,12 +27,12 @@ def pareto_front(
     return front
 
 
-def goodness(axis: Axis, value: float) -> float:
+def score_of(axis: Axis, value: float) -> float:
     """Return a value of an axis so that higher is better: where 0 is the aim, minus its size."""
     return -abs(value) if axis.aims_at_zero else value
 
 
-def picked(
+def select_setting(
     forgotten: Float[np.ndarray, " settings"],
     kept: Float[np.ndarray, " settings"],
     original: float,
@@ -41,7 +41,7 @@ def picked(
     """Return the place of the setting to take.
 
     Of the settings that keep at least `keep` of what Original does, the one that is best on what
-    was forgotten; where none keeps as much, or Original's value is NaN, the one that keeps most.
+    was forgotten; where none keeps that much, or Original's value is NaN, the one that keeps most.
 
     Returns:
         None where no setting has both values.

@@ -110,7 +110,7 @@ def rule(outcome: Outcome) -> str:
     best = "is nearest to 0" if view.forgotten.aims_at_zero else "is highest"
     return (
         f"Of the settings whose {view.kept.title} is at least {view.keep:.0%} of Original's, the "
-        f"one whose {view.forgotten.title} {best}; where none keeps as much, the one that "
+        f"one whose {view.forgotten.title} {best}; where none keeps that much, the one that "
         "keeps most."
     )
 

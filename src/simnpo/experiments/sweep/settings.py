@@ -22,7 +22,7 @@ def read_values(over: Sequence[str], method: "AnyMethod") -> dict[str, tuple[flo
     """Return the values of each setting, from texts such as `beta=1.5,2.5`.
 
     Raises:
-        UserError: no text, one without values, a value that is no number, a value or a setting
+        UserError: no text, one without values, a value that is not a number, a value or a setting
             that stands there twice, or a setting that the method does not have.
     """
     if not over:
@@ -42,7 +42,7 @@ def read_values(over: Sequence[str], method: "AnyMethod") -> dict[str, tuple[flo
             raise UserError(f"--over names {name} twice.")
         values = tuple(_number(text, one, name in whole) for one in listed.split(","))
         if len(set(values)) < len(values):
-            raise UserError(f"--over {text}: a value stands there twice.")
+            raise UserError(f"--over {text}: a value is given twice.")
         found[name] = values
     return found
 
@@ -85,7 +85,7 @@ def _number(text: str, one: str, whole: bool) -> float:
     try:
         value = float(one)
     except ValueError:
-        raise UserError(f"--over {text}: {one!r} is no number.") from None
+        raise UserError(f"--over {text}: {one!r} is not a number.") from None
     if not math.isfinite(value):
         raise UserError(f"--over {text}: {one} is not finite.")
     if not whole:

@@ -45,7 +45,7 @@ def pretrain(
         groups: sequences, those of one length together.
         epochs: passes over all of them.
         seed: of the order.
-        done: told of progress.
+        done: called with progress.
     """
     optimizer = _optimizer(model)
     numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])

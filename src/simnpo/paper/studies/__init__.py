@@ -22,7 +22,7 @@ ARTEFACTS = {
     "fig6": "Relearning attacks",
     "figA1": "NPO with a perturbed reference",
     "figA2": "SimNPO over beta and gamma",
-    "figA3": "Weighted-GradDiff beside GradDiff, NPO and SimNPO",
+    "figA3": "Weighted-GradDiff next to GradDiff, NPO and SimNPO",
     "figA4": "KL from the original model over steps",
     "figA5": "Successive unlearning requests (MUSE News)",
     "table1": "TOFU forget05, all methods",

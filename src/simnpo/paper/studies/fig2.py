@@ -1,4 +1,4 @@
-"""Fig. 2: truth ratios of short and long forget data; slices by memorisation beside them."""
+"""Fig. 2: truth ratios of short and long forget data; with slices by memorisation."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

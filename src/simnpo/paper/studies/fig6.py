@@ -22,7 +22,7 @@ from simnpo.report.trade_off import p_axis
 METHODS = ("npo", "simnpo")
 DRAWS = 5
 """How often each attack is carried out, as the paper's random one. The shortest answers are the
-same every time, but not the order in which they are met, which moves the outcome as much."""
+same every time, but not the order in which they are met, which moves the outcome by as much."""
 
 
 def attacked(scale: Scale, method: str, seed: int) -> list[RelearnRun]:

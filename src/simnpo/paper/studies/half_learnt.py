@@ -8,7 +8,7 @@ from simnpo.experiments.run import Run
 from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale, per_seed
-from simnpo.paper.studies.slices import Halves, middle_parted
+from simnpo.paper.studies.slices import Halves, split_at_middle
 
 ORIGIN = "Original of one half"
 NOTE = (
@@ -44,7 +44,7 @@ def memorised_halves(results: Results) -> Halves:
     return Halves(
         results,
         site,
-        middle_parted(lambda seed: places, strong, weak),
+        split_at_middle(lambda seed: places, strong, weak),
         {
             ORIGIN: partial(half_original, scale),
             "Retrain": partial(scale.retrain, site),

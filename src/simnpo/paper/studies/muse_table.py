@@ -55,7 +55,7 @@ def last_rows(results: Results, site: BenchmarkSetup) -> list[Row]:
     return [results.row(name, make, KEYS) for name, make in makers.items()]
 
 
-def picked(results: Results, site: BenchmarkSetup, method: str) -> list[Mapping[str, Any]]:
+def selected(results: Results, site: BenchmarkSetup, method: str) -> list[Mapping[str, Any]]:
     """Return a method's metrics at the epoch that the rule picks, at each seed."""
     runs = [muse_run(results.scale, site, method, seed) for seed in results.seeds]
     return [pick_epoch(read_history(run.folder(results.home) / HISTORY)) for run in runs]
@@ -67,7 +67,7 @@ def picked_rows(results: Results, site: BenchmarkSetup) -> list[Row]:
     for method in METHODS:
         run = muse_run(results.scale, site, method, results.seeds[0])
         if run.records:
-            picks = picked(results, site, method)
+            picks = selected(results, site, method)
             found = {key: [number(pick[key]) for pick in picks] for key in (*KEYS, "epoch")}
             rows.append(row(run.name, found))
     return rows
@@ -96,7 +96,7 @@ def muse_tables(results: Results, site: BenchmarkSetup) -> tuple[Table, Table]:
 
 def muse_claims(results: Results, site: BenchmarkSetup) -> tuple[Claim, ...]:
     """Hold the paper's comparison of SimNPO with NPO against the runs, at the picked epochs."""
-    picks = {method: picked(results, site, method) for method in ("npo", "simnpo")}
+    picks = {method: selected(results, site, method) for method in ("npo", "simnpo")}
 
     def compared(higher: str, key: str) -> list[tuple[float, float]]:
         lower = "npo" if higher == "simnpo" else "simnpo"

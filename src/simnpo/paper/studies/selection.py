@@ -9,7 +9,7 @@ KEEP = 0.9
 """Share of Original's retained knowledge that a picked epoch must keep."""
 RULE = (
     "Of the epochs that keep at least 90 % of Original's KnowMem on the retain set, the one whose "
-    "PrivLeak is nearest to 0, of equal ones the first; where none keeps as much, the one that "
+    "PrivLeak is nearest to 0, of equal ones the first; where none keeps that much, the one that "
     "keeps most."
 )
 

@@ -170,7 +170,7 @@ def _paint(
     both[0].set_ylabel("Share of items ≤")
 
 
-def middle_parted(
+def split_at_middle(
     order: Callable[[int], Sequence[int]], first: tuple[str, str], second: tuple[str, str]
 ) -> tuple[Half, Half]:
     """Part a forget set in the middle.
@@ -189,13 +189,13 @@ def middle_parted(
 def by_length(results: Results, site: BenchmarkSetup) -> tuple[Half, Half]:
     """Halve the forget set by the tokens of its answers; ties by place in the set."""
     order = partial(_sorted, results, site, lambda rows: rows["tokens"])
-    return middle_parted(order, ("short", "shortest"), ("long", "longest"))
+    return split_at_middle(order, ("short", "shortest"), ("long", "longest"))
 
 
 def by_memorisation(results: Results, site: BenchmarkSetup) -> tuple[Half, Half]:
     """Halve it by Original's length-normalised probability of the answer, the lower first."""
     order = partial(_sorted, results, site, lambda rows: rows["logprob"] / rows["tokens"])
-    return middle_parted(order, ("weak", "weakly memorised"), ("strong", "strongly memorised"))
+    return split_at_middle(order, ("weak", "weakly memorised"), ("strong", "strongly memorised"))
 
 
 def _sorted(

@@ -26,7 +26,7 @@ COLUMNS = tuple(
         one.key,
         f"{'' if one.group == 'Overall' else one.group + ' '}{one.short}",
         one.name,
-        one.form,
+        one.kind,
         None if one.key.startswith("forget.") else "higher",
     )
     for one in TOFU_COLUMNS
