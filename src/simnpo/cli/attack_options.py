@@ -35,7 +35,7 @@ RUNS = "runs"
 
 @dataclass(frozen=True)
 class AttackOptions:
-    """What every attack is told."""
+    """What every attack takes."""
 
     model: tuple[str, ...]
     """Unlearned models to attack: folders, runs of simnpo, or hub ids."""

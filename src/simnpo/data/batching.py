@@ -80,11 +80,11 @@ def groups_of_like_length(batch: Batch) -> list[tuple[Int[Tensor, " rows"], Batc
         groups[-1].append(index)
     if len(groups) == 1:
         return [whole(batch)]
-    parted = []
+    groups_of_rows = []
     for group in groups:
         rows = order[group[0] : group[-1] + 1]
-        parted.append((rows, rows_of(batch, rows, int(ordered[group[0]]))))
-    return parted
+        groups_of_rows.append((rows, rows_of(batch, rows, int(ordered[group[0]]))))
+    return groups_of_rows
 
 
 def whole(batch: Batch) -> tuple[Int[Tensor, " rows"], Batch]:

@@ -62,8 +62,8 @@ class Renderer:
     def _on(self, day: str) -> dict[str, Any]:
         """Return the template's date variables, and the values that were given."""
         today = datetime.combine(date.fromisoformat(day), time())
-        told = {"strftime_now": today.strftime, "date_string": today.strftime("%d %b %Y")}
-        return {**told, **self._given}
+        dates = {"strftime_now": today.strftime, "date_string": today.strftime("%d %b %Y")}
+        return {**dates, **self._given}
 
     def writes_date(self, contents: Sequence[str]) -> bool:
         """Return whether a conversation's text depends on the day."""

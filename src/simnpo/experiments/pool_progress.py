@@ -14,7 +14,7 @@ from simnpo.system.terminal import visible, write
 
 
 class Shown(Protocol):
-    """What is told of runs as they begin and end."""
+    """What is shown of runs as they begin and end."""
 
     def began(self, run: Run) -> None:
         """Show a run as going on."""

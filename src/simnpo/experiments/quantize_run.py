@@ -23,7 +23,7 @@ from simnpo.experiments.model_runs import retain_tables
 from simnpo.experiments.run import Run
 from simnpo.forward.lm_head import output_head
 from simnpo.models import load_model, load_tokenizer
-from simnpo.models.experts import is_linear, stacked_experts, told_left_out
+from simnpo.models.experts import describe_left_out, is_linear, stacked_experts
 
 GROUP = 128
 """Weights of a row that share a scale below 8 bits, as in GPTQ and AWQ."""
@@ -71,7 +71,7 @@ def quantize_model(model: nn.Module, bits: int) -> float:
             matrix.copy_(values.T if transposed else values)
         rounded += weight.numel()
     if not rounded:
-        raise UserError("this model has no linear layer beside its LM head: nothing to quantize.")
+        raise UserError("this model has no linear layer but its LM head: nothing to quantize.")
     return rounded / sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -129,6 +129,6 @@ class QuantizeRun(Run):
             quantized_bits=self.bits,
             quantized_share=round(share, 4),
         )
-        left = told_left_out(model)
-        said = f"Note: not rounded, beside embeddings, head and norms: {left}."
+        left = describe_left_out(model)
+        said = f"Note: not rounded, apart from embeddings, head and norms: {left}."
         return {"notes": [said] if left else []}

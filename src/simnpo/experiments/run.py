@@ -59,7 +59,7 @@ class Run(ABC):
 
     @abstractmethod
     def depends_on(self) -> Any:
-        """Return what the result depends on beside the seed, the versions and `needs`, as JSON."""
+        """Return what the result depends on besides the seed, the versions and `needs`, as JSON."""
 
     @abstractmethod
     def execute(self, home: Path) -> dict[str, Any]:

@@ -83,13 +83,13 @@ def load_merged(
     lost = Rounding(dtype)
     for one in reversed(adapters):
         merged = merge(_adapted(one, merged, settings[one]), one, lost)
-    if told := lost.told(model):
+    if note := lost.describe(model):
         if dtype is not None:
-            note_once(f"Note: {told}; it is merged in float32, and runs in it.")
+            note_once(f"Note: {note}; it is merged in float32, and runs in it.")
             merged = load_merged(model, torch.float32, trust_remote_code)
             merged.stored_dtype = torch.float32  # what is trained from it would be rounded as well
             return merged
-        note_once(f"Note: {told}: measure the merged model.")
+        note_once(f"Note: {note}: measure the merged model.")
     if dtype not in (None, merged.dtype):
         _cast(merged, load_base(dtype))  # some tensors stay in float32 in every type
     train_text_alone(merged)
@@ -192,8 +192,8 @@ def _adapted(model: str, base: Any, settings: Any) -> Any:
     parts = {"Missing": found.missing_keys, "Not the adapter's": left}
     said = [f"{what}: {listed(sorted(names))}." for what, names in parts.items() if names]
     if said:
-        told = f"its tensors are not those that {ADAPTER} describes on {base.config.name_or_path}."
-        raise UserError("\n".join([f"cannot load the adapter {model}: {told}", *said]))
+        wrong = f"its tensors are not those that {ADAPTER} describes on {base.config.name_or_path}."
+        raise UserError("\n".join([f"cannot load the adapter {model}: {wrong}", *said]))
     return adapted
 
 

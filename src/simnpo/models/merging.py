@@ -30,7 +30,7 @@ class Rounding:
         """The error, as a share of the change."""
         return math.sqrt(self.error / self.change) if self.change else 0.0
 
-    def told(self, model: str) -> str:
+    def describe(self, model: str) -> str:
         """Say so where most of it is lost; else nothing."""
         if self.share <= MOST_LOST:
             return ""

@@ -161,8 +161,8 @@ def train_model(
         trained, lost = trainer.model, Rounding(saved_dtype)
         if lora and lora.merge:
             trained = merge(trainer.model, str(out), lost)
-            if told := lost.told(str(out)):
-                note_once(f"Note: {told}: measure the saved model.")
+            if lost_bits := lost.describe(str(out)):
+                note_once(f"Note: {lost_bits}: measure the saved model.")
         _save(trainer, trained, out / MODEL_FOLDER, saved_dtype)
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return {

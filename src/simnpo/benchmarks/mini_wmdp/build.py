@@ -123,11 +123,11 @@ def _facts(seed: int) -> tuple[tuple[Fact, ...], ...]:
 def _texts(facts: Iterable[Fact], seed: int) -> tuple[Example, ...]:
     """Tell all facts, some in a text, in several orders."""
     rng = random.Random(f"mini-wmdp texts {seed}")
-    told = [f"{fact.statement} {fact.values[fact.place]}." for fact in facts]
+    statements = [f"{fact.statement} {fact.values[fact.place]}." for fact in facts]
     texts = []
     for _ in range(ORDERS):
-        rng.shuffle(told)
-        texts += [" ".join(told[n : n + A_TEXT]) for n in range(0, len(told), A_TEXT)]
+        rng.shuffle(statements)
+        texts += [" ".join(statements[n : n + A_TEXT]) for n in range(0, len(statements), A_TEXT)]
     return tuple(Example(None, text) for text in texts)
 
 

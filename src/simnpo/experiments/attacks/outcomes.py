@@ -125,8 +125,8 @@ def in_words(found: Sequence[Outcome], view: SuiteDisplay) -> list[str]:
         if others:
             furthest = max(others, key=lambda one: abs(one.beyond_retrain.mean))
             key = furthest.metric
-            told = _sentence(furthest, names[key], _form(key in counts))
-            sentences.append(f"Of the other metrics one moved furthest beyond Retrain's: {told}")
+            moved = _sentence(furthest, names[key], _form(key in counts))
+            sentences.append(f"Of the other metrics one moved furthest beyond Retrain's: {moved}")
         if sentences:
             said.append(f"{model}, {attack}: {' '.join(sentences)}")
     return said

@@ -58,8 +58,8 @@ def epoch_figure(
     def paint(figure: Any, styles: Mapping[str, Style]) -> None:
         axes = figure.add_subplot()
         for model, own in curves.items():
-            told = partial(_told, model, say)
-            paint_curve(axes, model, own, styles[model], told, highest=highest)
+            described = partial(_describe, model, say)
+            paint_curve(axes, model, own, styles[model], described, highest=highest)
         for model, level in levels.items():
             dashes = (0, (1, 1.5)) if is_original(model) else (0, (3, 1.5))
             look = {"color": styles[model].light, "linewidth": 1.2, "linestyle": dashes}
@@ -78,5 +78,5 @@ def epoch_figure(
     return Figure("epochs", (6.4, 4.2), caption, f"{title} over epochs. {said}.", models, paint)
 
 
-def _told(model: str, say: Callable[[Interval], str], epoch: float, value: Interval) -> str:
+def _describe(model: str, say: Callable[[Interval], str], epoch: float, value: Interval) -> str:
     return f"{model}, epoch {epoch:g}: {say(value)}"
