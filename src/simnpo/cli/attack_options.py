@@ -160,7 +160,7 @@ class AttackOptions:
             from simnpo.models import training_precision
             from simnpo.planning.hardware import check_hardware
 
-            training = given.over(kind.preset(setup))
+            training = given.apply_to(kind.preset(setup))
             check_hardware(training, LoraConfig())
             check_offload(training, LoraConfig(), needs_original_model=False)
             precision = training_precision(training.precision, lora=False)
