@@ -94,7 +94,7 @@ def test_a_later_token_may_not_move_earlier_logits(dtype: torch.dtype) -> None:
 def test_freshly_made_bert_is_found_out_too(tmp_path: Path) -> None:
     torch.manual_seed(0)
     bert("BertLMHeadModel").save_pretrained(tmp_path)
-    with pytest.raises(UserError, match="no causal LM"):
+    with pytest.raises(UserError, match="not a causal LM"):
         load_model(str(tmp_path), "fp32")
 
 

@@ -143,7 +143,7 @@ def rewrite(folder: Path, change: Callable[[dict[str, Tensor]], dict[str, Tensor
         (lambda t: {k.replace("q_proj", "query"): v for k, v in t.items()}, "Not the adapter's: "),
         (lambda t: {"other." + k: v for k, v in t.items()}, "Missing: "),
         (lambda t: {k: v[:, :-1] if "lora_A" in k else v for k, v in t.items()}, "size mismatch"),
-        (None, "no safetensors file, or a damaged one"),
+        (None, "not a safetensors file, or a damaged one"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")

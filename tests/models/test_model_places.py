@@ -26,7 +26,7 @@ def test_a_name_and_its_revision(tmp_path: Path) -> None:
     folder = tmp_path / "run@home"
     folder.mkdir()
     assert split_revision(str(folder)) == (str(folder), None)
-    with pytest.raises(UserError, match="no hub id, so it has no revisions"):
+    with pytest.raises(UserError, match="not a hub id, so it has no revisions"):
         at_revision(str(folder), "v1")
     with pytest.raises(UserError, match="name two revisions"):
         at_revision("me/model@v2", "v1")
@@ -110,8 +110,8 @@ def test_there_is_no_such_revision(hub: Path, tmp_path: Path) -> None:
     [
         ({"weight_map": {"a": "pytorch_model-1.bin", "b": "m.safetensors"}}, "only safetensors"),
         ({"weight_map": {"a": "../other.pt"}}, "outside its folder"),
-        ({"weight_map": []}, "no index of weights"),
-        ([], "no index of weights"),
+        ({"weight_map": []}, "not an index of weights"),
+        ([], "not an index of weights"),
     ],
 )  # fmt: skip
 def test_an_index_names_nothing_but_safetensors(

@@ -74,7 +74,7 @@ def test_a_second_right_answer_is_refused(variant: str) -> None:
         ("logprob", np.nan, "no finite log-probability"),
         ("logprob", -np.inf, "no finite log-probability"),
         ("logprob", 0.5, "positive log-probability"),
-        ("variant", "false", "no known variant"),
+        ("variant", "false", "not a known variant"),
     ],
 )
 def test_an_unusable_row_is_named(column: str, value: object, message: str) -> None:
