@@ -1,10 +1,12 @@
 """Running the command in this process, and small files to run it on."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from runs_here import execute_here
 from small_data import write_rows
 
 from simnpo.cli.main import main
@@ -84,6 +86,14 @@ def teach(
 def taught(teach: Callable[[int], Path]) -> Path:
     """A model that knows all eight rows by heart."""
     return teach(512)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Do the runs of a pool in this process; the titles of those that were begun."""
+    told: list[str] = []
+    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(execute_here, told))
+    return told
 
 
 @pytest.fixture

@@ -1,25 +1,17 @@
 """`simnpo attack` as a user runs it, and what a user can get wrong."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from runs_here import execute_here
 
 from simnpo.errors import UserError
 from simnpo.experiments import quantize_run
 from simnpo.experiments.quantize_run import quantize_model
 
-
-@pytest.fixture(autouse=True)
-def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Titles of the runs that were begun, in this process."""
-    told: list[str] = []
-    monkeypatch.setattr("simnpo.experiments.pool.execute", partial(execute_here, told))
-    return told
+pytestmark = pytest.mark.usefixtures("in_process")
 
 
 @pytest.fixture
@@ -99,7 +91,7 @@ def test_a_run_that_fails_is_named(
     model_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    begun: list[str],
+    in_process: list[str],
 ) -> None:
     out = tmp_path / "attack"
     command = ["attack", "quantize", "--model", model_folder, *tofu, "--out", out]
@@ -115,41 +107,23 @@ def test_a_run_that_fails_is_named(
     assert done.code == 1 and not (out / "report.html").exists()
     title = "tiny-llama tiny-llama, tofu forget05"
     assert done.err.splitlines()[-1] == f"simnpo: error: {title}, 8 bits: no room for it."
-    assert begun == [title, f"{title}, 8 bits", f"{title}, 4 bits"]
-    begun.clear()
+    assert in_process == [title, f"{title}, 8 bits", f"{title}, 4 bits"]
+    in_process.clear()
     done = simnpo(*command, "--resume")
     assert done.code == 0, done.err
-    assert begun == [f"{title}, 8 bits"]
+    assert in_process == [f"{title}, 8 bits"]
 
 
 def test_a_relearning_that_diverges_is_named(
     simnpo: Any, tofu: list[Any], model_folder: Path, tmp_path: Path
 ) -> None:
-    wild = ["--learning-rate", 1e5, "--max-grad-norm", 0, "--epochs", 2, "--seeds", 1]
+    wild = ["--learning-rate", 1e5, "--max-grad-norm", 0, "--batch-size", 1, "--seeds", 1]
     command = ["attack", "relearn", "--model", model_folder, *tofu, *wild]
-    done = simnpo(*command, "--fraction", 1, "--out", tmp_path / "attack")
-    assert done.code == 3
+    done = simnpo(*command, "--fraction", 0.5, "--out", tmp_path / "attack")
+    assert done.code == 3, done.err
     said = done.err.splitlines()[-1]
     assert said.startswith("simnpo: training diverged: Relearning random, draw 42, of tiny-llama")
     assert "lower --learning-rate" in said
-
-
-def test_retain_scores_are_compared_with_before_retrain(
-    simnpo: Any, tofu: list[Any], unlearned: Path, model_folder: Path, tmp_path: Path
-) -> None:
-    scores = tmp_path / "scores"
-    given = ["--benchmark", "tofu", "--data-dir", tofu[3], "--out", scores]
-    assert simnpo("evaluate", "--model", unlearned, *given).code == 0
-    done = simnpo(
-        "attack", "quantize", "--model", unlearned, "--retrain", model_folder, *tofu,
-        "--retain-scores", scores, "--bits", 4, "--out", tmp_path / "attack",
-    )  # fmt: skip
-    assert done.code == 0, done.err
-    table = pd.read_parquet(tmp_path / "attack" / "quantize.parquet")
-    quality = table[(table["metric"] == "forget_quality") & (table["weights"] == "full")]
-    assert dict(zip(quality["model"], quality["value"] == 1, strict=True)) == {
-        "SimNPO": True, "Retrain": False
-    }  # fmt: skip
 
 
 def test_mistakes(simnpo: Any, tofu: list[Any], model_folder: Path, tmp_path: Path) -> None:

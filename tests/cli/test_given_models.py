@@ -90,7 +90,7 @@ def adapter_run(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.mark.parametrize("kind", ["relearn", "quantize"])
 def test_attacks_on_a_run_with_an_adapter(
-    simnpo: Any, adapter_run: Path, tofu_folder: Path, tmp_path: Path, kind: str
+    simnpo: Any, adapter_run: Path, tofu_folder: Path, tmp_path: Path, kind: str, in_process: Any
 ) -> None:
     tofu = ["--benchmark", "tofu", "--data-dir", tofu_folder, "--scores-only"]
     few = ["--seeds", 1, "--epochs", 2, "--learning-rate", 1e-2] if kind == "relearn" else []

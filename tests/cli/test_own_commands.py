@@ -23,7 +23,9 @@ def unlearned(simnpo: Any, model: Path, out: Path, *options: Any) -> Any:
     return done
 
 
-def test_relearning(simnpo: Any, own: list[Any], model_folder: Path, tmp_path: Path) -> None:
+def test_relearning(
+    simnpo: Any, own: list[Any], model_folder: Path, tmp_path: Path, in_process: Any
+) -> None:
     template = "Q: {question}\nA: {answer}"
     run, out = tmp_path / "run", tmp_path / "attack"
     unlearned(simnpo, model_folder, run, *own, "--steps", 1, "--no-report", "--template", template)

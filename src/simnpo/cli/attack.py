@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, make_dataclass
-from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, TypeAlias, Union, cast
 
 import tyro
 
@@ -15,13 +15,14 @@ def _command(name: str) -> type[AttackOptions]:
     """Return an attack as a command: the options of all attacks, and its own."""
     kind = ATTACKS[name]
     training = ("training", TrainingOptions, field(default_factory=TrainingOptions))
-    return make_dataclass(
+    made = make_dataclass(
         kind.__name__,
         [training] if kind.trains() else [],
         bases=(kind, AttackOptions),
         frozen=True,
         namespace={"__doc__": kind.__doc__, "attack": name},
     )
+    return cast("type[AttackOptions]", made)
 
 
 COMMANDS: Mapping[str, type[AttackOptions]] = {name: _command(name) for name in ATTACKS}

@@ -91,7 +91,8 @@ def held_out_by(model: str) -> int | None:
     from simnpo.cli.prompt_options import run_settings
 
     settings = run_settings(model)
-    return settings["seed"] if settings.get("held_out") else None
+    seed: int | None = settings["seed"] if settings.get("held_out") else None
+    return seed
 
 
 def warn_of_lengths(sets: "OwnSets", encoder: "Encoder") -> None:
