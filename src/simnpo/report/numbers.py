@@ -53,6 +53,8 @@ def written(value: float, form: str) -> str:
         return p_value(value)
     if form == "count":  # where only the share is known, as of a mean over seeds
         return DASH if math.isnan(value) else f"{100 * value:.0f} %"
+    if form == "plain":
+        return DASH if math.isnan(value) else f"{value:g}"
     return fixed(value, {"logarithm": 2, "percent": 1}.get(form, 3))
 
 
