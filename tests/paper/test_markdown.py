@@ -1,6 +1,7 @@
 """The report as Markdown: claims, tables, and the pictures that the page's report wrote."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from made_up_findings import figure
@@ -38,6 +39,14 @@ def test_claims_tables_and_reasons_are_written(tmp_path: Path) -> None:
     # Mean 2, standard error 1, Student's t(1) at 97.5 % 12.706.
     assert "| SimNPO | 2.000 ± 12.706 |" in text and "| NPO | — |" in text
     assert "| NPO (paper, 7B) | 0.500 |" in text and "- So." in text
+
+
+def test_a_collapsed_table_is_one_that_a_reader_opens(tmp_path: Path) -> None:
+    shown = {"fig4": Shown("A figure", "something.", Finding((replace(TABLE, collapsed=True),)))}
+    text = write_markdown(shown, tmp_path, title="Title", command="", settings={}).read_text()
+    before, rest = text.split("<details><summary>Numbers</summary>\n\n|  | X |\n")
+    assert "| SimNPO | 2.000 ± 12.706 |" in rest.split("\n\n</details>")[0]
+    assert "SimNPO" not in before
 
 
 def test_its_pictures_are_those_of_the_page(tmp_path: Path) -> None:

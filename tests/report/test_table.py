@@ -15,7 +15,7 @@ from simnpo.evaluation.suites import muse, tofu
 from simnpo.evaluation.suites.multiple_choice import multiple_choice_display
 from simnpo.evaluation.suites.tofu import COLUMNS, caption
 from simnpo.evaluation.tables import Tables
-from simnpo.report.numbers import compact, fixed, p_value, seconds
+from simnpo.report.numbers import compact, fixed, p_value, seconds, written
 from simnpo.report.table import comparison, print_table
 
 EMPTY = Tables(pd.DataFrame(), pd.DataFrame())
@@ -131,6 +131,7 @@ def test_numbers():
     assert p_value(9.99e-5) == "1.0×10⁻⁴"
     assert p_value(0.0) == "<10⁻³⁰⁷"
     assert p_value(math.nan) == "—"
+    assert [written(one, "plain") for one in (0.05, 16.0, math.nan)] == ["0.05", "16", "—"]
     assert [compact(x) for x in (0.8734, 1.0, 3e-21, 0.0)] == [".873", "1.00", "3e-21", ".000"]
     assert compact(0.9999) == "1.00"
     assert [compact(x) for x in (39.65, -99.82, 100.0, -31.17, -0.5, 7.25)] == [

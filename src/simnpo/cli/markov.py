@@ -46,7 +46,8 @@ class Markov:
         """Run the study, print its tables, and say where the report is."""
         from simnpo.experiments.pool import LOG, cores, execute
         from simnpo.models import quiet
-        from simnpo.paper.markov.report import FILES, print_results, write_study
+        from simnpo.paper.markov.printed import print_results
+        from simnpo.paper.markov.report import FILES, write_study
         from simnpo.report.rendering import REPORT
         from simnpo.storage import runs
         from simnpo.storage.ownership import claim

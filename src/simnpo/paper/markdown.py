@@ -62,7 +62,12 @@ def _section(name: str, one: Shown) -> list[str]:
         picture = f"{PLOTS}/{name}-{figure.name}.png"
         lines += ["", f"![{figure.caption}]({picture})", "", f"*{figure.caption}*"]
     for table in one.finding.tables:
-        lines += ["", f"{table.title}:", "", as_markdown(table).rstrip()]
+        text = as_markdown(table).rstrip()
+        if table.collapsed:
+            opening = f"<details><summary>{table.title}</summary>"
+            lines += ["", opening, "", text, "", "</details>"]
+        else:
+            lines += ["", f"{table.title}:", "", text]
     if one.finding.notes:
         lines += ["", *(f"- {note}" for note in one.finding.notes)]
     return lines

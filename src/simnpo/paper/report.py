@@ -85,6 +85,7 @@ def write_reproduction(
     command: str | None,
     settings: Mapping[str, str],
     failed: Mapping[str, str],
+    lead: str = "",
 ) -> Path:
     """Write `report.html`, every figure to `plots/` and every table to `tables/`.
 
@@ -99,6 +100,7 @@ def write_reproduction(
         command: the command that made the report.
         settings: what holds for all of it, such as scale and seeds, as a reader sees it.
         failed: the runs that failed, by title, with the reason.
+        lead: what the page begins with, where that is not a reproduction of many artefacts.
 
     Returns:
         The path of the page.
@@ -114,6 +116,7 @@ def write_reproduction(
         "reproduction.html",
         looks,
         title=title,
+        lead=lead,
         command=command,
         facts=settings,
         failed=failed,

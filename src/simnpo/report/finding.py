@@ -53,6 +53,8 @@ class Table:
     rows: tuple[Row, ...]
     paper: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """The paper's numbers (7B) by row and column, as far as its text gives them."""
+    collapsed: bool = False
+    """Whether a reader has to open it."""
 
 
 class Figure(NamedTuple):

@@ -53,6 +53,8 @@ def written(value: float, kind: str) -> str:
         return p_value(value)
     if kind == "count":  # where only the share is known, as of a mean over seeds
         return DASH if math.isnan(value) else f"{100 * value:.0f} %"
+    if kind == "plain":
+        return DASH if math.isnan(value) else f"{value:g}"
     return fixed(value, {"logarithm": 2, "percent": 1}.get(kind, 3))
 
 

@@ -1,6 +1,7 @@
 """A reduced study, end to end: the same tables whatever is cached, resumed or parallel."""
 
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +13,10 @@ from simnpo.evaluation.metrics.intervals import Interval
 from simnpo.experiments import pool
 from simnpo.paper.markov import runs
 from simnpo.paper.markov.panels import Size
-from simnpo.paper.markov.report import COLUMNS as SHOWN
-from simnpo.paper.markov.report import FILES, Results, Row, print_results, write_study
+from simnpo.paper.markov.printed import print_results
+from simnpo.paper.markov.report import FILES, write_study
+from simnpo.paper.markov.results import COLUMNS as SHOWN
+from simnpo.paper.markov.results import Results, Row
 from simnpo.paper.markov.runs import COLUMNS
 from simnpo.paper.markov.study import Study
 
@@ -110,10 +113,14 @@ def test_a_failing_run_ends_the_study(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_report(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
     found = write_study(done[1], STUDY, tmp_path, "simnpo markov", 1.0)
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert names <= set(FILES) and "plots/figure_5.svg" in names
+    assert all(any(fnmatch(name, pattern) for pattern in FILES) for name in names)
+    assert {"plots/fig5-paths.svg", "plots/fig5-curves.svg", "tables/fig5-short.csv"} <= names
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "mathdefault" not in page  # mathematical text that only matplotlib can set
-    assert page.count("<table") == 4 and "Forget2 was never learnt" in page
+    # A panel's table and one of each seed, and the claims.
+    assert page.count("<table") == 5 and "Forget2 was never learnt" in page
+    assert page.count("<summary>Forget2 was never learnt, each seed</summary>") == 1
+    assert "each at home in three of ten states" in page
     assert [row.name for row in found.tables["short"]] == [
         *("Original", "Retrain", "NPO", "SimNPO", "GA"),
     ]
@@ -127,9 +134,9 @@ def test_report(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
         npo = [run.final_forget2 for run in each if run.method == "npo"]
         assert means["NPO"] == pytest.approx(sum(npo) / 2)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "paths.parquet"), done[1])
-    first = (tmp_path / "plots/figure_5.svg").read_bytes()
+    first = (tmp_path / "plots/fig5-paths.svg").read_bytes()
     write_study(done[1], STUDY, tmp_path, "simnpo markov", 1.0)
-    assert (tmp_path / "plots/figure_5.svg").read_bytes() == first
+    assert (tmp_path / "plots/fig5-paths.svg").read_bytes() == first
 
 
 def test_report_of_a_grid(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
@@ -146,6 +153,6 @@ def test_report_of_a_grid(done: tuple[Path, pd.DataFrame], tmp_path: Path) -> No
 def test_the_printed_table_fits_100_columns(capsys: pytest.CaptureFixture[str]) -> None:
     """Even where every mean and interval is above 1."""
     wide = {column.key: Interval(2.773, 1.692, 3.854, 5) for column in SHOWN}
-    row = Row("Weighted-GradDiff", 0.25, wide, {})
+    row = Row("Weighted-GradDiff", 0.25, wide)
     print_results(Results([], {"short": [row]}, {"short": []}, {"short": []}), Console(width=100))
     assert capsys.readouterr().out.count("2.773±1.081") == len(SHOWN)

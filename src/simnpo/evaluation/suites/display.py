@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.rouge import rouge_l_recall
 
-NumberKind: TypeAlias = Literal["fixed", "p_value", "logarithm", "percent", "count"]
+NumberKind: TypeAlias = Literal["fixed", "p_value", "logarithm", "percent", "count", "plain"]
 
 
 class Column(NamedTuple):
@@ -24,8 +24,8 @@ class Column(NamedTuple):
     name: str
     """The metric in full."""
     kind: NumberKind = "fixed"
-    """How its values are written: three decimals, as a p-value, two decimals, one decimal, or `2 of
-    30` where the summary has the count."""
+    """How its values are written: three decimals, as a p-value, two decimals, one decimal, `2 of
+    30` where the summary has the count, or with the digits it has."""
     printed: bool = True
     """Whether the terminal's and the Markdown table have it."""
 

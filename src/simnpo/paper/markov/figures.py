@@ -1,7 +1,6 @@
 """The study's plots: Fig. 5, the curves over iterations, and the grid of betas."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,33 +12,41 @@ from simnpo.evaluation.metrics.intervals import interval
 from simnpo.paper.markov.panels import PANELS
 from simnpo.paper.markov.runs import ORIGINAL, RETRAIN
 from simnpo.report.colours import INK, MUTED, PAPER, Style
-from simnpo.report.drawing import Plot, draw
+from simnpo.report.finding import Figure
 
-FIGURE_5, CURVES, GRID = PLOTS = ("figure_5", "curves", "grid")
 SETS = {"forget1": "Forget1", "forget2": "Forget2", "retain": "Retain"}
 _DASHES: Mapping[str, Any] = {"forget1": "-", "forget2": (0, (3, 1.2))}
 _LIMITS = {"short": (0.25, 0.52), "unseen": (0.30, 1.02)}
 """Retain distance and forget quality that the paper's panels show."""
 
 
-def draw_figure_5(paths: pd.DataFrame, folder: Path, styles: Mapping[str, Style]) -> Plot:
-    """Draw forget quality against retain distance along the paths of NPO and SimNPO.
+def paths_figure(paths: pd.DataFrame) -> Figure:
+    """Return Fig. 5: forget quality against retain distance along the paths of NPO and SimNPO.
 
     Args:
         paths: of the methods by title, at one beta each.
-        folder: where the plot goes.
-        styles: how each method is drawn, by title.
     """
-    panels = list(paths["panel"].unique())
-    return draw(
-        folder,
-        FIGURE_5,
+    panels, methods = list(paths["panel"].unique()), set(paths["method"])
+    seeds = (
+        "Thick: the mean over seeds at each iteration, with its 95 % interval as a band; thin: "
+        "each seed. "
+    )
+    return Figure(
+        "paths",
         (4.9 * len(panels), 4.5),
+        "Forget quality against retain distance while NPO and SimNPO unlearn, over the range that "
+        f"the paper shows. Solid: Forget1; dashed: Forget2. {seeds if _several(paths) else ''}"
+        "Hollow: the original model, where every path begins; filled, near the axis: the retrained "
+        "model (stars Forget1, circles Forget2).",
         "Forget quality on Forget1 and Forget2 against retain distance along the unlearning paths "
         f"of NPO and SimNPO; {in_words(paths)}.",
-        styles,
-        lambda figure: paint_figure_5(figure, paths, panels, styles),
+        tuple(name for name in ("NPO", "SimNPO") if name in methods),
+        lambda figure, styles: _paint_paths(figure, paths, panels, styles),
     )
+
+
+def _several(paths: pd.DataFrame) -> bool:
+    return bool(paths["seed"].nunique() > 1)
 
 
 def in_words(paths: pd.DataFrame) -> str:
@@ -53,11 +60,10 @@ def in_words(paths: pd.DataFrame) -> str:
     )
 
 
-def paint_figure_5(
+def _paint_paths(
     figure: Any, paths: pd.DataFrame, panels: Sequence[str], styles: Mapping[str, Style]
 ) -> None:
-    """Fill an empty figure with a panel for each of `panels`, see `draw_figure_5`."""
-    shown = [name for name in ("NPO", "SimNPO") if name in styles]
+    shown = [name for name in ("NPO", "SimNPO") if name in set(paths["method"])]
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         here = paths[paths["panel"] == panel]
         for name in shown:
@@ -106,17 +112,19 @@ def _band(own: pd.DataFrame, kind: str) -> tuple[Any, Any]:
     return [one.low for one in intervals], [one.high for one in intervals]
 
 
-def draw_curves(paths: pd.DataFrame, folder: Path, styles: Mapping[str, Style]) -> Plot:
-    """Draw each test set's distance over iterations, for every method; mean and interval."""
-    panels = list(paths["panel"].unique())
-    return draw(
-        folder,
-        CURVES,
+def curves_figure(paths: pd.DataFrame) -> Figure:
+    """Return each test set's distance over iterations, for every method; mean and interval."""
+    panels, methods = list(paths["panel"].unique()), dict.fromkeys(paths["method"])
+    seeds = "Lines are means over the seeds, bands their 95 % intervals. "
+    return Figure(
+        "curves",
         (4.9 * len(panels), 7.6),
+        "Over iterations: every method at the paper's β, where it has one. Logarithmic axes. "
+        f"{seeds if _several(paths) else ''}Dashed: Retrain.",
         "Distance on the retain, Forget1 and Forget2 test sets over the iterations of unlearning, "
         f"logarithmic, mean over seeds with its interval; {in_words(paths)}.",
-        styles,
-        lambda figure: _paint_curves(figure, paths, panels, styles),
+        tuple(name for name in methods if name not in (ORIGINAL, RETRAIN)),
+        lambda figure, styles: _paint_curves(figure, paths, panels, styles),
     )
 
 
@@ -152,24 +160,24 @@ def _paint_curves(
     _legend(figure, handles, [*names, "Retrain"])
 
 
-def draw_grid(reached: pd.DataFrame, folder: Path, styles: Mapping[str, Style]) -> Plot:
-    """Draw, for each beta, the retain distance paid to forget as well as the retrained model.
+def grid_figure(reached: pd.DataFrame) -> Figure:
+    """Return, for each beta, the retain distance paid to forget as well as the retrained model.
 
     Args:
         reached: see `simnpo.paper.markov.findings.Reached`, methods by title.
-        folder: where the plot goes.
-        styles: how each method is drawn, by title.
     """
     panels = list(reached["panel"].unique())
     means = reached.groupby(["panel", "method", "beta"], as_index=False)["retain_at_both"].mean()
     said = "; ".join(" ".join(map(str, row)) for row in means.round(3).to_numpy())
-    return draw(
-        folder,
-        GRID,
+    return Figure(
+        "grid",
         (4.9 * len(panels), 3.6),
+        "Grid of betas: retain distance where both forget sets reach the retrained model's forget "
+        "quality, by β. Lines are means over the seeds, small marks the seeds. A line breaks where "
+        "a seed never reached it.",
         f"Retain distance where both forget sets reach the retrained model, by beta. {said}.",
-        styles,
-        lambda figure: _paint_grid(figure, reached, panels, styles),
+        tuple(dict.fromkeys(reached["method"])),
+        lambda figure, styles: _paint_grid(figure, reached, panels, styles),
     )
 
 

@@ -1,174 +1,171 @@
-"""The study's tables, its HTML page and its `summary.json`."""
+"""The study's report: what it finds as tables, figures and claims, and the files of its command."""
 
-import math
-from collections.abc import Mapping, Sequence
-from functools import partial
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from simnpo.evaluation.metrics.intervals import Interval, interval
 from simnpo.methods.registry import METHODS
-from simnpo.paper.markov import figures
+from simnpo.paper.markdown import write_markdown
 from simnpo.paper.markov.distance import Distances
-from simnpo.paper.markov.findings import Claim, Reached, at_paper_beta, claims, pick_betas, reached
+from simnpo.paper.markov.figures import curves_figure, grid_figure, paths_figure
+from simnpo.paper.markov.findings import Reached, at_paper_beta, reached
 from simnpo.paper.markov.panels import PANELS
+from simnpo.paper.markov.results import COLUMNS, Results, results, with_titles
+from simnpo.paper.markov.results import Row as ModelRow
 from simnpo.paper.markov.runs import ORIGINAL, PATHS, RETRAIN
 from simnpo.paper.markov.study import Study
-from simnpo.report.colours import styles
+from simnpo.paper.report import Shown, files, write_reproduction
+from simnpo.paper.studies import ARTEFACTS
 from simnpo.report.drawing import KINDS
-from simnpo.report.numbers import fixed, with_interval
-from simnpo.report.rendering import REPORT, write_page
-from simnpo.report.stacking import print_stacked
+from simnpo.report.finding import Claim, Column, Finding, Row, Table, Verdict
+from simnpo.report.numbers import seconds as duration
+from simnpo.report.numbers import with_interval
 from simnpo.storage.files import plain, write_json, write_table
 from simnpo.storage.runs import versions
 
+FIG5 = "fig5"
+"""The study's name among the paper's artefacts, and in the names of its files."""
+SHOWS = (
+    "NPO pays a higher retain distance than SimNPO for short sequences, and over-forgets what was "
+    "never learnt."
+)
 SUMMARY = "summary.json"
-FILES = (
-    SUMMARY,
-    PATHS,
-    REPORT,
-    *(f"plots/{name}.{kind}" for name in figures.PLOTS for kind in KINDS),
+_EARLIER = [f"plots/{name}.{kind}" for name in ("figure_5", "curves", "grid") for kind in KINDS]
+"""What earlier versions called their plots."""
+FILES = (SUMMARY, PATHS, *files((FIG5,)), *_EARLIER)
+"""Patterns of what `write_study` writes."""
+DISTANCES = (
+    "Distances are mean KL divergences over tokens from the true transition rows. Retain at: the "
+    "retain distance where a path first reaches Retrain's forget quality; a dash where it does not "
+    "at every seed."
 )
-"""What `write_study` writes."""
-
-
-class Column(NamedTuple):
-    """A column of the study's table."""
-
-    key: str
-    """A field of `simnpo.paper.markov.findings.Reached`."""
-    group: str
-    short: str
-    name: str
-
-
-_AT, _END = "Retain at", "Final"
-COLUMNS = (
-    Column("retain_at_forget1", _AT, "F1", "Retain distance where Forget1 is as forgotten"),
-    Column("retain_at_forget2", _AT, "F2", "Retain distance where Forget2 is as forgotten"),
-    Column("retain_at_both", _AT, "both", "Retain distance where both are as forgotten"),
-    Column("final_retain", _END, "retain", "Retain distance after the last iteration"),
-    Column("final_forget1", _END, "F1", "Forget quality on Forget1 after the last iteration"),
-    Column("final_forget2", _END, "F2", "Forget quality on Forget2 after the last iteration"),
+_LEAD = (
+    "A GPT-2 has learnt three Markov chains, each at home in three of ten states: Retain, Forget1 "
+    "and Forget2. It is made to forget the last two. Distance is the mean KL divergence from a "
+    "chain's true transitions to the model's predictions, on the chain's test sequences: low is "
+    "good on Retain (retain distance), high on Forget1 and Forget2 (forget quality). Retrain, "
+    "which saw the retain chain alone, says how high is enough. The paper: arXiv 2410.07163, "
+    "section 5 and appendix H."
+)
+_SEED = Column("seed", "Seed", "Seed of every random choice", "plain")
+_COLUMNS = (
+    Column("beta", "β", "The method's beta", "plain"),
+    *(Column(one.key, f"{one.group} {one.short}", one.name) for one in COLUMNS),
 )
 
 
-class Row(NamedTuple):
-    """A model's row in a panel's table."""
-
-    name: str
-    beta: float
-    """NaN where there is none."""
-    values_of: dict[str, Interval]
-    """By a column's key; over the seeds."""
-    seeds: dict[str, str]
-    """By a column's key: each seed's value, as text."""
-    picked: bool = False
-
-
-class Results(NamedTuple):
-    """All that the study says."""
-
-    claims: list[Claim]
-    tables: dict[str, list[Row]]
-    """A panel's original, retrained and unlearned models, each method at the paper's beta."""
-    grid: dict[str, list[Row]]
-    """A panel's rows for every beta tried; empty without a grid."""
-    each_seed: dict[str, list[Reached]]
-    """A panel's unlearning runs, one by one."""
+def finding(found: Results, paths: pd.DataFrame, study: Study) -> Finding:
+    """Return all that the command shows: each seed too, and the grid of betas if there is one."""
+    shown = with_titles(paths[at_paper_beta(paths)])
+    figures, tables = [curves_figure(shown)], list[Table]()
+    if {"NPO", "SimNPO"} & set(shown["method"]):
+        figures.insert(0, paths_figure(shown))
+    for table in panel_tables(found):
+        tables += [table, _each_seed(table.name, found.each_seed[table.name], paths)]
+    if any(found.grid.values()):
+        figures.append(grid_figure(with_titles(reached(paths).dropna(subset="beta"))))
+    for panel, rows in found.grid.items():
+        picked = ", ".join(f"{row.name} {row.beta:g}" for row in rows if row.picked)
+        title = f"Grid of betas, {PANELS[panel].title}" + (f"; picked: {picked}" if picked else "")
+        tables += [_table(f"{panel}-grid", title, rows)] if rows else []
+    claims = verdicts(found, with_interval)
+    return Finding(tuple(tables), tuple(figures), claims, notes=_notes(found, study))
 
 
-def results(paths: pd.DataFrame, study: Study) -> Results:
-    """Compute all tables and claims from the paths."""
-    table = reached(paths)
-    picks = pick_betas(table)
-    tables, grid, each_seed = {}, {}, {}
-    for panel in study.panels:
-        own = table[table["panel"] == panel]
-        references = paths[paths["panel"] == panel]
-        tables[panel] = [
-            *(_reference(references[references["method"] == m]) for m in (ORIGINAL, RETRAIN)),
-            *_rows(own[at_paper_beta(own)], {}),
-        ]
-        searched = own.groupby("method")["beta"].transform("nunique") > 1
-        grid[panel] = _rows(own[searched].sort_values(["method", "beta"]), picks)
-        each_seed[panel] = [Reached(*row) for row in own.itertuples(index=False, name=None)]
-    return Results(claims(paths), tables, grid, each_seed)
+def panel_tables(found: Results) -> tuple[Table, ...]:
+    """Return each panel's table, named by the panel."""
+    return tuple(_table(panel, PANELS[panel].title, rows) for panel, rows in found.tables.items())
 
 
-def _rows(table: pd.DataFrame, picks: Mapping[tuple[str, str], float]) -> list[Row]:
-    rows = []
-    for _, own in table.groupby(["method", "beta"], sort=False, dropna=False):
-        panel, method, beta = own[["panel", "method", "beta"]].iloc[0]
-        picked = bool(picks.get((panel, method)) == beta)
-        rows.append(Row(METHODS[method].title, float(beta), *_cells(own), picked))
-    return rows
-
-
-def _reference(own: pd.DataFrame) -> Row:
-    """Return the row of the original or the retrained model: where it stands, no path."""
-    final = own.rename(columns={name: f"final_{name}" for name in Distances._fields})
-    return Row(str(own["method"].iloc[0]).title(), math.nan, *_cells(final))
-
-
-def _cells(own: pd.DataFrame) -> tuple[dict[str, Interval], dict[str, str]]:
-    """Return each column's interval over the seeds, and the seeds' values as text."""
-    values = {c.key: list(own[c.key]) if c.key in own else [] for c in COLUMNS}
-    texts = {
-        key: ", ".join(
-            f"seed {seed}: {fixed(value)}" for seed, value in zip(own["seed"], column, strict=True)
+def verdicts(found: Results, written: Callable[[Interval], str]) -> tuple[Claim, ...]:
+    """Return the claims with their verdicts, NPO's and SimNPO's values `written`."""
+    return tuple(
+        Claim(
+            one.text,
+            cast(Verdict, one.verdict),
+            f"NPO {written(one.npo)}, SimNPO {written(one.simnpo)}. {one.why}",
         )
-        if column
-        else ""
-        for key, column in values.items()
-    }
-    return {key: interval(column) for key, column in values.items()}, texts
+        for one in found.claims
+    )
+
+
+def _table(name: str, title: str, rows: Sequence[ModelRow]) -> Table:
+    values = [Row(row.name, {"beta": interval([row.beta]), **row.values_of}) for row in rows]
+    return Table(name, title, _COLUMNS, tuple(values))
+
+
+def _each_seed(panel: str, runs: Sequence[Reached], paths: pd.DataFrame) -> Table:
+    """Return a row for every run, also of the original and the retrained model."""
+    here = paths[(paths["panel"] == panel) & paths["method"].isin([ORIGINAL, RETRAIN])]
+    rows = [
+        _row(one["method"].title(), one.rename({key: f"final_{key}" for key in Distances._fields}))
+        for _, one in here.drop(columns="beta").iterrows()
+    ]
+    rows += [_row(METHODS[run.method].title, run._asdict()) for run in runs]
+    title = f"{PANELS[panel].title}, each seed"
+    return Table(f"{panel}-seeds", title, (_SEED, *_COLUMNS), tuple(rows), collapsed=True)
+
+
+def _row(name: str, values: Any) -> Row:
+    keys = [column.key for column in (_SEED, *_COLUMNS) if column.key in values]
+    return Row(name, {key: interval([float(values[key])]) for key in keys})
+
+
+def _notes(found: Results, study: Study) -> tuple[str, ...]:
+    """Return what a reader must know, and the settings, which are the paper's."""
+    notes = [
+        f"{DISTANCES} Where forget quality is reached between two iterations, retain distance is "
+        "interpolated."
+    ]
+    if not found.claims:
+        notes.append("Both NPO and SimNPO are needed to test the paper's claims.")
+    if any(found.grid.values()):
+        notes.append(
+            "Picked in the grid: the lowest mean retain distance where both forget sets have "
+            "reached Retrain's forget quality. The panels' tables have the paper's choice."
+        )
+    panels = [PANELS[panel] for panel in study.panels]
+    forget2 = "; ".join(
+        f"{panel.title}: {panel.forget2_length}"
+        + ("" if panel.pretrain_on_forget2 else ", and the original model has not seen it")
+        for panel in panels
+    )
+    return (
+        *notes,
+        "Chains: ten states; a chain stays among its own three with probability 0.8 and moves "
+        "evenly otherwise. Retain and Forget1 have 20 states a sequence; so many has Forget2: "
+        f"{forget2}. 80 % of the sequences train, 20 % test.",
+        "Model: GPT-2, 4 layers, 4 heads, width 128, no dropout. Original and Retrain: AdamW, rate "
+        f"5e-4, batch 128, {study.size.epochs} epochs.",
+        "Unlearning: AdamW, rate 5e-4, 4 forget and 4 retain sequences an iteration, weights 1 and "
+        "1, retain loss NLL (GA has none); full test sets after every iteration. No weight decay, "
+        "no clipping.",
+    )
 
 
 def write_study(
     paths: pd.DataFrame, study: Study, folder: Path, command: str, seconds: float
 ) -> Results:
-    """Write `report.html`, its plots, `paths.parquet` and, last, `summary.json`."""
+    """Write the report with its plots and tables, `paths.parquet` and, last, `summary.json`."""
     write_table(folder / PATHS, paths)
-    found = results(paths, study)
-    names = [METHODS[method].title for method, _ in study.methods]
-    looks = styles([ORIGINAL.title(), RETRAIN.title(), *dict.fromkeys(names)])
-    shown, plots_folder = with_titles(paths[at_paper_beta(paths)]), folder / "plots"
-    plots = {figures.CURVES: figures.draw_curves(shown, plots_folder, looks)}
-    if {"NPO", "SimNPO"} & set(names):
-        plots[figures.FIGURE_5] = figures.draw_figure_5(shown, plots_folder, looks)
-    if any(found.grid.values()):
-        tried = with_titles(reached(paths).dropna(subset="beta"))
-        plots[figures.GRID] = figures.draw_grid(tried, plots_folder, looks)
-    write_page(
-        folder,
-        "markov.html",
-        looks,
-        title="Unlearning a mixture of Markov chains",
-        command=command,
-        study=study,
-        panels={panel: PANELS[panel] for panel in study.panels},
-        results=found,
-        columns=COLUMNS,
-        titles={method: METHODS[method].title for method, _ in study.methods},
-        plots=plots,
-        took=seconds,
-        versions=versions(),
+    found, title = results(paths, study), "Unlearning a mixture of Markov chains"
+    size, runs = study.size, tuple(study.runs())
+    shown = {FIG5: Shown(ARTEFACTS[FIG5], SHOWS, finding(found, paths, study), runs)}
+    settings = {
+        "Seeds": ", ".join(map(str, study.seeds)),
+        "Sequences": f"{size.retain} retain, {size.forget} of each forget chain",
+        "Iterations": str(size.iterations),
+        "The command took": duration(seconds),
+    }
+    write_reproduction(
+        shown, folder, title=title, lead=_LEAD, command=command, settings=settings, failed={}
     )
+    write_markdown(shown, folder, title=title, command=command, settings=settings)
     write_json(folder / SUMMARY, _summary(found, study, seconds))
     return found
-
-
-def with_titles(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with methods by title, instead of their keys."""
-    titles = {key: method.title for key, method in METHODS.items() if key != RETRAIN}
-    return table.assign(method=table["method"].replace(titles))
 
 
 def _summary(found: Results, study: Study, seconds: float) -> dict[str, Any]:
@@ -178,62 +175,9 @@ def _summary(found: Results, study: Study, seconds: float) -> dict[str, Any]:
             "panels": study.panels,
             "seeds": study.seeds,
             "size": vars(study.size),
-            "claims": found.claims,
-            "tables": found.tables,
-            "grid": found.grid,
-            "each_seed": found.each_seed,
+            **found._asdict(),
             "seconds": round(seconds, 1),
             "versions": versions(),
         }
     )
     return summary
-
-
-def print_results(found: Results, console: Console | None = None) -> None:
-    """Print each panel's table and the claims in the terminal."""
-    console = console or Console()
-    for panel, rows in found.tables.items():
-        _print_table(f"{PANELS[panel].title} (--panel {panel})", rows, console)
-    for panel, rows in found.grid.items():
-        if rows:
-            _print_table(f"Grid of betas, {panel}; * picked", rows, console)
-    seeds = max(claim.difference.seeds for claim in found.claims) if found.claims else 0
-    spread = " ± half the 95 % interval" if seeds > 1 else ""
-    console.print(
-        "Retain at: retain distance where forget quality on F1 (Forget1), F2 (Forget2), both, "
-        f"first is Retrain's. Mean over seeds{spread}; a dash: not reached at every seed.",
-        style="dim",
-        highlight=False,
-    )
-    for claim in found.claims:
-        console.print(
-            f"Claim, {claim.panel}: {claim.text} {claim.verdict.capitalize()}: NPO "
-            f"{with_interval(claim.npo)}, SimNPO {with_interval(claim.simnpo)}. {claim.why}",
-            highlight=False,
-        )
-
-
-def _print_table(title: str, rows: Sequence[Row], console: Console) -> None:
-    groups = [list(group) for _, group in groupby(COLUMNS, key=lambda column: column.group)]
-    print_stacked(console, groups, partial(_table, title, rows))
-
-
-def _table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-    )
-    table.add_column("\nModel", min_width=17)
-    table.add_column("\nbeta", justify="right")
-    for column in columns:
-        table.add_column(f"{column.group}\n{column.short}", justify="right", no_wrap=True)
-    for row in rows:
-        beta = "" if pd.isna(row.beta) else f"{row.beta:g}{'*' if row.picked else ''}"
-        cells = (with_interval(row.values_of[column.key]) for column in columns)
-        # Three means with intervals fit 80 columns only without what a reader can do without.
-        short = [cell.replace(" ± ", "±").replace("0.", ".") for cell in cells]
-        table.add_row(row.name, beta, *short)
-    return table
