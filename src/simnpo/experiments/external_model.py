@@ -36,6 +36,11 @@ class ExternalModel(Run):
         """An evaluation."""
         return 5
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """The benchmark."""
+        return frozenset({self.site.benchmark})
+
     def depends_on(self) -> Any:
         """Return what is asked of the model, and which it is.
 
@@ -50,8 +55,9 @@ class ExternalModel(Run):
         ]
         if not folder.is_dir():
             stamps = [commit_of(self.model)]
-        asked = [self.site.precision, *self.site.asked()]
-        return [evaluated(self.site.load()), str(folder), stamps, *asked]
+        settings = {"precision": self.site.precision, "asked": self.site.asked()}
+        data = {"evaluation": evaluated(self.site.load()), "model": [str(folder), stamps]}
+        return {"settings": settings, "data": data}
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Evaluate it."""

@@ -15,6 +15,7 @@ from simnpo.data.examples import Example
 from simnpo.methods.nll import RETRAIN
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer
 from simnpo.storage.cache import made_by_one
+from simnpo.storage.code import code_hashes
 from simnpo.storage.folder_lock import held
 from simnpo.storage.ownership import remove_own
 from simnpo.storage.runs import fingerprint, versions
@@ -33,8 +34,8 @@ class MiniModels(NamedTuple):
 def mini_models(mini: Mini, cache: Path, seed: int) -> MiniModels:
     """Return Original and Retrain, training what `cache` does not hold.
 
-    Every model is kept under a hash of its data, its settings and the versions of simnpo and the
-    libraries, so a change in any of them trains anew.
+    Every model is kept under a hash of its data, its settings, the code that trains it and the
+    versions of libraries, so a change in any of them trains anew.
     """
     benchmark = mini.benchmark
     full = (*benchmark.forget, *benchmark.retain)
@@ -75,7 +76,8 @@ class _Recipe:
         """Return the hash of all that this model depends on."""
         parent = self.parent.key(mini) if self.parent else mini.architecture.to_dict()
         how = (mini.template, mini.benchmark.max_length)
-        described = (asdict(self.training), *how, self.seed, versions())
+        code = list(code_hashes(__name__, frozenset()).items())
+        described = (asdict(self.training), *how, self.seed, versions(), code)
         return fingerprint([parent, self.examples, *described])
 
 

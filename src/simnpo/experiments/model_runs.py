@@ -62,18 +62,32 @@ class TrainedModel(Run):
         """A mini's Retrain trains the base model, too."""
         return 90 if self.learnt == "retain" else 30
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """The benchmark, and fine-tuning."""
+        return frozenset({self.site.benchmark, "retrain"})
+
     def depends_on(self) -> Any:
         """Return the data, the settings, or the released model's name."""
-        site, benchmark = self.site, self.site.load()
-        found: list[Any] = [site.name, self.learnt, evaluated(benchmark)]
+        site = self.site
+        settings: dict[str, Any] = {"benchmark": site.name, "learnt": self.learnt}
+        data: dict[str, Any] = {"evaluation": evaluated(site.load())}
         if released := site.released(self.learnt):
-            return [*found, released]
-        found += [fingerprint(site.learnt(self.learnt)), vars(finetuning_preset(site.benchmark))]
+            return {"settings": {**settings, "released": released}, "data": data}
+        settings["finetuning"] = vars(finetuning_preset(site.benchmark))
+        data["learnt"] = fingerprint(site.learnt(self.learnt))
         if not site.is_mini:
-            return [*found, site.base]
+            return {"settings": {**settings, "base": site.base}, "data": data}
         mini = site.mini()
-        described = [mini.pretraining, mini.rehearsal, vars(mini.pretrain), mini.template]
-        return [*found, *described, mini.architecture.to_dict(), vars(mini.finetune)]
+        settings |= {
+            "pretraining": vars(mini.pretrain),
+            "finetuning of a mini": vars(mini.finetune),
+            "template": mini.template,
+            "architecture": mini.architecture.to_dict(),
+        }
+        data["pretraining"] = fingerprint(mini.pretraining)
+        data["rehearsal"] = fingerprint(mini.rehearsal)
+        return {"settings": settings, "data": data}
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Make the model, or find it, and evaluate it."""
@@ -134,9 +148,14 @@ class Perturbed(Run):
         """The model."""
         return (self.of,)
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """Nothing: the model is there."""
+        return frozenset()
+
     def depends_on(self) -> Any:
         """Return what, with the seed, draws the other weights."""
-        return [OTHER_DRAW]
+        return {"settings": {"draw": OTHER_DRAW}}
 
     @torch.no_grad()
     def execute(self, home: Path) -> dict[str, Any]:

@@ -40,10 +40,16 @@ class RelearnRun(Run):
         """The model, and what its metrics compare with."""
         return (self.of, *((self.of.retrain,) if self.of.retrain else ()))
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """The benchmark."""
+        return frozenset({self.of.site.benchmark})
+
     def depends_on(self) -> Any:
         """Return the settings."""
         site = self.of.site
-        return [self.select, FRACTION, asdict(relearning_preset(site.benchmark, site.split))]
+        preset = asdict(relearning_preset(site.benchmark, site.split))
+        return {"settings": {"select": self.select, "fraction": FRACTION, "training": preset}}
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Relearn; the history is all that is kept."""
