@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.options import Unset
 from simnpo.errors import UserError
@@ -19,6 +19,9 @@ class EngineOptions:
 
     workers: Unset[int] = None
     """Runs at a time [one for each GPU, or for each core]."""
+    executor: Literal["local", "ray"] = "local"
+    """local: processes of this machine; ray: the cluster that RAY_ADDRESS names or that is found,
+    else a Ray of this machine, with --out on a disk that all machines share (needs simnpo[ray])."""
     explain_cache: bool = False
     """Print every run, and why no result in --out is used again if it is to be done, and stop."""
     accept_code: bool = False
@@ -37,12 +40,17 @@ class EngineOptions:
         """Do runs, see `simnpo.experiments.pool.execute`.
 
         Raises:
+            UserError: Ray is asked for and not there.
             Interrupted: see there.
         """
         from simnpo.experiments.pool import execute
 
         self._accept(runs, home)
-        return execute(runs, home, self.workers)
+        if self.executor == "local":
+            return execute(runs, home, self.workers)
+        from simnpo.experiments.ray_tasks import RayTasks
+
+        return execute(runs, home, self.workers, RayTasks)
 
     def describe(self, runs: "Sequence[Run]", home: Path) -> None:
         """Print what would be done, see `simnpo.experiments.dry_run.describe`."""
