@@ -48,9 +48,9 @@ class StoredRuns:
         """Return the key of a result that differs in the code alone, the newest one."""
         basis = run.key_parts.basis
         for one in self._all:
-            same = one.key is not None and one.key.basis == basis
-            if same and one.folder.name == folder_name(run.title, one.key.hash):
-                return one.key
+            key = one.key
+            if key and key.basis == basis and one.folder.name == folder_name(run.title, key.hash):
+                return key
         return None
 
     def reason(self, run: Run) -> str:
