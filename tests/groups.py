@@ -52,6 +52,7 @@ GROUPS = {
             ("lm_eval", "lm_eval", "lm-eval not there: pip install 'simnpo[lm-eval]'"),
             ("optuna", "optuna", "optuna not there: pip install 'simnpo[sweep]'"),
             ("gguf", "gguf", "gguf not there: pip install 'simnpo[gguf]'"),
+            ("ray", "ray", "ray not there: pip install 'simnpo[ray]'"),
         )
     },
 }

@@ -108,6 +108,28 @@ class Dies(Sum):
 
 
 @dataclass(frozen=True)
+class DiesOnce(Sum):
+    """A run whose process is killed the first time."""
+
+    def execute(self, home: Path) -> dict[str, Any]:
+        with (home / f"{self.label}.begun").open("a") as file:
+            file.write("x")
+        if (home / f"{self.label}.begun").read_text() == "x":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().execute(home)
+
+
+@dataclass(frozen=True)
+class Draws(Sum):
+    """A run whose numbers depend on the seed and on the order of a sum, so on threads."""
+
+    def execute(self, home: Path) -> dict[str, Any]:
+        torch.manual_seed(self.seed)
+        parts = [one.done(home)["value"] for one in self.of]
+        return {"value": float(torch.rand(100_000).sum()) + sum(parts)}
+
+
+@dataclass(frozen=True)
 class Endless(Sum):
     """A run that is still going on when the parent is killed."""
 

@@ -3,13 +3,26 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from simnpo.errors import TrainingDiverged, UserError
 from simnpo.experiments.run import Run, unfinished
 from simnpo.report.endings import ending_of
+from simnpo.storage.code import code_hashes
+
+
+def change_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let NPO's code be another from now on, as far as keys know."""
+
+    def changed(module: str, registered: frozenset[str] | None = None) -> dict[str, str]:
+        return code_hashes(module, registered) | {"simnpo.methods.npo": "another"}
+
+    for place in ("key", "stored_runs"):
+        monkeypatch.setattr(f"simnpo.experiments.{place}.code_hashes", changed)
 
 
 def execute_here(
-    told: list[str], wanted: Sequence[Run], home: Path, at_once: int
+    told: list[str], wanted: Sequence[Run], home: Path, at_once: int | None = None
 ) -> dict[Run, str]:
     """Do runs as a pool does, without the seconds that its processes take to begin."""
     failed: dict[Run, str] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs_here import execute_here
+from runs_here import change_code, execute_here
 from small_mini import reduced_mini
 
 from simnpo.errors import UserError
@@ -97,7 +97,9 @@ def test_a_dry_run_tells_all_and_does_nothing(
     assert not out.exists() and done_here == [] and not (tmp_path / "cache").exists()
 
 
-def test_runs_are_done_once_and_shared(simnpo: Any, done_here: list[str], tmp_path: Path) -> None:
+def test_runs_are_done_once_and_shared(
+    simnpo: Any, done_here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     command = ["reproduce", "fig3d", "--seeds", 1, "--out", out]
     done = simnpo(*command)
@@ -122,6 +124,18 @@ def test_runs_are_done_once_and_shared(simnpo: Any, done_here: list[str], tmp_pa
     assert {path: path.stat().st_mtime_ns for path in finished} == before
     dry = simnpo(*command, "--dry-run")
     assert all(line.startswith("finished") for line in dry.out.splitlines())
+    assert simnpo(*command, "--explain-cache").out == dry.out
+
+    change_code(monkeypatch)
+    explained = simnpo(*command, "--explain-cache").out.splitlines()
+    assert len(explained) == 3 + 4 and all(line.startswith("to do") for line in explained)
+    assert all("code (simnpo.methods.npo)" in line for line in explained)
+    accepted = simnpo(*command, "--accept-code")
+    note = "7 results were computed by earlier code (--accept-code); simnpo.methods.npo differ."
+    assert accepted.code == 0 and done_here == [] and note in accepted.out
+    for report in ("report.html", "report.md"):
+        assert note in (out / report).read_text()
+    assert simnpo(*command, "--explain-cache").out.splitlines() == explained
 
 
 def test_a_failed_run_spares_other_artefacts(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from runs_here import change_code
 from small_data import write_rows
 from small_mini import reduced_mini
 
@@ -25,7 +26,7 @@ from simnpo.experiments.sweep.runs import Trials
 from simnpo.storage.files import read_json
 
 
-def here(wanted: Sequence[Run], home: Path, at_once: int) -> dict[Run, str]:
+def here(wanted: Sequence[Run], home: Path, at_once: int | None = None) -> dict[Run, str]:
     """Do runs as a pool does, without the seconds that its processes take to begin."""
     failed: dict[Run, str] = {}
     for run in with_needs(wanted):
@@ -133,6 +134,30 @@ def test_random_settings(simnpo: Any, mini: list[str], tmp_path: Path) -> None:
     assert pd.read_csv(out / "sweep.csv")["beta"].nunique() == 2
 
 
+def test_which_runs_are_used_again(
+    simnpo: Any, mini: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "sweep"
+    command = [*mini, "--over", "beta=1", "epochs=1", "--out", out]
+    explained = simnpo(*command, "--explain-cache")
+    assert explained.code == 0, explained.err
+    assert [line.split(": ")[1] for line in explained.out.splitlines()] == ["not made yet"] * 6
+    assert not out.exists() and not (tmp_path / "cache").exists()
+    assert simnpo(*command).code == 0
+    explained = simnpo(*command, "--explain-cache")
+    assert all(line.startswith("finished") for line in explained.out.splitlines())
+    command[command.index("beta=1")] = "beta=2"
+    assert "settings (beta 2.0, was 1.0)" in simnpo(*command, "--explain-cache").out
+    command[command.index("beta=2")] = "beta=1"
+    change_code(monkeypatch)
+    monkeypatch.setattr("simnpo.experiments.mini_models.train_model", _no_training)
+    monkeypatch.setattr("simnpo.experiments.unlearn_run.unlearn", _no_training)
+    done = simnpo(*command, "--accept-code")
+    assert done.code == 0, done.err
+    note = "6 results were computed by earlier code (--accept-code); simnpo.methods.npo differ."
+    assert note in done.out and note in (out / "report.html").read_text()
+
+
 @pytest.mark.optuna
 def test_optuna(simnpo: Any, mini: list[str], tmp_path: Path) -> None:
     over = ["--over", "beta=1,2,3", "gamma=0,1", "epochs=1", "--search", "optuna", "--trials", 5]
@@ -170,6 +195,10 @@ def test_in_processes_of_their_own(simnpo: Any, tofu: list[Any], tmp_path: Path)
         (["--over", "beta=1", "--seeds", 0], "--seeds 0"),
         (["--over", "beta=1", "--workers", 0], "--workers 0"),
         (["--over", "beta=1", "--trials", 3], "leave out --trials"),
+        (
+            ["--over", "beta=1", "--search", "optuna", "--trials", 3, "--explain-cache"],
+            "follows from results",
+        ),
         (["--over", "beta=1", "--search", "random"], "with --trials"),
         (["--over", "beta=1", "--method", "retrain"], "retrain forgets nothing"),
         (["--over", "beta=1", "--method", "best"], "unknown method 'best'"),

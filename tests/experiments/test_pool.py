@@ -11,7 +11,9 @@ import pytest
 from made_up_runs import Crashes, Dies, Fails, Sees, Slow, Starves, Sum
 
 from simnpo.errors import Interrupted
-from simnpo.experiments.pool import LOG, VISIBLE, _longest_first, execute, gpus, workers
+from simnpo.experiments.executor import LOG
+from simnpo.experiments.local_processes import VISIBLE, gpus
+from simnpo.experiments.pool import _longest_first, execute, workers
 from simnpo.system.signals import requests_raise
 
 
@@ -81,7 +83,7 @@ def test_a_fault_in_a_program_spares_the_other_runs_and_is_not_hidden(tmp_path: 
 def test_a_killed_process_costs_its_run_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simnpo.experiments.pool.gpus", lambda: ["GPU-a"])
+    monkeypatch.setattr("simnpo.experiments.local_processes.gpus", lambda: ["GPU-a"])
     dies, other = Dies(1, "a", takes=5), Sees(2, "b")
     follower, last = Sum(3, "c", (dies,)), Sum(4, "d", (other,))
     failed = execute([dies, follower, last], tmp_path, 1)
@@ -130,7 +132,7 @@ def test_the_longest_way_begins_first() -> None:
 
 def test_each_process_sees_one_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cards = ["GPU-a", "GPU-b"]
-    monkeypatch.setattr("simnpo.experiments.pool.gpus", lambda: cards)
+    monkeypatch.setattr("simnpo.experiments.local_processes.gpus", lambda: cards)
     monkeypatch.setenv(VISIBLE, "GPU-a,GPU-b,GPU-c")
     labels = ("one", "two", "three")
     # Three at a time, so that two of them share a card.

@@ -44,7 +44,9 @@ class Markov:
 
     def run(self) -> None:
         """Run the study, print its tables, and say where the report is."""
-        from simnpo.experiments.pool import LOG, cores, execute
+        from simnpo.experiments.executor import LOG
+        from simnpo.experiments.local_processes import cores
+        from simnpo.experiments.pool import execute
         from simnpo.models import quiet
         from simnpo.paper.markov.printed import print_results
         from simnpo.paper.markov.report import FILES, write_study

@@ -2,12 +2,13 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from simnpo.cli.engine_options import EngineOptions
 from simnpo.cli.options import Unset
 from simnpo.errors import UserError
 from simnpo.system.terminal import write
@@ -50,13 +51,13 @@ class Reproduce:
     """With --scale paper: what TOFU's models are fine-tuned from, instead of Llama-2-7B."""
     data_dir: Unset[str] = None
     """With --scale paper: folder with TOFU's files, instead of the hub."""
-    workers: Unset[int] = None
-    """Runs at a time [one for each GPU, or for each core]."""
     dry_run: bool = False
     """Resolve every run's settings and data, print what would be done, and stop."""
+    engine: EngineOptions = field(default_factory=EngineOptions)
 
     def run(self) -> None:
         """Do the runs, write the report, and say what holds."""
+        from simnpo.experiments.key import accepting
         from simnpo.paper.studies import ARTEFACTS, find_names, load_study
 
         if self.list:
@@ -69,33 +70,30 @@ class Reproduce:
             raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
         if self.seed < 0:
             raise UserError(f"--seed {self.seed}: must be 0 or more.")
-        if self.workers is not None and self.workers < 1:
-            raise UserError(f"--workers {self.workers}: must be at least 1.")
+        self.engine.check()
         names, scale = find_names(self.artefacts), self._scale()
         seeds = tuple(range(self.seed, self.seed + self.seeds))
         studies = {name: load_study(name) for name in names}
-        if self.dry_run:
-            self._describe(studies, scale, seeds)
-        else:
-            self._reproduce(studies, scale, seeds)
+        with accepting():
+            if self.dry_run or self.engine.explain_cache:
+                self._describe(studies, scale, seeds)
+            else:
+                self._reproduce(studies, scale, seeds)
 
     def _describe(
         self, studies: "Mapping[str, Study]", scale: "Scale", seeds: tuple[int, ...]
     ) -> None:
-        from simnpo.experiments.dry_run import describe
-
         runs: dict[Run, None] = {}
         for name, study in studies.items():
             try:
                 runs |= dict.fromkeys(study.runs(scale, seeds))
             except UserError as error:  # how many runs there are depends on data
                 write(f"fails     {name}: {error}")
-        write("\n".join(describe(list(runs), self.out / RUNS)))
+        self.engine.describe(list(runs), self.out / RUNS)
 
     def _reproduce(
         self, studies: "Mapping[str, Study]", scale: "Scale", seeds: tuple[int, ...]
     ) -> None:
-        from simnpo.experiments.pool import execute, workers
         from simnpo.experiments.run import Run
         from simnpo.models import quiet
         from simnpo.paper.find import find_all
@@ -117,13 +115,15 @@ class Reproduce:
             except UserError as error:  # how many runs there are depends on data
                 wanted[name], unresolved[name] = [], str(error)
         every = [run for runs in wanted.values() for run in runs]
-        failed = execute(every, home, self.workers or workers())
+        failed = self.engine.execute(every, home)
         results = Results(scale, seeds, home)
         shown = find_all(studies, wanted, results, ARTEFACTS, failed, unresolved)
         several = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
         title = f"SimNPO, reproduced at the {scale.name} scale"
         command = "simnpo " + " ".join(sys.argv[1:])
         settings = {"Scale": scale.name, "Seeds": several}
+        if note := self.engine.note(every):
+            settings["Code"] = note
         path = write_reproduction(
             shown,
             self.out,
@@ -134,6 +134,8 @@ class Reproduce:
         )
         write_markdown(shown, self.out, title=title, command=command, settings=settings)
         print_findings(shown)
+        if note:
+            write(note)
         for run, why in failed.items():
             write(f"failed: {run.title}: {why}", to_stderr=True)
         write(f"Report: {path} ({time.monotonic() - started:.0f} s)")

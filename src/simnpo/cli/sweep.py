@@ -1,11 +1,12 @@
 """`simnpo sweep`: a method's settings tried out, and which of them nothing else beats."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from simnpo.cli.engine_options import EngineOptions
 from simnpo.cli.options import (
     BenchmarkOptions,
     MethodName,
@@ -63,28 +64,39 @@ class Sweep:
     """How many seeds each setting has, from --seed on."""
     seed: int = 42
     """First seed of every random choice."""
-    workers: Unset[int] = None
-    """Runs at a time [one for each GPU, or for each core]."""
     max_items: Unset[int] = None
     """With --forget: rows of each set that are measured at most, evenly spaced [200]."""
+    engine: EngineOptions = field(default_factory=EngineOptions)
     own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
 
     def run(self) -> None:
         """Try the settings, print their table, and say where the report is."""
+        from simnpo.experiments.key import accepting
         from simnpo.experiments.sweep.report import CSV, FILES, print_sweep, write_sweep
         from simnpo.models import quiet
         from simnpo.storage.runs import check_room
 
         quiet()
         self._check()
-        check_room(self.out, FILES)
-        outcome = self._search()
-        for run, why in outcome.failed.items():
-            write(f"{run.title}: {why}", to_stderr=True)
-        page = write_sweep(outcome, self.out, "simnpo " + " ".join(sys.argv[1:]))
-        print_sweep(outcome)
+        if not self.engine.explain_cache:
+            check_room(self.out, FILES)
+        with accepting():
+            trials = self._trials()
+            values = self._values(trials)
+            if self.engine.explain_cache:
+                self.engine.describe(trials.of(self._settings(values)), self.out / RUNS)
+                return
+            outcome = self._search(trials, values)
+            note = self.engine.note(trials.of(outcome.settings))
+            for run, why in outcome.failed.items():
+                write(f"{run.title}: {why}", to_stderr=True)
+            command = "simnpo " + " ".join(sys.argv[1:])
+            page = write_sweep(outcome, self.out, command, note)
+            print_sweep(outcome)
+        if note:
+            write(note)
         if self.own.forget and outcome.pick is not None:
             write(f"Run it with:\n  {self._command(outcome.settings[outcome.pick])}")
         write(f"Numbers: {self.out / CSV}\nReport: {page}")
@@ -94,14 +106,15 @@ class Sweep:
             raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
         if not 0 <= self.seed < 2**32 - MOST_SEEDS:
             raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
-        if self.workers is not None and self.workers < 1:
-            raise UserError(f"--workers {self.workers}: must be at least 1.")
+        self.engine.check()
         if self.max_items is not None and not (self.own.forget and self.max_items > 0):
             raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
         if self.search == "grid" and self.trials is not None:
             raise UserError("--search grid tries every combination; leave out --trials.")
         if self.search != "grid" and (self.trials is None or self.trials < 1):
             raise UserError(f"--search {self.search}: say how many settings, with --trials.")
+        if self.search == "optuna" and self.engine.explain_cache:
+            raise UserError("--explain-cache: what --search optuna tries follows from results.")
         if self.method == "retrain":
             raise UserError("retrain forgets nothing, so there is nothing to weigh; name another.")
 
@@ -197,13 +210,14 @@ class Sweep:
             )
         return Trials(site, self.method, seeds, self.model, self.retain_scores)
 
-    def _search(self) -> "Outcome":
-        """Do the runs."""
-        from simnpo.experiments.sweep.optuna_search import optuna_settings
-        from simnpo.experiments.sweep.outcome import Outcome
-        from simnpo.experiments.sweep.settings import drawn, grid, read_values
+    def _values(self, trials: "Trials") -> "dict[str, tuple[float, ...]]":
+        """Return what each setting may be.
 
-        trials = self._trials()
+        Raises:
+            UserError: a setting that the method does not have or allow.
+        """
+        from simnpo.experiments.sweep.settings import grid, read_values
+
         preset = trials.site.preset(self.method)
         over = self.over
         if not over and self.own.forget:
@@ -212,11 +226,25 @@ class Sweep:
         values = read_values(over, preset.method)
         for setting in grid(values):
             trials.unlearned(setting, self.seed).check()  # what is wrong is reported now
+        return values
+
+    def _settings(self, values: "Mapping[str, Sequence[float]]") -> "Sequence[Setting]":
+        """Return the settings to try, unless they follow from results."""
+        from simnpo.experiments.sweep.settings import drawn, grid
+
         if self.search == "grid":
-            return self._execute(trials, grid(values))
+            return grid(values)
         assert self.trials is not None
-        if self.search == "random":
-            return self._execute(trials, drawn(values, self.trials, self.seed))
+        return drawn(values, self.trials, self.seed)
+
+    def _search(self, trials: "Trials", values: "Mapping[str, Sequence[float]]") -> "Outcome":
+        """Do the runs."""
+        from simnpo.experiments.sweep.optuna_search import optuna_settings
+        from simnpo.experiments.sweep.outcome import Outcome
+
+        if self.search != "optuna":
+            return self._execute(trials, self._settings(values))
+        assert self.trials is not None
         failed: dict[Run, str] = {}
 
         def judge(settings: "Sequence[Setting]") -> list[tuple[float, float]]:
@@ -228,11 +256,10 @@ class Sweep:
         return Outcome(trials, tuple(asked), self.out / RUNS, failed)
 
     def _execute(self, trials: "Trials", settings: "Sequence[Setting]") -> "Outcome":
-        from simnpo.experiments.pool import execute, workers
         from simnpo.experiments.sweep.outcome import Outcome
 
         home = self.out / RUNS
-        failed = execute(trials.of(settings), home, self.workers or workers())
+        failed = self.engine.execute(trials.of(settings), home)
         outcome = Outcome(trials, tuple(settings), home, failed)
         if lost := [one for one in outcome.needed() if one in failed]:
             raise UserError(f"{lost[0].title}: {failed[lost[0]]}")

@@ -7,7 +7,7 @@ from simnpo.errors import Interrupted, UserError
 from simnpo.evaluation.evaluation import Evaluation, read_evaluation
 from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.model_runs import TrainedModel
-from simnpo.experiments.pool import execute, workers
+from simnpo.experiments.pool import execute
 from simnpo.experiments.run import Run
 from simnpo.experiments.unlearn_run import Record, UnlearnRun
 from simnpo.report.page import write_report
@@ -79,7 +79,7 @@ def run_demo(
     """
     claim(*(out / name for name in runs))  # before hours of work
     try:
-        failed = execute(list(runs.values()), out / RUNS, workers())
+        failed = execute(list(runs.values()), out / RUNS)
     except Interrupted as error:
         advice = "finished runs are kept. Continue with the same command and --resume."
         raise Interrupted(advice, error.number) from None

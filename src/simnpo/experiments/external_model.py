@@ -12,6 +12,7 @@ from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.model_runs import evaluate, retain_tables
 from simnpo.experiments.run import Run
 from simnpo.models import commit_of, load_model, load_tokenizer, resolve
+from simnpo.storage.runs import fingerprint
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class ExternalModel(Run):
         """An evaluation."""
         return 5
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """The benchmark."""
+        return frozenset({self.site.benchmark})
+
     def check(self) -> Encoder:
         """Load the model, let it go, and return its tokenizer bound to the template.
 
@@ -71,8 +77,18 @@ class ExternalModel(Run):
         ]
         if not folder.is_dir():
             stamps = [commit_of(self.model)]
-        asked = [self.site.precision, *self.site.asked(), *(["retrain"] if self.is_retrain else [])]
-        return [evaluated(self.site.load()), str(folder), stamps, *asked]
+        settings = {
+            "precision": self.site.precision,
+            "asked": self.site.asked(),
+            "is Retrain": self.is_retrain,
+        }
+        benchmark = self.site.load()
+        data = {
+            "forget": fingerprint(benchmark.forget),
+            "evaluation": evaluated(benchmark),
+            "model": [str(folder), stamps],
+        }
+        return {"settings": settings, "data": data}
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Evaluate it."""

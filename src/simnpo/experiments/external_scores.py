@@ -37,12 +37,17 @@ class ExternalScores(Run):
         """Nothing."""
         return ()
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """The benchmark."""
+        return frozenset({self.site.benchmark})
+
     def depends_on(self) -> Any:
         """Return the content of the files, wherever they lie."""
         source = Path(self.scores)
         read_scores(source)  # says what is wrong with them
         hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in score_files(source)]
-        return [self.site.name, hashes]
+        return {"settings": {"benchmark": self.site.name}, "data": {"scores": hashes}}
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Keep the tables, and measure them as a retain model's."""

@@ -54,14 +54,19 @@ class MiniModel(Run):
         """Wait for another command that trains the same model."""
         return -1
 
-    def folder(self, home: Path) -> Path:
+    @property
+    def registered(self) -> frozenset[str]:
+        """The benchmark."""
+        return frozenset({self.site.benchmark})
+
+    def folder_of(self, key: str, home: Path) -> Path:
         """Return a folder in the cache, wherever `home` is.
 
         Raises:
             UserError: see `cache_folder`.
         """
         name = self._name.lower().replace(" ", "-")
-        return cache_folder() / self.site.benchmark / f"{name}-{self.key}"
+        return cache_folder() / self.site.benchmark / f"{name}-{key}"
 
     def model(self, home: Path) -> str:
         """Return the folder of the weights."""
@@ -70,8 +75,13 @@ class MiniModel(Run):
     def depends_on(self) -> Any:
         """Return data and settings."""
         mini, (examples, training) = self.site.mini(), self._lesson()
-        how = [mini.template, mini.benchmark.max_length, mini.architecture.to_dict()]
-        return [fingerprint(examples), asdict(training), *how]
+        settings = {
+            "training": asdict(training),
+            "template": mini.template,
+            "max_length": mini.benchmark.max_length,
+            "architecture": mini.architecture.to_dict(),
+        }
+        return {"settings": settings, "data": {"learnt": fingerprint(examples)}}
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Train it, from the base or from random weights."""

@@ -61,16 +61,22 @@ class TrainedModel(Run):
         """An evaluation."""
         return 5
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """The benchmark, and fine-tuning."""
+        return frozenset({self.site.benchmark, "retrain"})
+
     def depends_on(self) -> Any:
         """Return the data, the settings, or the released model's name."""
-        site, benchmark = self.site, self.site.load()
-        found: list[Any] = [site.name, self.learnt, evaluated(benchmark)]
+        site = self.site
+        settings: dict[str, Any] = {"benchmark": site.name, "learnt": self.learnt}
+        data: dict[str, Any] = {"evaluation": evaluated(site.load())}
         if released := site.released(self.learnt):
-            return [*found, released]
-        if site.is_mini:  # what it learns is what it needs
-            return found
-        learns = fingerprint(site.learnt(self.learnt))
-        return [*found, learns, vars(finetuning_preset(site.benchmark)), site.base]
+            return {"settings": {**settings, "released": released}, "data": data}
+        if not site.is_mini:  # what an embedded benchmark's model learns is what it needs
+            settings |= {"finetuning": vars(finetuning_preset(site.benchmark)), "base": site.base}
+            data["learnt"] = fingerprint(site.learnt(self.learnt))
+        return {"settings": settings, "data": data}
 
     def finished(self, home: Path) -> bool:
         """Tell whether it is evaluated, and the cache, which a user may empty, has the model."""
@@ -134,9 +140,14 @@ class Perturbed(Run):
         """The model."""
         return (self.of,)
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """Nothing: the model is there."""
+        return frozenset()
+
     def depends_on(self) -> Any:
         """Return what, with the seed, draws the other weights."""
-        return [OTHER_DRAW]
+        return {"settings": {"draw": OTHER_DRAW}}
 
     @torch.no_grad()
     def execute(self, home: Path) -> dict[str, Any]:

@@ -106,9 +106,14 @@ class QuantizeRun(Run):
         """An evaluation."""
         return self.of.seconds
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """The benchmark."""
+        return frozenset({self.of.site.benchmark})
+
     def depends_on(self) -> Any:
         """Return what the weights are rounded to."""
-        return [self.bits, GROUP]
+        return {"settings": {"bits": self.bits, "group": GROUP}}
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Round, and evaluate; the model is not kept."""

@@ -76,14 +76,24 @@ class RelearnRun(Run):
         return (self.of, *((self.of.retrain,) if self.of.retrain else ()))
 
     @property
+    def registered(self) -> frozenset[str]:
+        """The benchmark."""
+        return frozenset({self.of.site.benchmark})
+
+    @property
     def settings(self) -> TrainingConfig:
         """How it is relearned."""
         site = self.of.site
         return self.training or relearning_preset(site.benchmark, site.split)
 
     def depends_on(self) -> Any:
-        """Return the settings."""
-        return [self.select, self.fraction, asdict(self.settings)]
+        """Return the settings; the forget set is in the model's key."""
+        settings = {
+            "select": self.select,
+            "fraction": self.fraction,
+            "training": asdict(self.settings),
+        }
+        return {"settings": settings}
 
     def execute(self, home: Path) -> dict[str, Any]:
         """Relearn; the history is all that is kept."""

@@ -1,6 +1,5 @@
 """One piece of work of a reproduction, kept under a hash of all that its result depends on."""
 
-import json
 import re
 import time
 from abc import ABC, abstractmethod
@@ -11,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.errors import UserError
+from simnpo.experiments.key import Key
 from simnpo.storage.files import read_json, write_json
 from simnpo.storage.folder_lock import held
-from simnpo.storage.runs import fingerprint, versions
 
 DONE = "done.json"
 """Written last: a folder that has it holds a finished run."""
+KEY = "key"
+"""In `DONE`: what the result depends on, see `Key`."""
 PATIENCE = 10.0
 """Seconds in which a process ends whose parent was killed."""
 
@@ -57,9 +58,21 @@ class Run(ABC):
         """Seconds to wait for another process in the run's folder; below 0 for ever."""
         return PATIENCE
 
+    @property
+    def registered(self) -> frozenset[str] | None:
+        """The names that it looks up among methods and benchmarks; None for all there are.
+
+        The code of those that it does not look up is no part of its key.
+        """
+        return None
+
     @abstractmethod
     def depends_on(self) -> Any:
-        """Return what the result depends on besides the seed, the versions and `needs`, as JSON."""
+        """Return what the result depends on besides seed, versions, code and `needs`, as JSON.
+
+        A mapping of `settings`, and of `data` to hashes, says which of them has changed where a
+        result is not used again; anything else counts as settings.
+        """
 
     @abstractmethod
     def execute(self, home: Path) -> dict[str, Any]:
@@ -70,30 +83,40 @@ class Run(ABC):
         """
 
     @cached_property
+    def key_parts(self) -> Key:
+        """All that the result depends on."""
+        needs = [[run.title, run.key] for run in self.needs]
+        return Key.of(type(self), self.seed, self.depends_on(), needs, self.registered)
+
+    @property
     def key(self) -> str:
         """The hash that the run is kept under."""
-        needed = [run.key for run in self.needs]
-        # Through JSON first: settings are plain values, whatever types they were made from.
-        depends = json.loads(json.dumps(self.depends_on(), default=str))
-        return fingerprint([type(self).__name__, self.seed, depends, needed, versions()])
+        return self.key_parts.hash
+
+    def forget_key(self) -> None:
+        """Let the key be made again, since other code counts as the present one now."""
+        vars(self).pop("key_parts", None)
 
     def folder(self, home: Path) -> Path:
         """Return where the run keeps its results."""
-        name = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
-        return home / f"{name}-{self.key[:10]}"
+        return self.folder_of(self.key, home)
+
+    def folder_of(self, key: str, home: Path) -> Path:
+        """Return where results under `key` are kept, which other code may have made."""
+        return home / folder_name(self.title, key)
 
     def finished(self, home: Path) -> bool:
         """Tell whether `home` holds this run's result."""
         return (self.folder(home) / DONE).is_file()
 
     def done(self, home: Path) -> dict[str, Any]:
-        """Return what `done.json` says.
+        """Return what `done.json` says of the result.
 
         Raises:
             UserError: the run is not finished.
         """
         record: dict[str, Any] = read_json(self.folder(home) / DONE)
-        return record
+        return {name: value for name, value in record.items() if name != KEY}
 
     def do(self, home: Path) -> None:
         """Do the work unless it is done, and mark it as done.
@@ -110,7 +133,14 @@ class Run(ABC):
                 return
             record = self.execute(home)
             seconds = round(time.monotonic() - started, 2)
-            write_json(folder / DONE, {"title": self.title, **record, "seconds": seconds})
+            said = {"title": self.title, **record, "seconds": seconds}
+            write_json(folder / DONE, {**said, KEY: self.key_parts.record()})
+
+
+def folder_name(title: str, key: str) -> str:
+    """Return the name of a run's folder."""
+    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    return f"{name}-{key[:10]}"
 
 
 def with_needs(runs: Iterable[Run]) -> list[Run]:

@@ -98,17 +98,32 @@ class UnlearnRun(Run):
         """Return what is forgotten and evaluated."""
         return self.site.load() if self.request is None else self.site.requested(self.request)
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """The method and the benchmark."""
+        return frozenset({self.method, self.site.benchmark})
+
     def depends_on(self) -> Any:
         """Return data and settings."""
         preset, benchmark = self.preset(), self.benchmark()
-        sets = (benchmark.forget, benchmark.retain, benchmark.refusals)
-        data, asked = [fingerprint(one) for one in sets], evaluated(benchmark)
-        settings = [preset.method.record(), asdict(preset.training), asdict(preset.reinforcement)]
-        roles = [run.key if run else None for run in (self.origin, self.retrain, self.reference)]
-        found = [data, asked, settings, roles, self.records, self.keeps_model]
-        if self.history_epochs != 1:
-            found.append(self.history_epochs)
-        return [*found, *self.site.asked()]
+        sets: dict[str, Sequence[Any]] = {
+            "forget": benchmark.forget,
+            "retain": benchmark.retain,
+            "refusals": benchmark.refusals,
+        }
+        data = {name: fingerprint(one) for name, one in sets.items()}
+        settings = {
+            "method": preset.method.record(),
+            "training": asdict(preset.training),
+            "reinforcement": asdict(preset.reinforcement),
+            # With the keys of `needs`: which of them is which.
+            "compared with": [self.retrain is not None, self.reference is not None],
+            "records": self.records,
+            "epochs between records": self.history_epochs,
+            "keeps its model": self.keeps_model,
+            "asked": self.site.asked(),
+        }
+        return {"settings": settings, "data": {**data, "evaluation": evaluated(benchmark)}}
 
     def check(self) -> None:
         """Refuse what settings and data tell, before any run is made.

@@ -11,6 +11,7 @@ from simnpo.evaluation.evaluation import read_evaluation
 from simnpo.evaluation.history import HISTORY, read_history
 from simnpo.experiments import pool
 from simnpo.experiments.attacks.base import Attack, Measured
+from simnpo.experiments.executor import LOG
 from simnpo.experiments.external_model import ExternalModel
 from simnpo.experiments.run import Run
 from simnpo.report.curves import COLUMNS
@@ -29,7 +30,7 @@ def execute(attack: Attack, models: Sequence[ExternalModel], home: Path, at_once
     """
     wanted = [one.run for model in models for one in attack.runs(model)]
     home.mkdir(parents=True, exist_ok=True)
-    claim(home / pool.LOG)
+    claim(home / LOG)
     try:
         failed = pool.execute(wanted, home, at_once)
     except Interrupted as error:

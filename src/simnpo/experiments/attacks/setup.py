@@ -14,7 +14,6 @@ from simnpo.evaluation.suites import SUITES
 from simnpo.evaluation.suites.display import SuiteDisplay
 from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.own_setup import OwnSetup
-from simnpo.storage.runs import fingerprint
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ class AttackSetup(BenchmarkSetup):
         return "The benchmark is" if self.own is None else "Your sets are"
 
     def asked(self) -> list[Any]:
-        """Return how models are asked, and the forget set."""
-        return [*super().asked(), self.trust_remote_code, fingerprint(self.load().forget)]
+        """Return how models are asked."""
+        return [*super().asked(), self.trust_remote_code]
 
     def load(self) -> Benchmark:
         """Return the sets; each process reads them once, whatever the precision.

@@ -67,8 +67,15 @@ def shown(axis: Axis, value: Interval) -> str:
     return p_value(value.mean) if axis.is_p_value else with_interval(value)
 
 
-def write_sweep(outcome: Outcome, out: Path, command: str) -> Path:
-    """Write `sweep.csv`, the plot under `plots/`, and the page; return the page's path."""
+def write_sweep(outcome: Outcome, out: Path, command: str, note: str | None = None) -> Path:
+    """Write `sweep.csv`, the plot under `plots/`, and the page; return the page's path.
+
+    Args:
+        outcome: the finished runs.
+        out: where to write.
+        command: the command that made them.
+        note: said on the page, of the results.
+    """
     write_text(out / CSV, outcome.table.map(no_formula).to_csv(index=False))
     made, view = rows(outcome), outcome.view
     chosen = styles([ORIGINAL, RETRAIN, TRIED, FRONT])
@@ -80,6 +87,7 @@ def write_sweep(outcome: Outcome, out: Path, command: str) -> Path:
         chosen,
         title=f"{name} on {trials.site.name}: {len(made)} settings",
         command=command,
+        note=note,
         name=name,
         seeds=trials.seeds,
         model=trials.model,

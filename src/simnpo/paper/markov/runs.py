@@ -89,11 +89,22 @@ class MarkovModel(MarkovRun):
         """Nothing."""
         return ()
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """Nothing: pretraining has no method."""
+        return frozenset()
+
     def depends_on(self) -> Any:
         """Return the architecture, how it is trained, and what it learns and is measured on."""
-        settings = [CONFIG, training.LEARNING_RATE, training.BATCH, self.size.epochs]
+        settings = {
+            "architecture": CONFIG,
+            "learning_rate": training.LEARNING_RATE,
+            "batch": training.BATCH,
+            "epochs": self.size.epochs,
+        }
         tests = (split.test for panel in self._panels for split in self.data(panel))
-        return [*settings, _hashes(self._learns()), _hashes(tests)]
+        data = {"learnt": _hashes(self._learns()), "evaluation": _hashes(tests)}
+        return {"settings": settings, "data": data}
 
     def data(self, panel: str) -> PanelData:
         """Return a panel's sequences at this seed and size."""
@@ -160,10 +171,20 @@ class MarkovPath(MarkovRun):
         """Original, where the path begins."""
         return (self.origin,)
 
+    @property
+    def registered(self) -> frozenset[str]:
+        """The method."""
+        return frozenset({self.method})
+
     def depends_on(self) -> Any:
         """Return the method with its settings, and how long the path is."""
-        settings = [training.LEARNING_RATE, training.UNLEARN_BATCH, self.origin.size.iterations]
-        return [self._method().record(), *settings]
+        settings = {
+            "method": self._method().record(),
+            "learning_rate": training.LEARNING_RATE,
+            "batch": training.UNLEARN_BATCH,
+            "iterations": self.origin.size.iterations,
+        }
+        return {"settings": settings}
 
     def _method(self) -> Method:
         settings = {} if self.beta is None else {"beta": float(self.beta)}
