@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -53,6 +55,22 @@ def test_what_is_needed_comes_first(
     # And found again: no process is started, nothing is said.
     assert execute(wanted, tmp_path, at_once) == {}
     assert order(tmp_path) == done and not capsys.readouterr().err
+
+
+def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
+    """Spawned processes would run it again, and start processes of their own."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from made_up_runs import Sum\n"
+        "from simnpo.experiments.pool import execute\n"
+        "print('once', execute([Sum(1, 'a')], Path('runs'), 1), __file__ is not None)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and done.stdout == "once {} True\n", done.stderr
+    assert order(tmp_path / "runs") == ["a"]
 
 
 def test_a_failed_run_names_those_that_need_it(

@@ -147,7 +147,7 @@ def test_weights_that_are_no_file(folder: Path, kind: str) -> None:
         path.mkdir()
     else:
         path.symlink_to("/dev/zero" if kind == "device" else path)
-    one_line(lambda: load_model(str(folder)), "not a safetensors|pipe or a device")
+    one_line(lambda: load_model(str(folder)), "no safetensors|pipe or a device")
 
 
 def test_pickles_beside_an_adapter(folder: Path, tmp_path: Path) -> None:

@@ -507,7 +507,7 @@ def test_rmu_refuses_what_it_cannot_train(
         prepare(self)
         self.is_fsdp_enabled = True
 
-    with monkeypatch.context() as patch, pytest.raises(UserError, match="FSDP and DeepSpeed part"):
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="FSDP and DeepSpeed shard"):
         patch.setattr(Trainer, "create_accelerator_and_postprocess", parted)
         make_trainer(tmp_path, llama, tokenizer, examples, "rmu")
     adapted = add_adapters(llama, LoraConfig(rank=2))

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -108,7 +109,7 @@ class _Worker:
 
     def begin(self, run: Run, home: Path) -> "Future[str | None]":
         """Let the process do a run."""
-        with _seeing(self._gpu):
+        with _seeing(self._gpu), _without_main():
             try:
                 self._last = self._executor.submit(work, run, home, accepted())
             except BrokenProcessPool:
@@ -140,6 +141,22 @@ def _seeing(gpu: str | None) -> Iterator[None]:
         if gpu is not None:
             os.environ.pop(VISIBLE)
             os.environ.update({} if before is None else {VISIBLE: before})
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Let processes that are started in the block not run the main script again.
+
+    Spawned processes import it, for functions that it may define; runs are of simnpo's own classes.
+    So a script or a notebook that calls `simnpo.sweep` needs no `if __name__ == "__main__"`.
+    """
+    main = sys.modules["__main__"]
+    kept = {name: vars(main).pop(name, None) for name in ("__file__", "__spec__")}
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(main).update({name: value for name, value in kept.items() if value is not None})
 
 
 def _begin(log: Path, parent: int) -> None:
