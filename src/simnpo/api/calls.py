@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
@@ -76,21 +75,14 @@ def _options(words: Sequence[str]) -> set[str]:
     Raises:
         UserError: there is no such attack.
     """
-    from simnpo.cli import attack, command_line
+    from simnpo.cli.attack import COMMANDS
+    from simnpo.cli.command_line import command_class
+    from simnpo.cli.config_file import option_names
 
-    if words[0] != "attack":
-        return set(_names(getattr(command_line, words[0].capitalize())))
-    if words[1] not in attack.COMMANDS:
-        raise UserError(f"unknown attack {words[1]!r}; there are {', '.join(attack.COMMANDS)}.")
-    return set(_names(attack.COMMANDS[words[1]]))
-
-
-def _names(kind: Any) -> Iterator[str]:
-    for field in fields(kind):
-        if is_dataclass(field.type):
-            yield from _names(field.type)
-        else:
-            yield field.name
+    command = command_class(words)
+    if command is None:
+        raise UserError(f"unknown attack {words[1]!r}; there are {', '.join(COMMANDS)}.")
+    return set(option_names(command))
 
 
 def _file(name: str, data: Any, room: Path) -> str:

@@ -1,13 +1,15 @@
 """The command line: which commands there are, and what their options mean."""
 
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, get_args
 
 import tyro
 
+from simnpo.cli.attack import COMMANDS as ATTACKS
 from simnpo.cli.attack import Attack
 from simnpo.cli.chat import Chat
 from simnpo.cli.compare import Compare
+from simnpo.cli.config_file import CONFIG, expand
 from simnpo.cli.convert import Convert
 from simnpo.cli.demo import Demo
 from simnpo.cli.evaluate import Evaluate
@@ -26,7 +28,10 @@ from simnpo.cli.unlearn import Unlearn
 from simnpo.report.endings import DEBUG
 from simnpo.system.terminal import write
 
-WITH_DEBUG = f"{DEBUG}, with any command, shows where in the code an error comes from."
+WITH_ANY = (
+    f"With any command, {CONFIG} FILE reads options from YAML, JSON or an earlier run's run.json, "
+    f"and {DEBUG} shows where in the code an error comes from."
+)
 
 
 Command: TypeAlias = (
@@ -52,20 +57,29 @@ LAUNCHED = (Finetune, Unlearn, Evaluate)
 """Those that several processes may run together."""
 
 
+def command_class(words: Sequence[str]) -> type | None:
+    """Return the dataclass of the command that the first words name, None where there is none."""
+    if words[0] == "attack":
+        return ATTACKS.get(words[1]) if len(words) > 1 else None
+    found = {kind.__name__.lower(): kind for kind, _ in map(get_args, get_args(Command))}
+    return found.get(words[0])
+
+
 def parse(argv: Sequence[str]) -> Command:
     """Return the command that `argv` asks for.
 
     Raises:
         SystemExit: with code 2 and a message for an unknown option or value; 0 for `--help`.
-        UserError: see `pin_model`.
+        UserError: see `expand` and `pin_model`.
     """
+    words = expand(argv, command_class)
     try:
         command: Command = tyro.cli(
             Command,
             prog="simnpo",
             description="Unlearn a forget set from a language model, and show what was forgotten "
-            f"and what was kept. simnpo --version tells the versions. {WITH_DEBUG}",
-            args=list(argv),
+            f"and what was kept. simnpo --version tells the versions. {WITH_ANY}",
+            args=words,
             config=(
                 tyro.conf.OmitArgPrefixes,
                 tyro.conf.FlagCreatePairsOff,
@@ -74,7 +88,7 @@ def parse(argv: Sequence[str]) -> Command:
         )
     except SystemExit as ended:
         if not ended.code and len(argv) > 1:  # a command's own help; the other one has it on top
-            write(WITH_DEBUG)
+            write(WITH_ANY)
         raise
     pin_model(command)
     return command

@@ -109,6 +109,23 @@ def read_json(path: Path) -> Any:
     return _read(path, lambda: json.loads(path.read_text(encoding="utf-8")))
 
 
+def read_yaml(path: Path) -> Any:
+    """Read YAML from `path`, plain values alone.
+
+    Raises:
+        UserError: the file is missing or is not YAML; the message names file and line.
+    """
+    import yaml
+
+    try:
+        return _read(path, lambda: yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"{path}, line {line}: not YAML ({error.problem}).") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML ({' '.join(str(error).split()):.200}).") from None
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """Read the Parquet table at `path`.
 

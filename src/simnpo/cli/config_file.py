@@ -1,0 +1,104 @@
+"""`--config FILE`, with any command: options from YAML, JSON, or an earlier run's run.json."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from simnpo.errors import UserError
+
+CONFIG = "--config"
+OF_ONE_RUN = ("--out", "--resume", "--overwrite")
+"""Options that are not taken from an earlier run's record."""
+
+
+def expand(argv: Sequence[str], named: Callable[[Sequence[str]], type | None]) -> list[str]:
+    """Return `argv` with the options of its `--config FILE`, less those that are typed as well.
+
+    Args:
+        argv: what is typed after `simnpo`.
+        named: returns the dataclass of the command that its first words name, None for none.
+
+    Raises:
+        UserError: the file cannot be read, is of another command, or has an option or a value that
+            there is not.
+    """
+    words, file = _without_config(argv)
+    if file is None or (command := named(words)) is None:
+        return words
+    typed = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    head = words[: 2 if words[0] == "attack" else 1]
+    added = [one for one in _read(file, head, command) if one[0] not in typed]
+    return [*words, *(word for option in added for word in option)]
+
+
+def option_names(command: type) -> Iterator[str]:
+    """Yield the names of a command's options, with underscores; groups are looked into."""
+    for field in fields(command):
+        if is_dataclass(field.type) and isinstance(field.type, type):
+            yield from option_names(field.type)
+        else:
+            yield field.name
+
+
+def _without_config(argv: Sequence[str]) -> tuple[list[str], Path | None]:
+    words, file = list[str](), None
+    left = iter(argv)
+    for word in left:
+        name, _, value = word.partition("=")
+        if name != CONFIG:
+            words.append(word)
+            continue
+        value = value or next(left, "")
+        if not value or value.startswith("--") or file is not None:
+            raise UserError(f"{CONFIG}: give one file, as in {CONFIG} settings.yaml.")
+        file = Path(value)
+    if file is not None and (not words or words[0].startswith("-")):
+        raise UserError(f"{CONFIG}: name a command first, as in simnpo unlearn {CONFIG} {file}.")
+    return words, file
+
+
+def _read(file: Path, head: list[str], command: type) -> list[list[str]]:
+    """Return the file's options, each as the words that a user types."""
+    from simnpo.cli.options import option_words
+
+    found = _mapping(file)
+    if isinstance(argv := found.get("argv"), list):  # the record of a run
+        return _of_run(file, [str(word) for word in argv], head)
+    known, options = list(option_names(command)), []
+    for key, value in found.items():
+        option = str(key).replace("-", "_")
+        if option not in known:
+            near = get_close_matches(option, known, 1)
+            hint = f"; do you mean {near[0]}?" if near else "."
+            raise UserError(f"{file}: simnpo {' '.join(head)} has no option {key!r}{hint}")
+        if isinstance(value, Mapping):
+            raise UserError(f"{file}: {key} is a mapping; options have one value or a list.")
+        if value is not None and value is not False:
+            options.append(option_words(option, value))
+    return options
+
+
+def _mapping(file: Path) -> Mapping[str, Any]:
+    from simnpo.storage.files import read_json, read_yaml
+
+    found = read_json(file) if file.suffix == ".json" else read_yaml(file)
+    if not isinstance(found, Mapping):
+        raise UserError(f"{file} must hold options by name, as in learning_rate: 1e-5.")
+    return found
+
+
+def _of_run(file: Path, argv: list[str], head: list[str]) -> list[list[str]]:
+    """Return the options that an earlier run was typed with."""
+    if argv[: len(head)] != head:
+        name, other = " ".join(head), " ".join(argv[: len(head)])
+        raise UserError(f"{file} is of simnpo {other}, and this is simnpo {name}.")
+    options: list[list[str]] = []
+    for word in argv[len(head) :]:
+        if word.startswith("--"):
+            option, equals, value = word.partition("=")
+            options.append([option.replace("_", "-"), *([value] if equals else [])])
+        elif options:
+            options[-1].append(word)
+    return [one for one in options if one[0] not in (*OF_ONE_RUN, CONFIG)]
