@@ -40,19 +40,10 @@ def test_json_is_read_alike(tmp_path: Path) -> None:
 
 def test_an_earlier_run_is_typed_again_but_for_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    argv = [
-        "unlearn",
-        "--model=m",
-        "--forget",
-        "f",
-        "--retain",
-        "r",
-        "--steps",
-        "9",
-        "--out",
-        "old",
-    ]
-    path.write_text(json.dumps({"argv": [*argv, "--overwrite"], "command": "unlearn"}))
+    argv = ["unlearn", "--model=m", "--forget", "f", "--retain", "r", "--steps", "9"]
+    path.write_text(
+        json.dumps({"argv": [*argv, "--out", "old", "--overwrite"], "command": "unlearn"})
+    )
     words = expand(["unlearn", "--config", str(path), "--out", "new"], command_class)
     assert words == [
         *("unlearn", "--out", "new", "--model", "m", "--forget", "f", "--retain", "r"),

@@ -29,8 +29,8 @@ from simnpo.report.endings import DEBUG
 from simnpo.system.terminal import write
 
 WITH_ANY = (
-    f"With any command, {CONFIG} FILE reads options from YAML, JSON or an earlier run's run.json, "
-    f"and {DEBUG} shows where in the code an error comes from."
+    f"{DEBUG}, with any command, shows where in the code an error comes from; {CONFIG} FILE reads "
+    "options from YAML, JSON or an earlier run's run.json."
 )
 
 
