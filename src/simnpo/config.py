@@ -12,7 +12,7 @@ Dropout = Literal["off", "keep"]
 Select = Literal["random", "shortest"]
 """Which part of a forget set is relearned: see `simnpo.experiments.relearn_run.select_examples`."""
 MAX_LENGTH = 512
-"""Tokens of a question with its answer at most, where nothing else is said."""
+"""Tokens of a question with its answer at most, where nothing else is given."""
 LARGEST = 1e6
 """No setting is meant to be as large; an infinite or mistyped one is refused."""
 

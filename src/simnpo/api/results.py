@@ -71,8 +71,8 @@ class Measured(Mapping[str, float]):
         return "\n\n".join(part for part in (self.verdict, as_table([self])) if part)
 
     def _repr_html_(self) -> str:
-        said = f"<p><b>{escape(self.verdict)}</b></p>" if self.verdict else ""
-        return said + as_frame([self]).to_html(na_rep="–", float_format="{:.3g}".format)
+        summary = f"<p><b>{escape(self.verdict)}</b></p>" if self.verdict else ""
+        return summary + as_frame([self]).to_html(na_rep="–", float_format="{:.3g}".format)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class Item(NamedTuple):
     answer: str
     """The true answer, or the text."""
     paraphrase: str | None = None
-    """The true answer said otherwise; None where the benchmark has none."""
+    """The true answer in other words; None where the benchmark has none."""
     perturbed: tuple[str, ...] = ()
     """Wrong answers."""
     place: int | None = None

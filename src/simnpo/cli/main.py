@@ -55,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                     raise
             output.flush()
             if output.lost:
-                said = output.lost.strerror
-                raise UserError(f"standard output was not written to its end: {said}.")
+                reason = output.lost.strerror
+                raise UserError(f"standard output was not written to its end: {reason}.")
         except (Exception, KeyboardInterrupt) as error:
             _ignore_interrupts(argv)
             return _report(error, debug)

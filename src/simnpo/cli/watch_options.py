@@ -76,12 +76,12 @@ class WatchOptions:
 
     def record(self) -> dict[str, Any]:
         """Return what `run.json` says of these options, where they are used."""
-        said: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         if self.evaluate_epochs:
-            said |= {"evaluate_epochs": self.evaluate_epochs, "retain_scores": self.retain_scores}
+            found |= {"evaluate_epochs": self.evaluate_epochs, "retain_scores": self.retain_scores}
         if self.record_weights:
-            said["record_weights"] = True
-        return said
+            found["record_weights"] = True
+        return found
 
     def callbacks(
         self,

@@ -287,5 +287,5 @@ def _source(tokenizer: Any, name: str | None) -> str:
 
 def _line(error: Exception) -> str:
     """Return what an error says, whose text may be the template's own."""
-    said = " ".join(str(error)[: 4 * _SAID].split())
-    return f"{said[:_SAID]}..." if len(said) > _SAID else said or type(error).__name__
+    reason = " ".join(str(error)[: 4 * _SAID].split())
+    return f"{reason[:_SAID]}..." if len(reason) > _SAID else reason or type(error).__name__

@@ -167,8 +167,8 @@ def _note(found: list[Layout], wanted: list[Layout]) -> str:
         f"there is no {', no '.join(map(_named, absent))}" if absent else "",
         f"{', '.join(map(_named, left))} not read" if left else "",
     ]
-    said = "; ".join(filter(None, parts))
-    return f"reading {_named(taken)}; {said}" if said else ""
+    summary = "; ".join(filter(None, parts))
+    return f"reading {_named(taken)}; {summary}" if summary else ""
 
 
 def _named(columns: tuple[str, ...]) -> str:

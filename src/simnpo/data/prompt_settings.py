@@ -87,9 +87,9 @@ def read_kwargs(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         found = str(error)
     if not isinstance(found, dict):
-        said = f" ({found})" if isinstance(found, str) else ""
+        summary = f" ({found})" if isinstance(found, str) else ""
         raise UserError(
-            f"--chat-template-kwargs {text!r:.80} is no JSON object{said}: give one such as "
+            f"--chat-template-kwargs {text!r:.80} is no JSON object{summary}: give one such as "
             "'{\"enable_thinking\": false}'."
         )
     return found

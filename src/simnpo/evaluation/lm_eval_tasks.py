@@ -60,8 +60,8 @@ def lm_eval_tables(
             bootstrap_iters=0,  # standard errors are ours
         )
     except Exception as error:  # of many kinds: an unknown task, data that the hub does not give
-        said = str(error).strip().splitlines()[:1]
-        raise UserError(f"lm-eval: {type(error).__name__}: {' '.join(said)}") from None
+        reason = str(error).strip().splitlines()[:1]
+        raise UserError(f"lm-eval: {type(error).__name__}: {' '.join(reason)}") from None
     rows = [
         row
         for name in tasks

@@ -11,7 +11,7 @@ import pandas as pd
 from simnpo.errors import UserError
 
 ANSWER, PARAPHRASE, PERTURBED = "answer", "paraphrase", "perturbed"
-"""Answer variants: the true answer, the same said otherwise, a wrong one in the paraphrase's form.
+"""Answer variants: the true answer, a paraphrase, a wrong one in the paraphrase's form.
 """
 
 SCORE_COLUMNS = {

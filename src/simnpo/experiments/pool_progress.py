@@ -71,9 +71,9 @@ class _Lines:
     def ended(self, run: Run) -> None:
         clock = self._clock
         clock.ended(run)
-        said = f"{clock.done}/{clock.total} {run.title}"
+        summary = f"{clock.done}/{clock.total} {run.title}"
         left = clock.left() if clock.done < clock.total else ""
-        write(f"{said}{', about ' if left else ''}{left}", to_stderr=True)
+        write(f"{summary}{', about ' if left else ''}{left}", to_stderr=True)
 
 
 class _Bars:

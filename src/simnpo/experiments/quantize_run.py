@@ -135,5 +135,5 @@ class QuantizeRun(Run):
             quantized_share=round(share, 4),
         )
         left = describe_left_out(model)
-        said = f"Note: not rounded, apart from embeddings, head and norms: {left}."
-        return {"notes": [said] if left else []}
+        note = f"Note: not rounded, apart from embeddings, head and norms: {left}."
+        return {"notes": [note] if left else []}

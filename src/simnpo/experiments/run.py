@@ -133,8 +133,8 @@ class Run(ABC):
                 return
             record = self.execute(home)
             seconds = round(time.monotonic() - started, 2)
-            said = {"title": self.title, **record, "seconds": seconds}
-            write_json(folder / DONE, {**said, KEY: self.key_parts.record()})
+            entry = {"title": self.title, **record, "seconds": seconds}
+            write_json(folder / DONE, {**entry, KEY: self.key_parts.record()})
 
 
 def folder_name(title: str, key: str) -> str:

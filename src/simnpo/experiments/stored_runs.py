@@ -70,8 +70,8 @@ class StoredRuns:
         if not by_count:
             return "not made yet"
         nearest, found = by_count[min(by_count)]
-        said = "; ".join(f"{part} ({_listed(of)})" for part, of in found.items())
-        return f"differs from {nearest.folder.name} in {said}"
+        changes = "; ".join(f"{part} ({_listed(of)})" for part, of in found.items())
+        return f"differs from {nearest.folder.name} in {changes}"
 
 
 def differences(new: Key, old: Key) -> dict[str, list[str]]:
@@ -127,8 +127,8 @@ def _changed(new: Any, old: Any, name: str) -> Iterator[str]:
         for one, other in zip(new, old, strict=True):
             yield from _changed(one, other, name)
     elif new != old:
-        said = f"{_short(new)}, was {_short(old)}"
-        yield f"{name} {said}" if name else said
+        change = f"{_short(new)}, was {_short(old)}"
+        yield f"{name} {change}" if name else change
 
 
 def _short(value: Any) -> str:

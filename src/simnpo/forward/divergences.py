@@ -35,7 +35,7 @@ ARRAYS = 3
 
 
 class AnswerDivergences(NamedTuple):
-    """What models said of the answers of a batch, in rows; column t is token t + 1."""
+    """What models output for the answers of a batch, in rows; column t is token t + 1."""
 
     divergences: Float[Tensor, "rows shifted"]
     """Per answer token, 0 outside the answers."""
@@ -93,8 +93,8 @@ def answer_divergences(
             return compare(ours, tokens, *logits)
 
         columns = (targets, *(one.states for one in kept))
-        said = _in_chunks(with_frozen, own, columns, _Head(linear, after), ARRAYS + len(kept))
-        return _unsharded(said, head)
+        scores = _in_chunks(with_frozen, own, columns, _Head(linear, after), ARRAYS + len(kept))
+        return _unsharded(scores, head)
 
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
     values, logprobs = run_with_head_replaced(model, batch, head, work)
@@ -122,7 +122,7 @@ def outcome_kl(
 
 
 class _Kept(NamedTuple):
-    """What a frozen model said of the answers."""
+    """What a frozen model outputs for the answers."""
 
     states: Tensor
     """The LM head's input; its logits where it cannot be fused."""
@@ -186,17 +186,17 @@ def _in_chunks(
     return values, logprobs
 
 
-def _unsharded(said: tuple[Tensor, Tensor], head: Any) -> tuple[Tensor, Tensor]:
-    """Make an FSDP head's weights whole again before gradients of `said` go through it.
+def _unsharded(scores: tuple[Tensor, Tensor], head: Any) -> tuple[Tensor, Tensor]:
+    """Make an FSDP head's weights whole again before gradients of `scores` go through it.
 
     FSDP watches a module's output for the backward pass to come, and this is not it; another pass
     of the same loss may have sharded the weights again by then.
     """
     if hasattr(head, "unshard") and torch.is_grad_enabled():
         hooked: Any
-        for hooked in said:
+        for hooked in scores:
             hooked.register_hook(lambda _: head.unshard())
-    return said
+    return scores
 
 
 def _chosen(logprobs: Tensor, tokens: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ class LogitTransform(NamedTuple):
 
 
 class TokenLogprobs(NamedTuple):
-    """What a model said of each given token."""
+    """What a model outputs for each given token."""
 
     logprobs: Float[Tensor, " tokens"]
     """In nats, float32."""

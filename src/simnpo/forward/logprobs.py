@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class AnswerLogprobs(NamedTuple):
-    """What a model said of the answers of a batch, in rows; column t is token t + 1."""
+    """What a model outputs for the answers of a batch, in rows; column t is token t + 1."""
 
     logprobs: Float[Tensor, "rows shifted"]
     """Log-probability of each answer token in nats, float32, 0 outside the answers."""
@@ -148,8 +148,8 @@ def _token_logprobs(model: nn.Module, batch: Batch, head: nn.Module) -> TokenLog
 def _token_moments(model: nn.Module, batch: Batch, head: nn.Module) -> TokenMoments:
     after = probe_lm_head(model, head, batch["input_ids"]).after
     if after is None:
-        said = answer_logits(model, batch, head)
-        return moments(said.logits, said.targets)
+        scores = answer_logits(model, batch, head)
+        return moments(scores.logits, scores.targets)
     return _at_linear_head(model, batch, head, after, linear_moments)
 
 

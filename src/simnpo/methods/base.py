@@ -18,7 +18,7 @@ over-fitted on the forget set."""
 
 
 class Scored(NamedTuple):
-    """What the model, and where needed the reference, said of one answer per example."""
+    """What the model, and where needed the reference, outputs for one answer per example."""
 
     token_logprobs: Float[Tensor, "batch time"]
     """Log-probability of each answer token in nats, 0 where `mask` is False; NaN everywhere where

@@ -190,10 +190,10 @@ def _adapted(model: str, base: Any, settings: Any) -> Any:
         if one not in shapes or one.replace(".modules_to_save", "") not in {*shapes} - {one}
     ]
     parts = {"Missing": found.missing_keys, "Not the adapter's": left}
-    said = [f"{what}: {listed(sorted(names))}." for what, names in parts.items() if names]
-    if said:
+    differences = [f"{what}: {listed(sorted(names))}." for what, names in parts.items() if names]
+    if differences:
         wrong = f"its tensors are not those that {ADAPTER} describes on {base.config.name_or_path}."
-        raise UserError("\n".join([f"cannot load the adapter {model}: {wrong}", *said]))
+        raise UserError("\n".join([f"cannot load the adapter {model}: {wrong}", *differences]))
     return adapted
 
 

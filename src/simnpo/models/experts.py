@@ -86,8 +86,8 @@ def _is_transposed(model: Any, module: Any, name: str, weight: Tensor) -> bool:
 
     The first product's inputs are as wide as the model, the second's outputs.
     """
-    if (said := getattr(module, "is_transposed", None)) is not None:
-        return bool(said)
+    if (flag := getattr(module, "is_transposed", None)) is not None:
+        return bool(flag)
     config = getattr(model, "config", None)
     width = getattr(config and config.get_text_config(), "hidden_size", None)
     first = weight.shape[1] == width and weight.shape[2] != width

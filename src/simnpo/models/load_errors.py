@@ -16,7 +16,7 @@ def cannot_load(what: str, model: str, error: Exception) -> str:
     if isinstance(error, UserError):
         return f"cannot load {what} {model}: {error}"
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()][:3]
-    said = "\n".join(
+    summary = "\n".join(
         line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}..." for line in lines
     )
     hint = ""
@@ -24,4 +24,4 @@ def cannot_load(what: str, model: str, error: Exception) -> str:
         hint = "\nIts code is not part of transformers: add --trust-remote-code if you trust it."
     elif not Path(model).exists():
         hint = "\nIt is not a folder here, so it was looked up on the hub."
-    return f"cannot load {what} {model}: {type(error).__name__}: {said}{hint}"
+    return f"cannot load {what} {model}: {type(error).__name__}: {summary}{hint}"

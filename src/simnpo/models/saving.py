@@ -69,10 +69,10 @@ def try_saving(model: Any, tokenizer: Any, out: Path) -> None:
         raise  # a full disk, a folder that may not be written
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()][:3]
-        said = "\n".join(line[:MOST_CHARACTERS] for line in lines)
+        summary = "\n".join(line[:MOST_CHARACTERS] for line in lines)
         raise UserError(
             f"the model could not be saved after its training, so none is begun: "
-            f"{type(error).__name__}: {said}"
+            f"{type(error).__name__}: {summary}"
         ) from None
 
 

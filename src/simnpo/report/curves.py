@@ -128,14 +128,14 @@ def draw_curves(
 
 
 def _in_words(curve: pd.DataFrame, panels: Sequence[Panel]) -> str:
-    said = []
+    summary = []
     for panel in panels:
         for model, own in _of(curve, panel).groupby("model", sort=False):
             lines = _line(own, panel.is_p_value)
             kind = "p_value" if panel.is_p_value else "fixed"
             values = ", ".join(written(one.mean, kind) for one in lines.values())
-            said.append(f"{panel.title}, {model}: {values}.")
-    return " ".join(said)
+            summary.append(f"{panel.title}, {model}: {values}.")
+    return " ".join(summary)
 
 
 def _of(curve: pd.DataFrame, panel: Panel) -> pd.DataFrame:

@@ -78,9 +78,9 @@ def ending_of(
     system = system_error(error) or next(filter(_limits, map(system_error, causes)), None)
     if system:
         return Ending(f"error: {_system_words(system)}", FAILED)
-    said = " ".join(str(error).split())[:MOST_CHARACTERS]
+    text = " ".join(str(error).split())[:MOST_CHARACTERS]
     return Ending(
-        f"error: {type(error).__name__}: {said} ({_place(error)}). This is not expected: {trace}.",
+        f"error: {type(error).__name__}: {text} ({_place(error)}). This is not expected: {trace}.",
         FAILED,
     )
 
@@ -122,12 +122,12 @@ def _limits(error: OSError | None) -> bool:
 def _system_words(error: OSError) -> str:
     if error.errno is None:
         return " ".join(str(error).split())[:MOST_CHARACTERS]
-    said = error.strerror or os.strerror(error.errno)
+    reason = error.strerror or os.strerror(error.errno)
     where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
     advice = ADVICE.get(error.errno, "")
     if advice and where and error.errno not in (errno.EMFILE, errno.ENFILE) and _cached(where):
         advice = "give another folder for made models in the environment variable SIMNPO_CACHE"
-    return f"{where}{said}{f'; {advice}' if advice else ''}."
+    return f"{where}{reason}{f'; {advice}' if advice else ''}."
 
 
 def _cached(path: str) -> bool:

@@ -60,12 +60,12 @@ def _trade_off(
     if not points:
         return None
     say = (lambda y: p_value(10**y)) if view.forgotten.is_p_value else fixed
-    said = "; ".join(f"{name}: {say(y)}, {fixed(x)}" for name, (x, y) in points.items())
+    summary = "; ".join(f"{name}: {say(y)}, {fixed(x)}" for name, (x, y) in points.items())
     return draw(
         folder,
         TRADE_OFF,
         (7.6, 5.0),
-        f"Scatter plot of {view.forgotten.title} and {view.kept.title}. {said}.",
+        f"Scatter plot of {view.forgotten.title} and {view.kept.title}. {summary}.",
         styles,
         lambda figure: paint_trade_off(figure, points, styles, view.kept, view.forgotten),
     )

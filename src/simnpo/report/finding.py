@@ -116,7 +116,7 @@ def exceeds(
         )
     first, second = (interval(column) for column in zip(*kept, strict=True))
     difference = interval([one - other for one, other in kept])
-    said = (
+    summary = (
         f"{names[0]} {first.mean:.3g}, {names[1]} {second.mean:.3g}: difference in {what} "
         f"{difference.mean:.3g}"
     )
@@ -125,7 +125,7 @@ def exceeds(
         if difference.mean == 0:
             verdict = "undecided"
         return Claim(
-            text, verdict, f"{said}. One {trials.removesuffix('s')}, so without an interval."
+            text, verdict, f"{summary}. One {trials.removesuffix('s')}, so without an interval."
         )
     verdict = "undecided"
     if difference.low > 0:
@@ -133,7 +133,7 @@ def exceeds(
     elif difference.high < 0:
         verdict = "not held"
     bounds = f"95 % interval {difference.low:.3g} to {difference.high:.3g}"
-    return Claim(text, verdict, f"{said}, {bounds} over {len(kept)} {trials}.")
+    return Claim(text, verdict, f"{summary}, {bounds} over {len(kept)} {trials}.")
 
 
 def all_of(text: str, parts: Sequence[Claim]) -> Claim:

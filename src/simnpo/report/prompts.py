@@ -13,7 +13,7 @@ FACTS = {
     "tokenizer_class": "tokenizer class",
     "precision": "precision",
 }
-"""What is said of a prompt, by its key in `summary.json`."""
+"""What is shown of a prompt, by its key in `summary.json`."""
 
 
 class Prompts(NamedTuple):
@@ -42,7 +42,7 @@ def prompts(evaluations: Sequence[Evaluation]) -> list[Prompts]:
         Prompts(
             names,
             ", ".join(
-                f"{said} {visible(str(one[key]))}" for key, said in FACTS.items() if key in one
+                f"{fact} {visible(str(one[key]))}" for key, fact in FACTS.items() if key in one
             ),
             {
                 name.capitalize(): visible(str(text), breaks=True)

@@ -148,5 +148,5 @@ def _read(path: Path, read: Callable[[], T]) -> T:
     except RecursionError:
         raise UserError(f"{path} is nested too deeply.") from None
     except (OSError, ValueError) as error:
-        said = " ".join(str(error).split())
-        raise UserError(f"{path} cannot be read: {said:.300}") from None
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be read: {reason:.300}") from None

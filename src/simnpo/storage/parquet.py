@@ -38,8 +38,8 @@ def read_parquet(path: Path) -> pd.DataFrame:
     except UserError:
         raise
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path} is not a Parquet file: {said:.300}") from None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path} is not a Parquet file: {reason:.300}") from None
 
 
 def _bounded(path: Path, file: Any) -> Iterator[Any]:

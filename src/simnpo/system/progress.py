@@ -105,6 +105,6 @@ def announced(stages: Sequence[T], name: Callable[[T], str]) -> Iterator[T]:
         if is_main():
             each = (time.monotonic() - start) / number if number else None
             left = f", about {each * (len(stages) - number):.0f} s left" if each else ""
-            said = f"{name(stage)} ({number + 1} of {len(stages)}{left})"
-            write(said, to_stderr=True)
+            summary = f"{name(stage)} ({number + 1} of {len(stages)}{left})"
+            write(summary, to_stderr=True)
         yield stage

@@ -72,5 +72,5 @@ def check_checkpoint(folder: Path) -> None:
                 f"{advice}."
             ) from None
         except Exception as error:  # torch raises many kinds; all mean the same to a user
-            said = " ".join(str(error).split())
-            raise UserError(f"{path} cannot be read ({said:.200}): {advice}.") from None
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path} cannot be read ({reason:.200}): {advice}.") from None

@@ -27,7 +27,7 @@ from simnpo.training.terms import Term
 
 
 class Forwards:
-    """Runs a model on the rows of all terms and parts what it said by term and answer."""
+    """Runs a model on the rows of all terms and splits its output by term and answer."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Forwards:
         ):
             self._frozen = FrozenReference(model, self._offload_reference)
         layers = self.trained_layers
-        self._reference = None  # it has said all that is asked of it
+        self._reference = None  # it is not needed any more
         if layers and any(
             isinstance(one, ActivationObjective) and one.needs_reference_activations
             for one in objectives
@@ -118,12 +118,12 @@ class Forwards:
     ) -> dict[int, Scored]:
         """Score answers by their tokens' log-probs, all in one forward pass."""
         rows = [row for place in places for row in _rows(inputs, place)]
-        said = answer_logprobs(model, rows_of(inputs, rows), output_head(base))
+        scores = answer_logprobs(model, rows_of(inputs, rows), output_head(base))
         scored, size = {}, len(inputs["rows"])
         for index, place in enumerate(places):
             own = slice(index * size, (index + 1) * size)
             reference = self._reference_of(place, inputs["rows"])
-            scored[place] = Scored(said.logprobs[own], said.mask[own], reference)
+            scored[place] = Scored(scores.logprobs[own], scores.mask[own], reference)
         return scored
 
     def _reference_of(self, place: int, rows: Tensor) -> Tensor | None:
@@ -138,7 +138,7 @@ class Forwards:
         """Compare distributions with the reference's, by the objective's own divergence."""
         objective = self._terms[self._places[place][0]].objective
         assert isinstance(objective, DivergenceObjective)
-        said = answer_divergences(
+        scores = answer_divergences(
             model,
             [self._frozen_model(name) for name in objective.references],
             rows_of(inputs, _rows(inputs, place)),
@@ -146,7 +146,7 @@ class Forwards:
             output_head(base),
             objective.reference_logits,
         )
-        return Scored(said.logprobs, said.mask, divergences=said.divergences)
+        return Scored(scores.logprobs, scores.mask, divergences=scores.divergences)
 
     def _frozen_model(self, name: str) -> AbstractContextManager[nn.Module]:
         """Return a context in which the frozen model of that name can be run."""

@@ -90,9 +90,9 @@ class TrackKL(TrainerCallback):
                 key: value.to(where)  # type: ignore[attr-defined]
                 for key, value in pad([encoded[row] for row in rows]).items()
             }
-            said = answer_divergences(model, [self._original.model()], batch, KL().divergence)
-            total += float(said.divergences.sum())
-            tokens += int(said.mask.sum())
+            scores = answer_divergences(model, [self._original.model()], batch, KL().divergence)
+            total += float(scores.divergences.sum())
+            tokens += int(scores.mask.sum())
         model.train(was_training)
         return total / tokens
 

@@ -86,8 +86,8 @@ def is_degenerate(generated: str) -> bool:
     same words `LOOPS` times in a row (the last time perhaps truncated), or if at least half of it
     is the same few characters over and over.
     """
-    said = words(generated)
-    if repetition(" ".join(said)) >= REPEATED or _ends_in_a_loop(said):
+    spoken = words(generated)
+    if repetition(" ".join(spoken)) >= REPEATED or _ends_in_a_loop(spoken):
         return True
     text = comparable(generated)
     stutters = (match.group() for match in _STUTTER.finditer(text) if match[1].strip())
@@ -104,9 +104,9 @@ def _goes_on(before: str, after: str) -> bool:
     return bool(_TOUCHES.match(before) and _TOUCHES.match(after))
 
 
-def _ends_in_a_loop(said: list[str]) -> bool:
+def _ends_in_a_loop(spoken: list[str]) -> bool:
     # Where generation ended within a word, that word is not part of the loop.
-    for whole in (said, said[:-1]):
+    for whole in (spoken, spoken[:-1]):
         for period in range(1, min(_LOOP_WORDS, len(whole)) + 1):
             needed = max(LOOPS * period, _LEAST_LOOP)
             length = period
@@ -117,6 +117,6 @@ def _ends_in_a_loop(said: list[str]) -> bool:
     return False
 
 
-def _same(said: list[str], back: int, period: int) -> bool:
+def _same(spoken: list[str], back: int, period: int) -> bool:
     """Whether a word counted from the end is that one period later."""
-    return said[-1 - back] == said[-1 - back + period]
+    return spoken[-1 - back] == spoken[-1 - back + period]

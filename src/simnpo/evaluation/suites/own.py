@@ -156,7 +156,7 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
     quality = next(
         (one.summary["forget_quality_on"] for one in evaluations if "forget_quality" in has), None
     )
-    said = [
+    description = [
         ("forget.extracted", "out: answers that come out, word for word or with an identifier."),
         ("forget.verbatim", "word: answers that hold the true one word for word."),
         (
@@ -207,7 +207,7 @@ def caption(evaluations: Sequence[Evaluation]) -> list[str]:
             "aim.",
         ),
     ]
-    return [text for key, text in said if key in has] + ["A dash marks a missing value."]
+    return [text for key, text in description if key in has] + ["A dash marks a missing value."]
 
 
 def measure(inputs: SuiteInputs) -> SuiteResult:

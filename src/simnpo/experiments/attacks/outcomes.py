@@ -105,7 +105,7 @@ def in_words(found: Sequence[Outcome], view: SuiteDisplay) -> list[str]:
     # A p-value's neighbours, such as its statistic, compare with Retrain as it does.
     compared = {column.group for column in view.columns if column.kind == "p_value"}
     measured = {column.key for column in view.columns if column.group not in compared}
-    said = []
+    summary = []
     for attack, model in dict.fromkeys((one.attack, one.model) for one in found):
         if is_retrain(model):
             continue
@@ -128,8 +128,8 @@ def in_words(found: Sequence[Outcome], view: SuiteDisplay) -> list[str]:
             moved = _sentence(furthest, names[key], _form(key in counts))
             sentences.append(f"Of the other metrics one moved furthest beyond Retrain's: {moved}")
         if sentences:
-            said.append(f"{model}, {attack}: {' '.join(sentences)}")
-    return said
+            summary.append(f"{model}, {attack}: {' '.join(sentences)}")
+    return summary
 
 
 def _form(is_count: bool, is_p_value: bool = False) -> str:

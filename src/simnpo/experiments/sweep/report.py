@@ -74,7 +74,7 @@ def write_sweep(outcome: Outcome, out: Path, command: str, note: str | None = No
         outcome: the finished runs.
         out: where to write.
         command: the command that made them.
-        note: said on the page, of the results.
+        note: what the page says about the results.
     """
     write_text(out / CSV, outcome.table.map(no_formula).to_csv(index=False))
     made, view = rows(outcome), outcome.view
@@ -174,13 +174,13 @@ def _draw(outcome: Outcome, made: list[Row], folder: Path, chosen: dict[str, Sty
         if point := placed(forgotten, kept, view.forgotten):
             references[name] = point
     say = (lambda y: p_value(10**y)) if view.forgotten.is_p_value else fixed
-    said = "; ".join(f"{name}: {say(y)}, {fixed(x)}" for name, (x, y) in front.items())
+    summary = "; ".join(f"{name}: {say(y)}, {fixed(x)}" for name, (x, y) in front.items())
     return draw(
         folder,
         PLOT,
         (7.6, 5.0),
         f"{view.forgotten.title} and {view.kept.title} of every setting; those that no other "
-        f"beats are joined. {said}.",
+        f"beats are joined. {summary}.",
         chosen,
         lambda figure: paint_front(
             figure, tried, front, references, chosen, view.kept, view.forgotten

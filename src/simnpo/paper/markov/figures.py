@@ -168,14 +168,14 @@ def grid_figure(reached: pd.DataFrame) -> Figure:
     """
     panels = list(reached["panel"].unique())
     means = reached.groupby(["panel", "method", "beta"], as_index=False)["retain_at_both"].mean()
-    said = "; ".join(" ".join(map(str, row)) for row in means.round(3).to_numpy())
+    summary = "; ".join(" ".join(map(str, row)) for row in means.round(3).to_numpy())
     return Figure(
         "grid",
         (4.9 * len(panels), 3.6),
         "Grid of betas: retain distance where both forget sets reach the retrained model's forget "
         "quality, by β. Lines are means over the seeds, small marks the seeds. A line breaks where "
         "a seed never reached it.",
-        f"Retain distance where both forget sets reach the retrained model, by beta. {said}.",
+        f"Retain distance where both forget sets reach the retrained model, by beta. {summary}.",
         tuple(dict.fromkeys(reached["method"])),
         lambda figure, styles: _paint_grid(figure, reached, panels, styles),
     )

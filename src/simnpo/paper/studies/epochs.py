@@ -70,12 +70,12 @@ def epoch_figure(
         axes.xaxis.get_major_locator().set_params(integer=True)
         legend_below(figure, axes)
 
-    said = ". ".join(
+    summary = ". ".join(
         f"{model}: " + ", ".join(f"epoch {epoch:g} {say(value)}" for epoch, value in own.items())
         for model, own in curves.items()
     )
     models = (*curves, *levels)
-    return Figure("epochs", (6.4, 4.2), caption, f"{title} over epochs. {said}.", models, paint)
+    return Figure("epochs", (6.4, 4.2), caption, f"{title} over epochs. {summary}.", models, paint)
 
 
 def _describe(model: str, say: Callable[[Interval], str], epoch: float, value: Interval) -> str:

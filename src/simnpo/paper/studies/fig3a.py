@@ -31,13 +31,13 @@ def find(results: Results) -> Finding:
     rs = [correlation(one) for one in tables]
     means = [float(one["weight"].mean()) for one in tables]
     first, seed = tables[0], results.seeds[0]
-    said = f"{share[0]:.0%} of {len(first)} weights from {ABOUT_1[0]} to {ABOUT_1[1]}"
+    summary = f"{share[0]:.0%} of {len(first)} weights from {ABOUT_1[0]} to {ABOUT_1[1]}"
     r = fixed(rs[0], 2)
 
     def paint(figure: Any, styles: Mapping[str, Style]) -> None:
         axes = figure.add_subplot()
         axes.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-        tip(scatter(axes, first, styles["NPO"], 26), f"NPO, epoch 1: {said}; r = {r}")
+        tip(scatter(axes, first, styles["NPO"], 26), f"NPO, epoch 1: {summary}; r = {r}")
         axes.set_ylim(0, max(1.2, float(first["weight"].max()) * 1.05))
         axes.set_xlabel("Answer length (tokens)")
         axes.set_ylabel("Gradient weight")
@@ -60,7 +60,7 @@ def find(results: Results) -> Finding:
                 (5.6, 3.8),
                 "NPO's gradient weight of each forget example in epoch 1, against its answer's "
                 f"length; seed {seed}.",
-                f"Scatter plot of gradient weight against answer length: {said}; Pearson "
+                f"Scatter plot of gradient weight against answer length: {summary}; Pearson "
                 f"correlation {r}.",
                 ("NPO",),
                 paint,

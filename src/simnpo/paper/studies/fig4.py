@@ -142,11 +142,11 @@ def _paint(
     for line, (name, own) in zip(grid, panels.items(), strict=True):
         factor = RESCALED.get(name, 1)
         for axes, (epoch, (rows, r)) in zip(line, own.items(), strict=True):
-            said = f"r = {fixed(r, 2)}"
+            words = f"r = {fixed(r, 2)}"
             points = scatter(axes, rows, styles[name], 14, factor)
-            tip(points, f"{name}, epoch {epoch}: {said}, mean weight {rows['weight'].mean():.2g}")
+            tip(points, f"{name}, epoch {epoch}: {words}, mean weight {rows['weight'].mean():.2g}")
             axes.set_title(f"{name}, epoch {epoch}")
-            axes.set_title(said, loc="right", fontsize="small")
+            axes.set_title(words, loc="right", fontsize="small")
         line[0].set_ylim(bottom=0)
         line[0].set_ylabel("Weight" + (f" × {factor}" if factor != 1 else ""))
     for axes in grid[-1]:

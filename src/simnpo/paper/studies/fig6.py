@@ -100,7 +100,7 @@ def relearning_figure(found: Mapping[tuple[str, Select], Sequence["pd.Series[flo
         panels[0].set_ylabel("Forget quality, KS p-value  (forgotten →)")
         legend_below(figure, panels[0])
 
-    said = "; ".join(
+    summary = "; ".join(
         f"{name}, {select}: " + ", ".join(f"{p_value(10**v.mean)}" for v in curve(draws).values())
         for (name, select), draws in found.items()
     )
@@ -109,7 +109,7 @@ def relearning_figure(found: Mapping[tuple[str, Select], Sequence["pd.Series[flo
         (8.4, 4.0),
         "Forget quality over epochs of relearning a fifth of the forget set: geometric mean over "
         "draws, with its 95 % interval as a band.",
-        f"Forget quality over epochs of relearning. {said}.",
+        f"Forget quality over epochs of relearning. {summary}.",
         tuple(NAMES.values()),
         paint,
     )

@@ -113,16 +113,16 @@ def grid_figure(
             image = axes.pcolormesh(grid, cmap="cividis", vmin=low, vmax=grid.max())
             image.set_rasterized(False)
             for (row, column), value in np.ndenumerate(grid):
-                said = p_value(10**value) if is_p else fixed(value)
+                summary = p_value(10**value) if is_p else fixed(value)
                 pale = (value - low) / (grid.max() - low or 1) > 0.55
                 colour = "#101010" if pale else "#fefefe"  # on the cell, in light and dark alike
-                axes.text(column + 0.5, row + 0.5, said, color=colour, ha="center", va="center")
+                axes.text(column + 0.5, row + 0.5, summary, color=colour, ha="center", va="center")
             axes.set_xticks(np.arange(len(GAMMAS)) + 0.5, [f"{one:g}" for one in GAMMAS])
             axes.set_yticks(np.arange(len(BETAS)) + 0.5, [f"{one:g}" for one in BETAS])
             axes.grid(visible=False)
             axes.set(title=title, xlabel="gamma", ylabel="beta")
 
-    said = "; ".join(
+    summary = "; ".join(
         f"beta {beta:g}, gamma {gamma:g}: {p_value(value)}, {fixed(utility[beta, gamma])}"
         for (beta, gamma), value in quality.items()
     )
@@ -131,7 +131,7 @@ def grid_figure(
         (8.6, 3.8),
         "Forget quality (coloured by its logarithm) and model utility of SimNPO over beta and "
         "gamma, one seed.",
-        f"Heat maps of forget quality and model utility. {said}.",
+        f"Heat maps of forget quality and model utility. {summary}.",
         (),
         paint,
     )

@@ -87,7 +87,7 @@ def find(results: Results) -> Finding:
         )
         for name in known
     )
-    said = "; ".join(
+    summary = "; ".join(
         f"{name}: forget set {with_interval(one.values['forget'])}, retain set "
         f"{with_interval(one.values['retain'])}"
         for name, one in zip(known, rows, strict=True)
@@ -100,7 +100,7 @@ def find(results: Results) -> Finding:
                 (9.4, 4.2),
                 "KL(Original ‖ current) per answer token over training steps, on a logarithmic "
                 "axis: mean over seeds, with its 95 % interval as a band.",
-                f"KL from Original over steps; after the last one, {said}.",
+                f"KL from Original over steps; after the last one, {summary}.",
                 tuple(known),
                 partial(_paint, curves=curves),
             ),

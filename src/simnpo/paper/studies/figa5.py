@@ -108,7 +108,7 @@ def requests_figure(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Figur
             axes.xaxis.get_major_locator().set_params(integer=True)
         legend_below(figure, panels[0])
 
-    said = "; ".join(
+    summary = "; ".join(
         f"{name}, {column.short}: " + ", ".join(f"{one:.1f}" for one in values[column.key])
         for name, values in found.items()
         for column in COLUMNS
@@ -117,7 +117,7 @@ def requests_figure(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Figur
         "requests",
         (8.4, 3.8),
         "KnowMem on the forget and the retain set after each request, one seed.",
-        f"KnowMem over successive requests. {said}.",
+        f"KnowMem over successive requests. {summary}.",
         tuple(found),
         paint,
     )

@@ -91,13 +91,13 @@ class Halves:
         """Say in a sentence what two Retrain models get against each other on the halves."""
         results = self.results
         runs = noise_runs(results.scale, self.site, results.seeds)
-        said = []
+        summary = []
         for half in self.halves:
             found = [results.slice_quality(a, b, half.items(a.seed)) for a, b in pairwise(runs)]
             listed = ", ".join(f"{one.p_value:.2f}" for one in found)
-            said.append(f"{listed} on the {half.name} half ({found[0].items} items)")
+            summary.append(f"{listed} on the {half.name} half ({found[0].items} items)")
         return (
-            f"Noise floor by half: Retrain models of neighbouring seeds get {'; '.join(said)}. "
+            f"Noise floor by half: Retrain models of neighbouring seeds get {'; '.join(summary)}. "
             "p-values of halves do not compare with those of the whole set."
         )
 
@@ -119,7 +119,7 @@ class Halves:
                 )
             panels.append((f"{half.name[0].upper()}{half.name[1:]} half", drawn))
         described = "; ".join(
-            f"{title}: " + ", ".join(f"{model} {said}" for model, (_, said) in drawn.items())
+            f"{title}: " + ", ".join(f"{model} {summary}" for model, (_, summary) in drawn.items())
             for title, drawn in panels
         )
         return Figure(
@@ -157,11 +157,11 @@ def _paint(
     retrain = [v for _, drawn in panels for m, (v, _) in drawn.items() if is_retrain(m)]
     for axes, (title, drawn) in zip(both, panels, strict=True):
         lines = {}
-        for model, (values, said) in drawn.items():
+        for model, (values, summary) in drawn.items():
             dashes: Any = (0, (3, 1.5)) if is_retrain(model) else "-"
             line = steps(axes, values, styles[model].light, 1.8, dashes)
-            tip(line, f"{model}, {title[0].lower()}{title[1:]}: {said}")
-            lines[model if is_retrain(model) else f"{model}: {said}"] = line
+            tip(line, f"{model}, {title[0].lower()}{title[1:]}: {summary}")
+            lines[model if is_retrain(model) else f"{model}: {summary}"] = line
         axes.axvline(0, color=MUTED, linewidth=0.6, zorder=1)
         axes.legend(lines.values(), lines, loc="lower right", frameon=False, fontsize="small")
         axes.set_title(title)

@@ -121,9 +121,9 @@ def failing(results: Results, site: BenchmarkSetup) -> Claim:
         verdict = "not testable"
     elif all(value < LOWEST for value in worst.values()):
         verdict = "held"
-    said = ", ".join(f"{name} {value:.2g}" for name, value in worst.items())
+    summary = ", ".join(f"{name} {value:.2g}" for name, value in worst.items())
     return Claim(
         f"GA, GradDiff and IDK (by DPO) have a forget quality below {LOWEST}.",
         verdict,
-        f"Highest over the seeds: {said}.",
+        f"Highest over the seeds: {summary}.",
     )

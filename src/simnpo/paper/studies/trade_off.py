@@ -54,7 +54,7 @@ def trade_off_figure(rows: Sequence[Row], axes: Axes, what: str) -> Figure:
         for row in rows
         if not any(math.isnan(row.values[key].mean) for key in (axes.kept, axes.forgotten))
     }
-    said = "; ".join(f"{name}: {_said(axes, *point)}" for name, point in points.items())
+    summary = "; ".join(f"{name}: {_said(axes, *point)}" for name, point in points.items())
     mean = "geometric mean" if axes.is_p_value else "mean"
     caption = (
         f"{axes.forgotten_title.split('  ')[0]} ({mean} over seeds) against "
@@ -64,7 +64,7 @@ def trade_off_figure(rows: Sequence[Row], axes: Axes, what: str) -> Figure:
         "trade-off",
         (7.4, 4.8),
         caption,
-        f"Scatter plot of {axes.forgotten_title} and {axes.kept_title}. {said}.",
+        f"Scatter plot of {axes.forgotten_title} and {axes.kept_title}. {summary}.",
         tuple(points),
         partial(_paint, points=points, shown=axes),
     )
