@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "simnpo"
 _LAZY = re.compile(rf"({PACKAGE}(?:\.\w+)+):\w+")
 """How a registry names a value that is imported when it is looked up, see `LazyValues`."""
+_ALWAYS = f"{PACKAGE}.evaluation."
+"""What is imported late and never by choice: an evaluation has all metrics of its suite."""
 NOT_COMPUTING = (
     "api",
     "cli",
@@ -57,7 +59,7 @@ def code_hashes(module: str, registered: frozenset[str] | None = None) -> dict[s
     Args:
         module: where to begin; it need not be one of simnpo.
         registered: the names that are looked up in registries whose values are imported late
-            (methods, benchmarks); None for all of them.
+            (methods, benchmarks); None for all of them. Metrics always count.
     """
     found: dict[str, str] = {}
     waiting = [module]
@@ -72,7 +74,9 @@ def code_hashes(module: str, registered: frozenset[str] | None = None) -> dict[s
         found[key] = source.content
         waiting += source.imports
         waiting += [
-            place for key, place in source.lazy.items() if registered is None or key in registered
+            place
+            for key, place in source.lazy.items()
+            if registered is None or key in registered or place.startswith(_ALWAYS)
         ]
     return dict(sorted(found.items()))
 

@@ -7,6 +7,7 @@ from simnpo.evaluation.metrics.answers import empty_answers
 from simnpo.evaluation.suites import multiple_choice, muse, own, tofu
 from simnpo.evaluation.suites.base import Suite, SuiteInputs, SuiteResult
 from simnpo.evaluation.suites.display import SuiteDisplay
+from simnpo.evaluation.suites.further import add_metrics, with_metrics
 
 SUITES: Mapping[str, Suite] = {
     "tofu": tofu.SUITE,
@@ -24,6 +25,7 @@ def measure(name: str, inputs: SuiteInputs) -> SuiteResult:
     """
     suite = SUITES[name]
     found = suite.measure(inputs)
+    add_metrics(name, inputs, found)
     found.notes.extend(empty_answers(inputs.tables.generations, suite.set_title))
     return found
 
@@ -32,8 +34,12 @@ def display_of(evaluations: Sequence[Evaluation]) -> SuiteDisplay:
     """Return how these evaluations, all of one suite, are shown."""
     sets = [name for one in evaluations for name in one.summary.get("items") or {}]
     keys = [key for one in evaluations for key in one.summary["metrics"]]
-    suite = SUITES[suite_of(evaluations[0])]
-    return suite.display(list(dict.fromkeys(sets)), list(dict.fromkeys(keys)))
+    return display(suite_of(evaluations[0]), list(dict.fromkeys(sets)), list(dict.fromkeys(keys)))
+
+
+def display(name: str, sets: Sequence[str], keys: Sequence[str]) -> SuiteDisplay:
+    """Return how a suite is shown, given the evaluation sets and the keys of the metrics."""
+    return with_metrics(name, SUITES[name].display(sets, keys), keys)
 
 
 def suite_of(evaluation: Evaluation) -> str:

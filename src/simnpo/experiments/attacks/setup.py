@@ -10,7 +10,7 @@ from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import FORGET, own_benchmark
 from simnpo.config import Precision
 from simnpo.data.examples import Example
-from simnpo.evaluation.suites import SUITES
+from simnpo.evaluation import suites
 from simnpo.evaluation.suites.display import SuiteDisplay
 from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.own_setup import OwnSetup
@@ -70,7 +70,7 @@ class AttackSetup(BenchmarkSetup):
         """Return how the metrics of `curve` are shown."""
         benchmark = self.load()
         metrics = list(curve["metric"].unique())
-        return SUITES[benchmark.suite].display(list(benchmark.evaluation), metrics)
+        return suites.display(benchmark.suite, list(benchmark.evaluation), metrics)
 
 
 @lru_cache(maxsize=2)
