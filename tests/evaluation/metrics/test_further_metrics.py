@@ -53,7 +53,7 @@ def test_extraction_strength_of_the_forget_answers_by_hand() -> None:
 
 def test_it_is_missing_where_the_scores_do_not_have_it() -> None:
     tables = tiny_tables()
-    without = tables._replace(scores=tables.scores.drop(columns="tail_matches", errors="ignore"))
+    without = tables._replace(scores=tables.scores.assign(tail_matches=float("nan")))  # a log's
     found = measure("tofu", SuiteInputs(without, None))
     assert found.metrics["forget.extraction_strength"] is None
     assert f"forget.extraction_strength is missing: {METRIC.missing}." in found.notes

@@ -13,8 +13,6 @@ def forget_extraction(inputs: SuiteInputs) -> float | None:
 
     None where the forget set was not scored, or by a log that does not have it.
     """
-    if "tail_matches" not in inputs.tables.scores:
-        return None
     found = extraction_strength(inputs.tables.scores, "forget")
     mean = float(found.mean()) if len(found) else math.nan
     return None if math.isnan(mean) else mean
