@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from simnpo.cli.engine_options import check_workers
 from simnpo.cli.options import (
     BenchmarkOptions,
     OutputOptions,
@@ -41,7 +42,7 @@ class AttackOptions:
     """Unlearned models to attack: folders, runs of simnpo, or hub ids."""
     output: OutputOptions
     retrain: Unset[str] = None
-    """Retrain, which is put under the same attack: what it learns of it is not what came back. It
+    """Retrain, put under the same attack: what it learns comes from the attack, not from memory. It
     also gives the retain scores, where no --retain-scores are given."""
     retain_scores: Unset[str] = None
     """Evaluation of a retain model or an official TOFU log, for forget quality [Retrain's]."""
@@ -109,8 +110,7 @@ class AttackOptions:
         self.own.check_alone(f"--benchmark {named}" if named else None)
         if self.max_items is not None and not (self.own.forget and self.max_items > 0):
             raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
-        if self.workers is not None and self.workers < 1:
-            raise UserError(f"--workers {self.workers}: must be at least 1.")
+        check_workers(self.workers)
         if not self.model:
             raise UserError("--model: name at least one model.")
         own = self._own() if self.own.forget else None

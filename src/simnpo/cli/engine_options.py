@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from simnpo.experiments.run import Run
 
 
+def check_workers(workers: int | None) -> None:
+    """Refuse a number of runs at a time that is none.
+
+    Raises:
+        UserError: it is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers {workers}: must be at least 1.")
+
+
 @dataclass(frozen=True)
 class EngineOptions:
     """Where runs are done, and which of those in --out are used again."""
@@ -33,8 +43,7 @@ class EngineOptions:
         Raises:
             UserError: it is below 1.
         """
-        if self.workers is not None and self.workers < 1:
-            raise UserError(f"--workers {self.workers}: must be at least 1.")
+        check_workers(self.workers)
 
     def execute(self, runs: "Sequence[Run]", home: Path) -> "dict[Run, str]":
         """Do runs, see `simnpo.experiments.pool.execute`.

@@ -19,6 +19,7 @@ from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.evaluation.evaluate import evaluation_hashes
 from simnpo.experiments.jobs import Job
+from simnpo.models import load_tokenizer
 
 Learnt = Literal["all", "retain", "first half"]
 """What a model was trained on: forget and retain set; the retain set alone; the retain set and the
@@ -95,6 +96,15 @@ class BenchmarkSetup:
             UserError: see `simnpo.benchmarks.load_benchmark`.
         """
         return _load(self)
+
+    def encoder_of(self, model: str) -> Encoder:
+        """Return a model's tokenizer, bound to the template and the benchmark's limit.
+
+        Raises:
+            UserError: see `load_tokenizer`.
+        """
+        tokenizer = load_tokenizer(model, self.trust_remote_code)
+        return Encoder(tokenizer, self.template, self.load().max_length)
 
     def mini(self) -> Mini:
         """Return an embedded benchmark with all it takes to make its models."""

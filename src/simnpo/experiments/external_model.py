@@ -11,7 +11,7 @@ from simnpo.experiments.benchmark_setup import BenchmarkSetup, evaluated
 from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.model_runs import evaluate, retain_tables
 from simnpo.experiments.run import Run
-from simnpo.models import commit_of, load_model, load_tokenizer, resolve
+from simnpo.models import commit_of, load_model, resolve
 from simnpo.storage.runs import fingerprint
 
 
@@ -54,13 +54,12 @@ class ExternalModel(Run):
         Raises:
             UserError: it cannot be loaded, or not take the forget set.
         """
-        site, benchmark = self.site, self.site.load()
-        tokenizer = load_tokenizer(self.model, site.trust_remote_code)
+        site = self.site
+        encoder = site.encoder_of(self.model)
         load_model(self.model, site.precision, site.trust_remote_code)
         if torch.cuda.is_available():  # a worker needs the room
             torch.cuda.empty_cache()
-        encoder = Encoder(tokenizer, site.template, benchmark.max_length)
-        encoder.encode_all(benchmark.forget)
+        encoder.encode_all(site.load().forget)
         return encoder
 
     def depends_on(self) -> Any:

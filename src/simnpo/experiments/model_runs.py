@@ -10,7 +10,6 @@ from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.presets import finetuning_preset
-from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.evaluation.evaluate import evaluate_into
 from simnpo.evaluation.evaluation import EVALUATION, SUMMARY, read_evaluation
@@ -217,7 +216,7 @@ def evaluate(
     evaluate_into(
         target,
         load_model(model, site.precision, site.trust_remote_code),
-        Encoder(load_tokenizer(model, site.trust_remote_code), site.template, benchmark.max_length),
+        site.encoder_of(model),
         benchmark,
         retain,
         name=name,

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from transformers.pytorch_utils import Conv1D
 
-from simnpo.data.encoding import Encoder
 from simnpo.errors import UserError
 from simnpo.evaluation.evaluate import evaluate_into
 from simnpo.evaluation.evaluation import EVALUATION
@@ -22,7 +21,7 @@ from simnpo.experiments.external_model import ExternalModel
 from simnpo.experiments.model_runs import retain_tables
 from simnpo.experiments.run import Run
 from simnpo.forward.lm_head import output_head
-from simnpo.models import load_model, load_tokenizer
+from simnpo.models import load_model
 from simnpo.models.experts import describe_left_out, is_linear, stacked_experts
 
 GROUP = 128
@@ -118,16 +117,13 @@ class QuantizeRun(Run):
     def execute(self, home: Path) -> dict[str, Any]:
         """Round, and evaluate; the model is not kept."""
         site, name = self.of.site, self.of.model
-        benchmark = site.load()
         model = load_model(name, site.precision, site.trust_remote_code)
         share = quantize_model(model, self.bits)
         evaluate_into(
             self.folder(home) / EVALUATION,
             model,
-            Encoder(
-                load_tokenizer(name, site.trust_remote_code), site.template, benchmark.max_length
-            ),
-            benchmark,
+            site.encoder_of(name),
+            site.load(),
             retain_tables(self.needs, home),
             name=f"{self.of.name}, {self.bits} bits",
             model_name=name,

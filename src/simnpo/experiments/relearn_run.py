@@ -18,7 +18,7 @@ from simnpo.experiments.model_runs import model_of, retain_tables
 from simnpo.experiments.run import Run
 from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.methods.nll import RETRAIN
-from simnpo.models import load_model, load_tokenizer, training_precision
+from simnpo.models import load_model, training_precision
 from simnpo.training.checkpoints import remove_checkpoints
 from simnpo.training.evaluate_callback import EvaluateWhileTraining
 from simnpo.training.run import TrainingData, train_model
@@ -100,8 +100,7 @@ class RelearnRun(Run):
         folder, site = self.folder(home), self.of.site
         benchmark = site.load()
         model = model_of(self.of, home)
-        tokenizer = load_tokenizer(model, site.trust_remote_code)
-        encoder = Encoder(tokenizer, site.template, benchmark.max_length)
+        encoder = site.encoder_of(model)
         chosen = select_examples(benchmark.forget, encoder, self.fraction, self.select, self.seed)
         precision = training_precision(self.settings.precision, lora=False)
         if precision == site.precision and not (folder / HISTORY).is_file():
@@ -112,7 +111,7 @@ class RelearnRun(Run):
         retain = retain_tables(self.needs, home)
         train_model(
             load_model(model, precision, site.trust_remote_code),
-            tokenizer,
+            encoder.tokenizer,
             replace(RETRAIN, title="Relearning"),
             TrainingData(retain=chosen, template=site.template, max_length=benchmark.max_length),
             replace(self.settings, seed=self.seed, precision=precision),

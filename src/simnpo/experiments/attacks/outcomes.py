@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     """Retrain under the same attack."""
     beyond_retrain: Spread
     """The model's change less Retrain's, seed by seed: what an attack teaches a model that never
-    knew is not what came back. NaN for p-values, which compare with Retrain already."""
+    knew does not count. NaN for p-values, which compare with Retrain already."""
 
 
 def outcomes(
