@@ -69,15 +69,24 @@ def test_a_limit_of_file_sizes(tmp_path: Path) -> None:
         assert not path.name.startswith(".") and path.read_text().endswith("}\n")
 
 
+@pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.parametrize("lacks", ["NOFILE, (3, 3)", "FSIZE, (0, 0)", "AS, (1, 1)"])
-def test_a_limit_that_is_met_at_once(tmp_path: Path, lacks: str) -> None:
-    """Before a command is imported: of open files, of what a file may hold, and of memory."""
+def test_a_limit_that_is_met_at_once(tmp_path: Path, lacks: str, cached: bool) -> None:
+    """Before a command is imported: of open files, of what a file may hold, and of memory.
+
+    Also where modules are not compiled yet: without memory the parser raises almost anything.
+    """
     code = (
         "import resource, sys; from simnpo.cli.main import main; "
         f"resource.setrlimit(resource.RLIMIT_{lacks}); sys.exit(main(sys.argv[1:]))"
     )
     words = [sys.executable, "-c", code, "--debug", "example", "records", "--out", "out"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    variables = dict(os.environ)
+    if not cached:
+        variables |= {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        words, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=240
+    )
     assert done.returncode == 1, done.stderr
     said = done.stderr.splitlines()[-1]
     expected = {

@@ -68,6 +68,17 @@ def test_an_allocation_that_fails_here() -> None:
     assert ending_of(caught.value).words.startswith("error: out of memory.")
 
 
+def test_an_unexpected_error_without_memory_left_is_a_lack_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of Python's parser: "field 'args' is required for FunctionDef"."""
+    error = raised(ValueError("field 'args' is required for FunctionDef"))
+    assert "not expected" in ending_of(error).words
+    monkeypatch.setattr("simnpo.report.endings.LEAST_MEMORY", 2**60)
+    assert ending_of(error).words.startswith("error: out of memory.")
+    assert ending_of(raised(UserError("a"))).words == "error: a"
+
+
 def test_a_users_words_about_memory_are_the_users() -> None:
     error = UserError("notes about being out of memory.jsonl does not exist.")
     assert ending_of(raised(error)).words == f"error: {error}"

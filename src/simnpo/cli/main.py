@@ -13,7 +13,7 @@ from traceback import format_exception  # later there may be no file left to ope
 from typing import TYPE_CHECKING, Any
 
 from simnpo.errors import Interrupted, UserError
-from simnpo.report.endings import DEBUG, ending_of
+from simnpo.report.endings import DEBUG, OUT_OF_MEMORY, ending_of
 from simnpo.system.distributed import (
     is_main,
     launched_size,
@@ -119,7 +119,10 @@ def _version() -> str:
 
 def _report(error: BaseException, debug: bool) -> int:
     """Say what stopped a command, and return its exit code."""
-    words, code = ending_of(error)
+    try:
+        words, code = ending_of(error)
+    except MemoryError:
+        words, code = OUT_OF_MEMORY
     if not is_main():
         if isinstance(error, Interrupted | KeyboardInterrupt):  # Ctrl-C reaches all processes
             return code

@@ -29,6 +29,8 @@ NO_MEMORY = re.compile(
 
 The last is the loader's; where it gives a reason after these words, memory is not it.
 """
+LEAST_MEMORY = 16 * 2**20
+"""Bytes. Where they are not to be had, memory is what an unexpected error came from."""
 ADVICE = {
     errno.ENOSPC: "make room there, or give a folder on another disk",
     errno.EDQUOT: "make room there, or give a folder on another disk",
@@ -51,6 +53,14 @@ class Ending(NamedTuple):
     code: int
 
 
+OUT_OF_MEMORY = Ending(
+    "error: out of memory. In training, lower --micro-batch-size (the result stays the same), or "
+    "use --gradient-checkpointing, --lora-rank or --precision bf16; `simnpo plan` says what makes "
+    "a run fit. Elsewhere, close other programs.",
+    FAILED,
+)
+
+
 def ending_of(
     error: BaseException, trace: str = f"add {DEBUG} for the traceback, and report it"
 ) -> Ending:
@@ -65,12 +75,7 @@ def ending_of(
         return _interrupted(error, causes)
     if any(map(_lacks_memory, causes)):
         # Whoever caught it may have made another error of it: that a model cannot be loaded.
-        return Ending(
-            "error: out of memory. In training, lower --micro-batch-size (the result stays the "
-            "same), or use --gradient-checkpointing, --lora-rank or --precision bf16; `simnpo "
-            "plan` says what makes a run fit. Elsewhere, close other programs.",
-            FAILED,
-        )
+        return OUT_OF_MEMORY
     if isinstance(error, TrainingDiverged):
         return Ending(f"{DIVERGED_WORDS}{error}", DIVERGED)
     if isinstance(error, UserError):
@@ -78,6 +83,9 @@ def ending_of(
     system = system_error(error) or next(filter(_limits, map(system_error, causes)), None)
     if system:
         return Ending(f"error: {_system_words(system)}", FAILED)
+    if _memory_is_full():
+        # Without memory, even Python's own parser raises whatever its next step stumbles over.
+        return OUT_OF_MEMORY
     text = " ".join(str(error).split())[:MOST_CHARACTERS]
     return Ending(
         f"error: {type(error).__name__}: {text} ({_place(error)}). This is not expected: {trace}.",
@@ -112,6 +120,14 @@ def _lacks_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError | OSError | ImportError) and bool(
         NO_MEMORY.search(str(error))
     )
+
+
+def _memory_is_full() -> bool:
+    try:
+        bytearray(LEAST_MEMORY)
+    except MemoryError:
+        return True
+    return False
 
 
 def _limits(error: OSError | None) -> bool:
