@@ -112,7 +112,7 @@ class Bench:
         original, retrain = (MiniModel(SEED, site, learnt) for learnt in ("all", "retain"))
         home = cache_folder()
         for run in with_needs([original, retrain]):
-            run.do(home)
+            run.ensure(home)
         self.original = original.model(home)
         self.retrain = self.tables(retrain.model(home))
 

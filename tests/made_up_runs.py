@@ -41,7 +41,7 @@ class Sum(Run):
         return [self.label]
 
     def execute(self, home: Path) -> dict[str, Any]:
-        parts = [one.done(home)["value"] for one in self.of]
+        parts = [one.record(home)["value"] for one in self.of]
         with (home / "order.txt").open("a") as file:
             file.write(f"{self.label}\n")
         return {"value": self.seed + sum(parts)}
@@ -125,7 +125,7 @@ class Draws(Sum):
 
     def execute(self, home: Path) -> dict[str, Any]:
         torch.manual_seed(self.seed)
-        parts = [one.done(home)["value"] for one in self.of]
+        parts = [one.record(home)["value"] for one in self.of]
         return {"value": float(torch.rand(100_000).sum()) + sum(parts)}
 
 

@@ -32,7 +32,7 @@ def execute_here(
         try:
             if lacking:
                 raise UserError(f"{lacking[0].title} failed: {failed[lacking[0]]}")
-            run.do(home)
+            run.ensure(home)
         except (UserError, TrainingDiverged) as error:
             failed[run] = ending_of(error).words.removeprefix("error: ")
     return failed

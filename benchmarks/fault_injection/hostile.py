@@ -5,7 +5,14 @@ import resource
 import struct
 from pathlib import Path
 
-from fault_injection import children, hostile_data, hostile_models, hostile_records, trees
+from fault_injection import (
+    children,
+    hostile_config,
+    hostile_data,
+    hostile_models,
+    hostile_records,
+    trees,
+)
 from fault_injection.children import Setting
 from fault_injection.interruptions import Scene, compared
 from fault_injection.judging import Finding, Plants, behaved
@@ -16,7 +23,9 @@ from fault_injection.trial import MARK, Fault
 MEMORY = 6 << 30
 """Bytes of addresses that a command has: what would take more must not take the machine with it."""
 SCRIPT = b"<script>alert(1)"
-FAULTS: dict[str, Fault] = hostile_data.FAULTS | hostile_models.FAULTS | hostile_records.FAULTS
+FAULTS: dict[str, Fault] = (
+    hostile_data.FAULTS | hostile_models.FAULTS | hostile_records.FAULTS | hostile_config.FAULTS
+)
 
 
 def execute(scene: Scene, fault: str) -> list[Finding]:

@@ -9,6 +9,7 @@ Precision = Literal["auto", "fp32", "bf16", "mixed"]
 Optimizer = Literal["adamw", "adamw-8bit", "paged-adamw-8bit"]
 Schedule = Literal["linear", "constant"]
 Dropout = Literal["off", "keep"]
+Subspace = Literal["free", "forget"]
 Select = Literal["random", "shortest"]
 """Which part of a forget set is relearned: see `simnpo.experiments.relearn_run.select_examples`."""
 MAX_LENGTH = 512
@@ -29,6 +30,9 @@ class LoraConfig:
     """Whether the saved model has the adapters merged into its weights."""
     load_in_4bit: bool = False
     """Whether the frozen base is held in 4 bits (NF4, as in QLoRA); needs bitsandbytes, a GPU."""
+    subspace: Subspace = "free"
+    """What the adapters read: what training finds, or, fixed before it, the directions that set the
+    forget set apart from the retain set, see `simnpo.training.adapter_subspace`."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < LARGEST:
@@ -37,6 +41,8 @@ class LoraConfig:
             raise UserError(f"--lora-alpha {self.alpha}: must be above 0.")
         if self.merge and not self.rank:
             raise UserError("--lora-merge without --lora-rank: there is no adapter to merge.")
+        if self.subspace != "free" and not self.rank:
+            raise UserError(f"--lora-subspace {self.subspace} does nothing without --lora-rank.")
         if self.load_in_4bit and not self.rank:
             raise UserError(
                 "--load-in-4bit without --lora-rank: weights of 4 bits cannot be trained. Add "

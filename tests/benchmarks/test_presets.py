@@ -70,7 +70,12 @@ def test_own_data_follows_the_size_of_model_and_set() -> None:
     )
     assert large.training.learning_rate == 1e-5
     assert small.training.learning_rate == 1e-4  # ten times, for a hundredth of the weights
-    assert own_data_preset("npo", 30, 7 * 10**9, lora=True).training.learning_rate == 5e-5
+    adapters = own_data_preset("npo", 30, 7 * 10**9, lora=True)
+    assert (adapters.subspace, adapters.training.learning_rate) == ("forget", 3e-4)
+    free = own_data_preset("npo", 30, 7 * 10**9, lora=True, subspace="free")
+    assert (free.subspace, free.training.learning_rate) == ("free", 5e-5)
+    alone = own_data_preset("ga", 30, 7 * 10**9, lora=True)  # without a retain set to compare with
+    assert (alone.subspace, alone.training.learning_rate) == ("free", 5e-5)
     assert (large.training.batch_size, large.training.steps) == (10, 60)
     many = own_data_preset("simnpo", 1000, 7 * 10**9, lora=False).training
     assert (many.batch_size, many.steps, many.checkpoint_epochs) == (32, 320, 1)

@@ -53,12 +53,23 @@ def test_an_earlier_run_is_typed_again_but_for_its_folder(tmp_path: Path) -> Non
         expand(["evaluate", "--config", str(path)], command_class)
 
 
+BOMB = "model: &a [x, x]\nforget: &b [*a, *a, *a, *a, *a, *a, *a, *a]\n" + "".join(
+    f"a{n}: &{new} [{', '.join([f'*{old}'] * 8)}]\n"
+    for n, (old, new) in enumerate(zip("bcdefghijk", "cdefghijkl", strict=True))
+)
+"""Aliases of aliases: written out, 8^11 words."""
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("leraning_rate: 1", r"has no option 'leraning_rate'; do you mean learning_rate\?"),
         ("training: {epochs: 3}", "has no option 'training'"),
-        ("epochs: {a: 3}", "epochs is a mapping"),
+        ("epochs: {a: 3}", "epochs must have one value, or a list of values"),
+        ("alpha: [1, [2]]", "alpha must have one value, or a list of values"),
+        ("alpha: [1, null]", "alpha must have one value, or a list of values"),
+        ("alpha: &a [*a]", "alpha must have one value, or a list of values"),
+        (BOMB, "forget must have one value, or a list of values"),
         ("- model", "must hold options by name"),
         ("model: m\nforget: [", r"settings\.yaml, line 2: not YAML"),
         ("model: !!python/object:os.system x", "not YAML"),

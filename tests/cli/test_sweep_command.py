@@ -31,7 +31,7 @@ def here(wanted: Sequence[Run], home: Path, at_once: int | None = None) -> dict[
     failed: dict[Run, str] = {}
     for run in with_needs(wanted):
         try:
-            run.do(home)
+            run.ensure(home)
         except (UserError, TrainingDiverged) as error:
             failed[run] = str(error)
     return failed

@@ -123,7 +123,7 @@ def test_models_are_cached_by_content(
     def make(seed: int) -> list[str]:
         models = [MiniModel(seed, SITE, learnt) for learnt in ("all", "retain")]
         for one in with_needs(models):
-            one.do(demo)
+            one.ensure(demo)
         return [one.model(demo) for one in models]
 
     known = make(42)

@@ -12,7 +12,7 @@ from simnpo.paper.studies import load_study
 
 def test_each_run_is_told_once_and_after_what_it_needs(tmp_path: Path) -> None:
     first, second = Sum(1, "a"), Sum(2, "b")
-    first.do(tmp_path)
+    first.ensure(tmp_path)
     lines = describe([Sum(3, "c", (first, second)), second], tmp_path)
     assert lines == [
         f"finished  {first.key[:10]}  Sum a",

@@ -52,7 +52,7 @@ VECTOR = unlearned("task_vector", setting=())
 def home(reduced: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for run in with_needs([RELEARNED, AGAINST, VECTOR, *noise_runs(SCALE, SITE, (42,))]):
-        run.do(folder)
+        run.ensure(folder)
     return folder
 
 
@@ -91,14 +91,14 @@ def test_only_models_that_others_need_are_kept(home: Path) -> None:
 
 def test_a_kill_between_model_and_record_is_made_good(home: Path) -> None:
     (AGAINST.folder(home) / "done.json").unlink()
-    AGAINST.do(home)
+    AGAINST.ensure(home)
     assert AGAINST.finished(home)
 
 
 def test_relearning_has_a_history(home: Path, results: Results) -> None:
     history = results.history(RELEARNED)
     assert list(history["epoch"]) == [0, 1, 2, 3]
-    assert RELEARNED.done(home)["relearned"] == 1  # a fifth of six
+    assert RELEARNED.record(home)["relearned"] == 1  # a fifth of six
     # It begins where unlearning ended.
     assert history["model_utility"].iloc[0] == pytest.approx(
         results.metric(RECORDED, "model_utility")
@@ -132,7 +132,7 @@ def test_reference_log_probs_come_from_the_reference(
 
     monkeypatch.setattr("simnpo.training.forwards.reference_logps", noted)
     one = replace(AGAINST, setting=(("epochs", 1),))
-    one.do(home)
+    one.ensure(home)
     expected = load_model(model_of(PERTURBED, home)).state_dict()
     (found,) = seen
     assert all(torch.equal(value, expected[name]) for name, value in found.items())

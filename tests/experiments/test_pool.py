@@ -46,7 +46,7 @@ def test_what_is_needed_comes_first(
     assert sorted(done) == ["a", "b", "c", "d"] and done[0] == "a" and done[-1] == "d"
     if at_once == 1:
         assert done == ["a", "b", "c", "d"]  # the longest first
-    assert [run.done(tmp_path)["value"] for run in wanted] == [4 + 3 + 4, 1, 3, 4]
+    assert [run.record(tmp_path)["value"] for run in wanted] == [4 + 3 + 4, 1, 3, 4]
     # Without a terminal, a line for each run; the last says nothing of the time left.
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0].split()[0] for line in lines] == ["1/4", "2/4", "3/4", "4/4"]
@@ -107,7 +107,7 @@ def test_a_killed_process_costs_its_run_alone(
     failed = execute([dies, follower, last], tmp_path, 1)
     assert failed[dies].startswith("its process was ended, perhaps because memory ran out")
     assert LOG in failed[dies] and "Sum a failed: its process" in failed[follower]
-    assert last.done(tmp_path)["value"] == 6 and other.done(tmp_path)["seen"] == ["GPU-a"] * 2
+    assert last.record(tmp_path)["value"] == 6 and other.record(tmp_path)["seen"] == ["GPU-a"] * 2
 
 
 def test_advice_on_memory_comes_out_of_a_worker(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_each_process_sees_one_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     # Three at a time, so that two of them share a card.
     wanted = [Sees(number, label, others=labels) for number, label in enumerate(labels)]
     assert execute(wanted, tmp_path, 3) == {}
-    records = [run.done(tmp_path) for run in wanted]
+    records = [run.record(tmp_path) for run in wanted]
     seen = [record["seen"] for record in records]
     assert all(at_start == now for at_start, now in seen)
     assert sorted(at_start for at_start, _ in seen) == ["GPU-a", "GPU-a", "GPU-b"]

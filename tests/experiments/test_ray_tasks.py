@@ -37,7 +37,7 @@ def cluster(importable: None) -> Iterator[None]:
 
 
 def results(runs: list[Run], home: Path) -> list[dict[str, object]]:
-    return [run.done(home) | {"seconds": 0} for run in runs]
+    return [run.record(home) | {"seconds": 0} for run in runs]
 
 
 @pytest.mark.ray
@@ -70,7 +70,7 @@ def test_the_same_results_as_here(cluster: None, tmp_path: Path) -> None:
     assert execute(wanted, there, None, RayTasks) == {}
     here.mkdir()
     for run in reversed(wanted):
-        run.do(here)
+        run.ensure(here)
     assert results(wanted, there) == results(wanted, here)
 
 
@@ -82,7 +82,7 @@ def test_a_lost_process_is_made_up_for_once(cluster: None, tmp_path: Path) -> No
     broken, crashes = Fails(3, "c"), Crashes(4, "d")
     after, follower = Sum(5, "e", (once,)), Sum(6, "f", (always,))
     failed = execute([after, follower, broken, crashes], tmp_path, 2, RayTasks)
-    assert once.done(tmp_path)["value"] == 1 and after.done(tmp_path)["value"] == 6
+    assert once.record(tmp_path)["value"] == 1 and after.record(tmp_path)["value"] == 6
     assert (tmp_path / "a.begun").read_text() == "xx"
     assert failed[always].startswith("its process was lost twice")
     assert failed[broken] == "c has no numbers."

@@ -158,11 +158,11 @@ def test_papers_runs_find_each_other(tofu_folder: Path) -> None:
 def test_a_run_is_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Sum(3, "a")
     with pytest.raises(UserError, match="does not exist"):
-        run.done(tmp_path)
-    run.do(tmp_path)
+        run.record(tmp_path)
+    run.ensure(tmp_path)
     assert run.finished(tmp_path)
-    assert run.done(tmp_path) | {"seconds": 0} == {"title": "Sum a", "value": 3, "seconds": 0}
-    run.do(tmp_path)
+    assert run.record(tmp_path) | {"seconds": 0} == {"title": "Sum a", "value": 3, "seconds": 0}
+    run.ensure(tmp_path)
     assert (tmp_path / "order.txt").read_text() == "a\n"
 
 
@@ -170,7 +170,7 @@ def test_a_run_is_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_run_that_failed_is_not_finished(tmp_path: Path, kind: type[Run]) -> None:
     run = kind(1, "a")  # type: ignore[call-arg]
     with pytest.raises((UserError, ZeroDivisionError)):
-        run.do(tmp_path)
+        run.ensure(tmp_path)
     assert not run.finished(tmp_path)
 
 
@@ -179,8 +179,8 @@ def test_needs_come_first_and_once(tmp_path: Path) -> None:
     c, d = Sum(3, "c", (b, a)), Sum(4, "d", (a,))
     assert with_needs([d, c, a]) == [a, d, b, c]
     assert list(unfinished([d, c], tmp_path)) == [a, d, b, c]
-    a.do(tmp_path)
-    d.do(tmp_path)
+    a.ensure(tmp_path)
+    d.ensure(tmp_path)
     assert list(unfinished([d, c], tmp_path)) == [b, c]
 
 

@@ -42,7 +42,7 @@ def chain() -> Sum:
 
 def do(run: Run, home: Path) -> None:
     for one in with_needs([run]):
-        one.do(home)
+        one.ensure(home)
 
 
 def test_a_record_holds_the_parts_of_its_key(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_records_without_a_key_stay_readable(tmp_path: Path) -> None:
     assert StoredRuns(tmp_path).reason(run) == "made before keys were recorded"
     # In its own place it counts as it did.
     write_json(run.folder(tmp_path) / DONE, {"title": "Sum a", "value": 5})
-    assert run.finished(tmp_path) and run.done(tmp_path)["value"] == 5
+    assert run.finished(tmp_path) and run.record(tmp_path)["value"] == 5
 
 
 def test_accepted_code_is_used_again_and_noted(tmp_path: Path, code: dict[str, str]) -> None:
@@ -135,7 +135,7 @@ def test_accepted_code_is_used_again_and_noted(tmp_path: Path, code: dict[str, s
         accept_code([on_top], tmp_path)
         assert not on_top.finished(tmp_path) and on_top.key_parts.needs[0][1] == old
         assert on_top.key_parts.code["simnpo.methods.npo"] == "2"
-        on_top.do(tmp_path)
+        on_top.ensure(tmp_path)
     assert chain().key == new and not chain().finished(tmp_path)
     assert not Sum(4, "d", (chain(),)).finished(tmp_path)
     assert accepted_note([chain()]) is None

@@ -13,6 +13,7 @@ from tiny_models import SHAPE
 from torch import nn
 
 from simnpo.config import LoraConfig, TrainingConfig
+from simnpo.data.encoding import Encoded
 from simnpo.experiments.quantize_run import quantize_model, round_to_nearest
 from simnpo.methods.registry import build_method
 from simnpo.models.experts import (
@@ -20,12 +21,14 @@ from simnpo.models.experts import (
     describe_left_out,
     left_out,
     linear_layers,
+    named_as_experts,
     stacked_experts,
 )
 from simnpo.planning import flops
 from simnpo.planning.memory import NF4_BYTES, Plan, memory
 from simnpo.planning.shape import shape_of
 from simnpo.system.notes import note_once
+from simnpo.training.adapter_subspace import fix_subspace, set_subspace
 from simnpo.training.adapters import add_adapters, trained_parameters
 
 WIDE = SHAPE | {"head_dim": 8}
@@ -156,6 +159,22 @@ def test_adapters_are_on_everything_that_is_counted(
     assert not idle
     with adapted.disable_adapter():
         torch.testing.assert_close(adapted(input_ids=ids).logits, plain)
+
+
+def test_a_fixed_subspace_leaves_experts_free(mixture: Any) -> None:
+    shape, lora = shape_of(mixture), LoraConfig(rank=2, subspace="forget")
+    stacked = [*stacked_experts(mixture), *named_as_experts(mixture)]
+    adapted = add_adapters(mixture, lora)
+    fix_subspace(adapted)
+    row = Encoded((5, 6, 7, 8, 9, 10, 11), 4)
+    was = {name: one.detach().clone() for name, one in adapted.named_parameters()}
+    set_subspace(adapted, [row], [Encoded((11, 12, 13, 14), 1)])
+    trained = {name: one for name, one in adapted.named_parameters() if one.requires_grad}
+    assert sum(one.numel() for one in trained.values()) == shape.adapter_weights(lora)
+    assert sum("lora_A" in name for name in trained) == len(stacked)
+    for name, one in adapted.named_parameters():
+        fixed = "lora_A" in name and not one.requires_grad
+        assert torch.equal(one, was[name]) != fixed, name
 
 
 def test_sizes_of_a_mixture() -> None:

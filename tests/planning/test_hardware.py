@@ -8,7 +8,7 @@ import torch
 import transformers.utils
 
 from simnpo import models
-from simnpo.cli.options import LoraOptions
+from simnpo.cli.lora_options import LoraOptions
 from simnpo.config import LoraConfig, Optimizer, TrainingConfig
 from simnpo.errors import UserError
 from simnpo.planning.hardware import check_hardware, device_memory, matmul_rate

@@ -19,6 +19,7 @@ SHAPE = Shape(
     head=100,
     linear=700,
     adapted=60,
+    read=20,
     vocabulary=10,
     layers=2,
     width=8,

@@ -34,7 +34,7 @@ minis.train_model = counted
 site = sites.BenchmarkSetup("mini-tofu", "forget01")
 runs = [minis.MiniModel(42, site, learnt) for learnt in ("all", "retain")]
 for run in with_needs(runs):
-    run.do(trained.parent)
+    run.ensure(trained.parent)
 print(*(run.model(trained.parent) for run in runs), sep="\\n")
 """
 HOLDS = """

@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from simnpo.config import LoraConfig, TrainingConfig
+from simnpo.config import LoraConfig, Subspace, TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
-from simnpo.methods.registry import METHODS, build_method
+from simnpo.methods.registry import METHODS, build_method, configure
 from simnpo.models import load_model
 from simnpo.training.arguments import arguments
 from simnpo.training.checkpoints import last_checkpoint
@@ -69,6 +69,47 @@ def test_resume_ends_with_the_same_bits(
     assert results["steps"] == 6
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+@pytest.mark.parametrize("retain_loss", ["nll", "kl"])  # kl takes the adapters off at every step
+@pytest.mark.parametrize("subspace", ["free", "forget"])
+def test_adapters_resume_with_the_same_bits(
+    tmp_path: Path,
+    make_llama: Any,
+    tokenizer: Any,
+    examples: Any,
+    subspace: Subspace,
+    retain_loss: str,
+) -> None:
+    lora = LoraConfig(rank=2, subspace=subspace)
+    method = configure(build_method("npo"), retain_loss=retain_loss)
+    note = NoteAdapters()
+    same = {"lora": lora, "method": method}
+    run(tmp_path / "whole", make_llama(), tokenizer, examples, callbacks=[note], **same)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(tmp_path / "cut", make_llama(), tokenizer, examples, callbacks=[StopAfter(3)], **same)
+    run(tmp_path / "cut", make_llama(), tokenizer, examples, resume=True, **same)
+    file = "model/adapter_model.safetensors"
+    whole, cut = (load_file(tmp_path / name / file) for name in ("whole", "cut"))
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+    moved = {name for name, was in note.start.items() if not torch.equal(was, note.end[name])}
+    assert any("lora_B" in name for name in moved)
+    assert any("lora_A" in name for name in moved) == (subspace == "free")
+
+
+class NoteAdapters(TrainerCallback):
+    """Remembers adapters at the start and at the end of a training."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.start = self._now(kwargs["model"])
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.end = self._now(kwargs["model"])
+
+    @staticmethod
+    def _now(model: Any) -> dict[str, torch.Tensor]:
+        named = model.named_parameters()
+        return {name: one.detach().clone() for name, one in named if "lora_" in name}
 
 
 def test_rmu_resumes_beside_the_original_and_not_beside_its_checkpoint(

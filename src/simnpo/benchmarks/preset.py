@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from simnpo.config import Reinforcement, TrainingConfig
+from simnpo.config import Reinforcement, Subspace, TrainingConfig
 from simnpo.methods.registry import build_method
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ class Preset:
     training: TrainingConfig
     reinforcement: Reinforcement = field(default_factory=Reinforcement)
     """How to over-fit the model that the method compares with, if it needs one."""
+    subspace: Subspace = "free"
+    """What adapters read, where adapters are trained."""
 
 
 FINETUNE = TrainingConfig(epochs=5)

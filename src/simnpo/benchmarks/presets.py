@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from simnpo.benchmarks import BENCHMARKS
 from simnpo.benchmarks.preset import FINETUNE, Preset, general_preset
-from simnpo.config import TrainingConfig
+from simnpo.config import Subspace, TrainingConfig
+from simnpo.methods.method import Method
 from simnpo.methods.registry import build_method
+from simnpo.system.distributed import sharding
 
 
 def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> Preset:
@@ -25,9 +27,12 @@ _OWN_DATA: Mapping[str, Mapping[str, float]] = {
     # NPO's loss sums over an answer's tokens: at equal weights it drowns the retain loss, a mean.
     "npo": {"retain_weight": 10},
 }
-FULL_RATE, LORA_RATE = 1e-5, 5e-5
-"""Learning rates of full weights and of LoRA for a model of 7 billion parameters. On a model of 135
-million, half of the first, scaled, left 5 of 30 answers that give an identifier away."""
+FULL_RATE = 1e-5
+"""Learning rate of full weights for a model of 7 billion parameters. On one of 135 million, half of
+it, scaled, left 5 of 30 answers that give an identifier away."""
+LORA_RATES: Mapping[Subspace, float] = {"free": 5e-5, "forget": 3e-4}
+"""Learning rates of adapters for a model of 7 billion parameters, by what they read: a change that
+other inputs do not see may be larger."""
 LARGE = 7e9
 WARMUP = 0.1
 """Share of the steps over which the learning rate rises."""
@@ -39,7 +44,9 @@ SMALL_SETS = 100
 """Rows of a forget set below which a step has few of them."""
 
 
-def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Preset:
+def own_data_preset(
+    method: str, rows: int, parameters: int, lora: bool, subspace: Subspace | None = None
+) -> Preset:
     """Return the settings of `method` for own data (docs/choosing.md says how they were found).
 
     Smaller models need larger learning rates: the paper's, for 7 billion parameters, grows with the
@@ -51,6 +58,8 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
             `simnpo.data.lengths.SetTokens`.
         parameters: of the model.
         lora: whether adapters are trained.
+        subspace: what they read; None for what sets the forget set apart, where the method trains
+            on a retain set and no launcher shards the weights.
 
     Raises:
         UserError: an unknown method.
@@ -60,8 +69,12 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
     batch = 10 if rows < SMALL_SETS else 32
     epoch = math.ceil(rows / batch)
     steps = max(60, 10 * epoch)
-    rate = (LORA_RATE if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
     settings = _OWN_DATA.get(method, {})
+    built = build_method(method, **settings)
+    if subspace is None:
+        compares = isinstance(built, Method) and built.compares_sets
+        subspace = "forget" if compares and not sharding() else "free"
+    rate = (LORA_RATES[subspace] if lora else FULL_RATE) * math.sqrt(LARGE / parameters)
     training = TrainingConfig(
         epochs=None,
         steps=steps,
@@ -75,7 +88,7 @@ def own_data_preset(method: str, rows: int, parameters: int, lora: bool) -> Pres
         log_rows=LOG_ROWS,
         checkpoint_epochs=math.ceil(CHECKPOINT_STEPS / epoch),
     )
-    return Preset(build_method(method, **settings), training)
+    return Preset(built, training, subspace=subspace)
 
 
 def relearning_preset(benchmark: str | None, split: str | None) -> TrainingConfig:

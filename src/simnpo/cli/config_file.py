@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from simnpo.errors import UserError
 CONFIG = "--config"
 OF_ONE_RUN = ("--out", "--resume", "--overwrite")
 """Options that are not taken from an earlier run's record."""
+SCALARS = (str, int, float, date)
+"""Types of the values that a user could type, as YAML reads them."""
 
 
 def expand(argv: Sequence[str], named: Callable[[Sequence[str]], type | None]) -> list[str]:
@@ -73,8 +76,10 @@ def _read(file: Path, head: list[str], command: type) -> list[list[str]]:
             near = get_close_matches(option, known, 1)
             hint = f"; do you mean {near[0]}?" if near else "."
             raise UserError(f"{file}: simnpo {' '.join(head)} has no option {key!r}{hint}")
-        if isinstance(value, Mapping):
-            raise UserError(f"{file}: {key} is a mapping; options have one value or a list.")
+        # Aliases of aliases stand for more than memory holds: what is nested is not even printed.
+        several = value if isinstance(value, list) else [value]
+        if value is not None and not all(isinstance(one, SCALARS) for one in several):
+            raise UserError(f"{file}: {key} must have one value, or a list of values.")
         if value is not None and value is not False:
             options.append(option_words(option, value))
     return options

@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from simnpo.cli.lora_options import LoraOptions
 from simnpo.cli.options import (
     BenchmarkOptions,
     ColumnOptions,
-    LoraOptions,
     OutputOptions,
     Revision,
     TrainingOptions,

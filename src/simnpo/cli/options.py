@@ -12,7 +12,6 @@ from simnpo.benchmarks import BENCHMARKS
 from simnpo.cli.unset import Unset as Unset
 from simnpo.config import (
     Dropout,
-    LoraConfig,
     Optimizer,
     Precision,
     Schedule,
@@ -192,28 +191,6 @@ class TrainingOptions:
         if self.warmup_epochs is not None:  # as the paper counts it, whatever the preset has
             settings["warmup_ratio"] = None
         return replace(preset, **settings)
-
-
-@dataclass(frozen=True)
-class LoraOptions:
-    """LoRA through peft."""
-
-    lora_rank: int = 0
-    """Rank of LoRA adapters; 0 trains all weights."""
-    lora_alpha: int = 32
-    """Scale of the adapters."""
-    lora_merge: bool = False
-    """Save the model with the adapters merged into it."""
-    load_in_4bit: bool = False
-    """Hold the frozen base in 4 bits (QLoRA's NF4); needs --lora-rank, bitsandbytes and a GPU."""
-
-    def config(self) -> LoraConfig:
-        """Return these options, checked.
-
-        Raises:
-            UserError: a value out of its range, or a contradiction.
-        """
-        return LoraConfig(self.lora_rank, self.lora_alpha, self.lora_merge, self.load_in_4bit)
 
 
 def check_output(

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simnpo.cli.options import LoraOptions, MethodName, Revision, TrainingOptions, Unset, given
+from simnpo.cli.lora_options import LoraOptions
+from simnpo.cli.options import MethodName, Revision, TrainingOptions, Unset, given
 from simnpo.cli.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.cli.prompt_options import ChatOptions
 from simnpo.config import MAX_LENGTH, TrainingConfig
@@ -171,8 +172,13 @@ class Plan:
         shape = read_shape(self.model, self.trust_remote_code)
         preset = unlearning_preset(None, None, self.method)
         if rows is not None and self.method != "retrain":
-            lora_rank = self.lora.lora_rank > 0
-            preset = own_data_preset(self.method, rows.forget.pieces, shape.parameters, lora_rank)
+            preset = own_data_preset(
+                self.method,
+                rows.forget.pieces,
+                shape.parameters,
+                self.lora.lora_rank > 0,
+                self.lora.lora_subspace,
+            )
         method, training = self._method(preset.method), preset.training
         if isinstance(method, Method) and isinstance(method.forget, ActivationObjective):
             raise UserError(

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simnpo.cli.data_options import DataOptions
+from simnpo.cli.lora_options import LoraOptions
 from simnpo.cli.method_options import MethodOptions, ReinforceOptions
 from simnpo.cli.options import (
-    LoraOptions,
     MethodName,
     OutputOptions,
     Revision,
@@ -102,7 +102,7 @@ class Unlearn:
         """Return the settings that options change: the benchmark's, or those for own data."""
         if own is None or self.method == "retrain":
             return benchmark_preset(self.sets.benchmark, self.method)
-        return own_preset(own, self.model, self.method, self.prompt, self.lora.lora_rank > 0)
+        return own_preset(own, self.model, self.method, self.prompt, self.lora)
 
     def _own_run(self, own: "OwnSets | None", preset: "Preset") -> "OwnRun | None":
         """Return how the run is measured, where it is one on own data."""
@@ -157,14 +157,16 @@ class Unlearn:
 
     def _job(self, method: "AnyMethod", preset: "Preset", own: "OwnSets | None" = None) -> "Job":
         from simnpo.experiments.jobs import Job
+        from simnpo.methods.method import Method
 
+        compares = isinstance(method, Method) and method.compares_sets
         return Job(
             command="unlearn",
             model=self.model,
             method=method,
             data=self.sets.load(method, self.prompt, own),
             training=self.training.apply_to(preset.training),
-            lora=self.lora.config(),
+            lora=self.lora.config(preset.subspace if compares else "free"),
             trust_remote_code=self.prompt.trust_remote_code,
             reinforced=self.reinforce.reinforced,
             reference=self.reference,

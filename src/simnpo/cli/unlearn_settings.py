@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simnpo.cli.lora_options import LoraOptions
 from simnpo.cli.method_options import MethodOptions
 from simnpo.cli.options import BenchmarkOptions, MethodName
 from simnpo.cli.prompt_options import PromptOptions
@@ -27,7 +28,7 @@ def benchmark_preset(benchmark: BenchmarkOptions, method: MethodName) -> "Preset
 
 
 def own_preset(
-    own: "OwnSets", model: str, method: MethodName, prompt: PromptOptions, lora: bool
+    own: "OwnSets", model: str, method: MethodName, prompt: PromptOptions, lora: LoraOptions
 ) -> "Preset":
     """Return a method's settings on own data, by its size and the model's.
 
@@ -40,7 +41,7 @@ def own_preset(
 
     shape = read_shape(model, prompt.trust_remote_code)
     pieces = SetTokens.of(own.forget, encoder_of(model, prompt)).pieces
-    return own_data_preset(method, pieces, shape.parameters, lora)
+    return own_data_preset(method, pieces, shape.parameters, lora.lora_rank > 0, lora.lora_subspace)
 
 
 def encoder_of(model: str, prompt: PromptOptions) -> "Encoder":

@@ -55,7 +55,7 @@ def work(run: Run, home: Path, code: Mapping[str, dict[str, str]]) -> str | None
     """
     accept(code)
     try:
-        run.do(home)
+        run.ensure(home)
     except Interrupted:
         raise
     except Exception as error:  # such as a GPU's memory: the other runs need not suffer

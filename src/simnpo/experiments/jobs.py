@@ -39,7 +39,7 @@ from simnpo.training.reference import (
     check_same_tokens,
     check_trainable,
 )
-from simnpo.training.refusals import check_layers, check_merging
+from simnpo.training.refusals import check_layers, check_merging, check_subspace
 from simnpo.training.run import (
     FILES,
     TrainingData,
@@ -97,6 +97,7 @@ class Job:
             "lora_alpha": self.lora.alpha,
             "lora_merge": self.lora.merge,
             "load_in_4bit": self.lora.load_in_4bit,
+            **({"lora_subspace": self.lora.subspace} if self.lora.rank else {}),
             **self.data.prompts.record(),
             "max_length": self.data.max_length,
             "trust_remote_code": self.trust_remote_code,
@@ -141,6 +142,7 @@ class Job:
         sharded = bool(distributed.sharding())
         check_layers(self.method.trained_layers, self.lora.rank > 0, sharded)
         check_merging(self.lora, sharded)
+        check_subspace(self.lora, self.method, sharded)
         if self.lora.rank and not self.lora.merge and is_adapter(self.model):
             raise UserError(
                 f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "

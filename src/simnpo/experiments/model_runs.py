@@ -169,7 +169,7 @@ def model_of(run: Run, home: Path) -> str:
     Raises:
         UserError: it kept none.
     """
-    model = run.done(home).get("model")
+    model = run.record(home).get("model")
     if model is None:
         raise UserError(f"{run.title} kept no model.")
     return str(model)

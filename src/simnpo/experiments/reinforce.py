@@ -85,7 +85,7 @@ def check_four_bits(method: "AnyMethod", lora: LoraConfig) -> None:
 
 def reinforcing(job: Job, reinforcement: Reinforcement) -> Job:
     """Return the job that over-fits the model of `job` on its forget set."""
-    lora = job.lora
+    lora = replace(job.lora, subspace="free")
     if isinstance(job.method, TaskVector) and lora.rank:
         lora = replace(lora, merge=True)
     return replace(

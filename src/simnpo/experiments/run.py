@@ -109,7 +109,7 @@ class Run(ABC):
         """Tell whether `home` holds this run's result."""
         return (self.folder(home) / DONE).is_file()
 
-    def done(self, home: Path) -> dict[str, Any]:
+    def record(self, home: Path) -> dict[str, Any]:
         """Return what `done.json` says of the result.
 
         Raises:
@@ -118,7 +118,7 @@ class Run(ABC):
         record: dict[str, Any] = read_json(self.folder(home) / DONE)
         return {name: value for name, value in record.items() if name != KEY}
 
-    def do(self, home: Path) -> None:
+    def ensure(self, home: Path) -> None:
         """Do the work unless it is done, and mark it as done.
 
         Raises:

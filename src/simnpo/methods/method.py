@@ -42,6 +42,11 @@ class Method:
                 raise UserError(f"{name} must be at least 0, got {getattr(self, name)}.")
 
     @property
+    def compares_sets(self) -> bool:
+        """Whether it trains on a forget set and on a retain set."""
+        return self.forget is not None and self.retain is not None
+
+    @property
     def needs_reinforced(self) -> bool:
         """Whether it compares with a model over-fitted on the forget set."""
         return REINFORCED in self._references

@@ -36,6 +36,11 @@ def is_linear(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear | Conv1D) and "Router" not in type(module).__name__
 
 
+RENAMED = ("gate", "w1", "w2", "w3", "gate_proj", "up_proj", "down_proj")
+"""Names by which peft takes a linear layer of a mixture of experts for the experts themselves, as
+they were called before they were stacked; it then leaves out the layer of that name."""
+
+
 def matrix_shape(module: Any) -> tuple[int, int]:
     """Return the shape of a linear layer's matrix; 4 bits lie packed in a column of bytes."""
     if isinstance(module, nn.Linear):
@@ -74,6 +79,13 @@ def stacked_experts(model: nn.Module) -> Iterator[Experts]:
             if weight.ndim == 3 and weight.shape[0] > 1 and weight.is_floating_point():
                 full = f"{place}.{name}"
                 yield Experts(full, weight, _is_transposed(model, module, full, weight))
+
+
+def named_as_experts(model: Any) -> list[str]:
+    """Return the linear layers that peft takes for experts by their names, see `RENAMED`."""
+    if not any(stacked_experts(model)):
+        return []
+    return [name for name in linear_layers(model) if name.split(".")[-1] in RENAMED]
 
 
 def _is_of_torch(module: nn.Module) -> bool:

@@ -50,7 +50,7 @@ class Plan:
     def trainable(self) -> int:
         """Weights that are trained."""
         if self.lora.rank:
-            return self.lora.rank * self.shape.adapted
+            return self.shape.adapter_weights(self.lora)
         return self.shape.parameters - self.shape.frozen
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from simnpo.config import LoraConfig
 from simnpo.errors import UserError
 from simnpo.models import cannot_load
 from simnpo.models.adapters import beneath
@@ -15,6 +16,7 @@ from simnpo.models.experts import (
     describe_left_out,
     linear_layers,
     matrix_shape,
+    named_as_experts,
     stacked_experts,
 )
 from simnpo.models.kinds import auto_class, read_config
@@ -35,6 +37,9 @@ class Shape:
     """Weights of the linear layers but the head, and of experts: what LoRA adapts."""
     adapted: int
     """Inputs plus outputs of those layers, summed: LoRA's weights are its rank times this."""
+    read: int
+    """Inputs of the linear layers among them, summed: weights of A, which may be fixed, over its
+    rank."""
     vocabulary: int
     layers: int
     width: int
@@ -62,6 +67,11 @@ class Shape:
         """Weights of linear layers and experts that a token is multiplied with."""
         return round(self.linear - self.experts * (1 - self.used))
 
+    def adapter_weights(self, lora: LoraConfig) -> int:
+        """Return how many weights of adapters are trained."""
+        fixed = self.read if lora.subspace == "forget" else 0
+        return lora.rank * (self.adapted - fixed)
+
 
 def read_shape(model: str, trust_remote_code: bool = False) -> Shape:
     """Return the sizes of `model`: a folder, a run or a hub id. An adapter's are its base's.
@@ -80,6 +90,11 @@ def read_shape(model: str, trust_remote_code: bool = False) -> Shape:
     return shape_of(made)
 
 
+def _inputs(layer: Any) -> int:
+    """Return how many inputs a linear layer has; GPT-2's are held transposed."""
+    return int(layer.in_features if isinstance(layer, nn.Linear) else layer.weight.shape[0])
+
+
 def shape_of(model: Any) -> Shape:
     """Return the sizes of a causal LM of transformers, on the meta device or another.
 
@@ -96,6 +111,7 @@ def shape_of(model: Any) -> Shape:
     linear, experts = linear_layers(model), list(stacked_experts(model))
     matrices: list[Any] = [matrix_shape(module) for module in linear.values()]
     matrices += [one.weight.shape[1:] for one in experts for _ in range(one.weight.shape[0])]
+    wrapped = named_as_experts(model)
     stacked, used = sum(one.weight.numel() for one in experts), _used(config, experts)
     width, heads = int(config.hidden_size), int(config.num_attention_heads)
     size = getattr(config, "head_dim", None) or width // heads
@@ -109,6 +125,7 @@ def shape_of(model: Any) -> Shape:
         head=head.weight.numel(),
         linear=sum(one[0] * one[1] for one in matrices),
         adapted=sum(one[0] + one[1] for one in matrices),
+        read=sum(_inputs(layer) for name, layer in linear.items() if name not in wrapped),
         vocabulary=head.weight.shape[0],
         layers=layers,
         width=width,

@@ -1,19 +1,22 @@
 """LoRA: adapters on all linear layers of a model, and on its experts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
 
 from simnpo.config import LoraConfig
-from simnpo.models.experts import describe_left_out, linear_layers, stacked_experts
+from simnpo.models.experts import (
+    describe_left_out,
+    linear_layers,
+    named_as_experts,
+    stacked_experts,
+)
 from simnpo.models.tensors import listed
 from simnpo.models.whole import other_parts
 from simnpo.planning.shape import shape_of
 from simnpo.system.notes import note_once
-
-RENAMED = ("gate", "w1", "w2", "w3", "gate_proj", "up_proj", "down_proj")
-"""Names by which peft takes a linear layer of a mixture of experts for the experts themselves, as
-they were called before they were stacked; it then leaves out the layer of that name."""
 
 
 def add_adapters(model: Any, lora: LoraConfig) -> Any:
@@ -28,7 +31,7 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
     layers = linear_layers(model)
     where: dict[str, Any] = {"target_modules": "all-linear"}
     if experts or other_parts(model):
-        renamed = [name for name in layers if experts and name.split(".")[-1] in RENAMED]
+        renamed = named_as_experts(model)
         where = {
             "target_modules": [name for name in layers if name not in renamed],
             "target_parameters": [*experts, *(f"{name}.weight" for name in renamed)] or None,
@@ -52,6 +55,24 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
     return adapted
 
 
+@contextmanager
+def original(model: Any) -> Iterator[None]:
+    """Let a model with adapters of peft be the one without them, in evaluation mode.
+
+    Afterwards the same weights are trained as before: peft itself would train all of an adapter's.
+    """
+    training = model.training
+    trained = {name: one.requires_grad for name, one in model.named_parameters()}
+    model.eval()
+    try:
+        with model.disable_adapter():
+            yield
+    finally:
+        model.train(training)
+        for name, one in model.named_parameters():
+            one.requires_grad_(trained[name])
+
+
 def _adapted(model: Any) -> set[str]:
     """Return the names of what has adapters in a model of peft, as they are without."""
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -68,4 +89,4 @@ def trained_parameters(model: Any, lora: LoraConfig) -> int:
     """Return how many weights of `model` are trained: its text part's, or what adapters add."""
     if not lora.rank:
         return sum(one.numel() for one in model.parameters() if one.requires_grad)
-    return lora.rank * shape_of(model).adapted
+    return shape_of(model).adapter_weights(lora)

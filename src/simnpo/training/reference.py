@@ -17,6 +17,7 @@ from simnpo.forward.activations import check_layer, find_decoder, layer_activati
 from simnpo.forward.logprobs import sum_logprobs
 from simnpo.methods.method import Method
 from simnpo.system.shared_rows import compute_rows
+from simnpo.training.adapters import original
 
 TOKENS_PER_BATCH = 8192
 
@@ -66,13 +67,8 @@ class FrozenReference:
             if self._copy is not None:
                 yield self._copy
                 return
-            was_training = self._adapted.training
-            self._adapted.eval()
-            try:
-                with self._adapted.disable_adapter():
-                    yield self._adapted
-            finally:
-                self._adapted.train(was_training)
+            with original(self._adapted):
+                yield self._adapted
 
 
 class FrozenLayers:

@@ -2,6 +2,7 @@
 
 from simnpo.config import LoraConfig
 from simnpo.errors import UserError
+from simnpo.methods.method import Method
 
 
 def check_layers(layers: range | None, adapted: bool, sharded: bool) -> None:
@@ -43,6 +44,31 @@ def check_merging(lora: LoraConfig, sharded: bool) -> None:
         raise UserError(
             "--lora-merge needs whole weights, and FSDP and DeepSpeed shard them: leave it out, "
             "and `simnpo evaluate` merges the adapter as it loads it."
+        )
+
+
+def check_subspace(lora: LoraConfig, method: Method, sharded: bool) -> None:
+    """Refuse adapters that read what sets the forget set apart, where that cannot be found.
+
+    Args:
+        lora: the adapters.
+        method: what trains them.
+        sharded: see `check_layers`.
+
+    Raises:
+        UserError: see above.
+    """
+    if lora.subspace == "free":
+        return
+    if not method.compares_sets:
+        raise UserError(
+            f"--lora-subspace forget compares a forget set with a retain set, and {method.title} "
+            "does not train on both: leave it out."
+        )
+    if sharded:
+        raise UserError(
+            "--lora-subspace forget needs whole weights, and FSDP and DeepSpeed shard them: use "
+            "--lora-subspace free."
         )
 
 

@@ -25,6 +25,7 @@ from simnpo.models.saving import try_saving
 from simnpo.storage.files import write_text
 from simnpo.system import distributed
 from simnpo.system.notes import note_once
+from simnpo.training.adapter_subspace import fix_subspace, set_subspace
 from simnpo.training.adapters import add_adapters
 from simnpo.training.arguments import arguments, set_pace
 from simnpo.training.callbacks import ShowProgress, StopOnInterrupt
@@ -96,8 +97,11 @@ def train_model(
             that is sharded over the processes.
     """
     set_seed(config.seed)
+    fixed = False
     if lora and lora.rank:
         model = add_adapters(model, lora)
+        if fixed := lora.subspace == "forget":
+            fix_subspace(model)
     if config.gradient_checkpointing:
         checkpoint_activations(model)
     interrupt, bar = StopOnInterrupt(), ShowProgress(method.title)
@@ -128,6 +132,8 @@ def train_model(
     checkpoint = distributed.broadcast_from_main(lambda: last_checkpoint(out)) if resume else None
     if checkpoint:
         check_checkpoint(checkpoint)
+    elif fixed:
+        set_subspace(trainer.model, *(term.sequences for term in trainer.terms))
     started = time.monotonic()
     try:
         with interrupt.listening():

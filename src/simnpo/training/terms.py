@@ -34,6 +34,11 @@ class Term:
     def __len__(self) -> int:
         return len(next(iter(self.encoded.values())))
 
+    @property
+    def sequences(self) -> list[Encoded]:
+        """All its sequences, those of one answer after those of another."""
+        return [one for rows in self.encoded.values() for one in rows]
+
 
 def build_terms(
     method: Method,

@@ -111,8 +111,7 @@ class UnlearnTrainer(Trainer):
         forget = as_examples(forget_dataset, "forget_dataset", alternates)
         retain = as_examples(retain_dataset, "retain_dataset")
         self.terms: list[Term] = build_terms(method, forget, retain, encoder, refusals, args.seed)
-        every = [rows for term in self.terms for rows in term.encoded.values()]
-        check_sequences(model, [one for rows in every for one in rows])
+        check_sequences(model, [one for term in self.terms for one in term.sequences])
         self._pairs = PairedDataset(self.terms, args.seed)
         self._group_by_length, self._warmup_ratio = group_by_length, warmup_ratio
         self._keeps_dropout = asked.keeps_dropout or method.forget is None

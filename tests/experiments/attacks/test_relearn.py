@@ -52,7 +52,7 @@ def target(model_folder: Path, setup: AttackSetup) -> ExternalModel:
 def relearned(attack: Relearn, target: ExternalModel, home: Path) -> pd.DataFrame:
     """Do the runs in this process."""
     for run in with_needs(one.run for one in attack.runs(target)):
-        run.do(home)
+        run.ensure(home)
     return curve_of(attack, [target], home)
 
 

@@ -39,7 +39,7 @@ def execute(attack: Attack, models: Sequence[ExternalModel], home: Path, at_once
         ) from None
     _check(failed)
     for run in wanted:
-        for note in run.done(home).get("notes", ()):
+        for note in run.record(home).get("notes", ()):
             note_once(note)
 
 

@@ -1,0 +1,41 @@
+"""Options of LoRA, by the same names for every command that trains or plans a training."""
+
+from dataclasses import dataclass
+
+from simnpo.cli.unset import Unset
+from simnpo.config import LoraConfig, Subspace
+
+
+@dataclass(frozen=True)
+class LoraOptions:
+    """LoRA through peft."""
+
+    lora_rank: int = 0
+    """Rank of LoRA adapters; 0 trains all weights."""
+    lora_alpha: int = 32
+    """Scale of the adapters."""
+    lora_subspace: Unset[Subspace] = None
+    """What the adapters read: free (training finds it, as in peft), or forget (fixed before
+    training: the directions that set the forget set apart from the retain set) [free; unlearn on
+    own data forget]."""
+    lora_merge: bool = False
+    """Save the model with the adapters merged into it."""
+    load_in_4bit: bool = False
+    """Hold the frozen base in 4 bits (QLoRA's NF4); needs --lora-rank, bitsandbytes and a GPU."""
+
+    def config(self, usual: Subspace = "free") -> LoraConfig:
+        """Return these options, checked.
+
+        Args:
+            usual: what the adapters read where nothing is asked for.
+
+        Raises:
+            UserError: a value out of its range, or a contradiction.
+        """
+        return LoraConfig(
+            self.lora_rank,
+            self.lora_alpha,
+            self.lora_merge,
+            self.load_in_4bit,
+            self.lora_subspace or (usual if self.lora_rank else "free"),
+        )
