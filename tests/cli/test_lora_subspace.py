@@ -8,6 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from simnpo.benchmarks.presets import own_data_preset
+from simnpo.cli.lora_options import LoraOptions
+
 QUICK = ("--learning-rate", 1e-2, "--no-report")
 
 
@@ -36,6 +39,9 @@ def test_own_data_fixes_what_the_forget_set_stands_out_in(unlearned: Any) -> Non
         assert torch.equal(one, later)  # nothing is trained that they depend on
     for one, other in zip(fixed, unlearned("seed", "--steps", 3, "--seed", 7)[1], strict=True):
         assert torch.equal(one, other)  # nor drawn
+    config, taught = unlearned("idk", "--steps", 3, "--method", "idk")  # by questions, not answers
+    assert config["lora_subspace"] == "forget"
+    assert not any(torch.equal(*two) for two in zip(fixed, taught, strict=True))
     config, free = unlearned("free", "--steps", 3, "--lora-subspace", "free")
     assert config["lora_subspace"] == "free"
     assert not any(torch.equal(*two) for two in zip(fixed, free, strict=True))
@@ -44,9 +50,33 @@ def test_own_data_fixes_what_the_forget_set_stands_out_in(unlearned: Any) -> Non
 def test_a_method_without_a_retain_loss_trains_both_matrices(unlearned: Any) -> None:
     for options in (("--method", "ga"), ("--retain-loss", "none")):
         config, short = unlearned(f"short {options}", "--steps", 3, *options)
-        assert config["lora_subspace"] == "free"
+        assert (config["lora_subspace"], config["learning_rate"]) == ("free", 1e-2)
         _, long = unlearned(f"long {options}", "--steps", 6, *options)
         assert not any(torch.equal(*two) for two in zip(short, long, strict=True))
+
+
+def test_without_a_retain_loss_the_rate_is_that_of_free_adapters() -> None:
+    lora = LoraOptions(lora_rank=2)
+    rates = [
+        own_data_preset("simnpo", 30, 7 * 10**9, True, lora.reads(loss)).training.learning_rate
+        for loss in (None, "kl", "none")
+    ]
+    assert rates == [3e-4, 3e-4, 5e-5]
+
+
+def test_plan_counts_what_is_trained(
+    simnpo: Any, model_folder: Path, files: Any, tmp_path: Path
+) -> None:
+    sets = ("--forget", files.forget, "--retain", files.retain, "--lora-rank", 2)
+    out = tmp_path / "out"
+    base = ("--model", model_folder, *sets)
+    assert simnpo("unlearn", *base, *QUICK, "--steps", 1, "--out", out).code == 0
+    adapters = load_file(out / "model" / "adapter_model.safetensors")
+    for subspace, name in (("forget", "lora_B"), ("free", "lora_")):
+        planned = simnpo("plan", *base, "--lora-subspace", subspace, "--tflops", 1)
+        trained = sum(one.numel() for key, one in adapters.items() if name in key)
+        assert planned.code == 0 and f", {trained} trained" in planned.out
+    assert f", {trained} trained" not in simnpo("plan", *base, "--tflops", 1).out
 
 
 def test_benchmarks_train_both_matrices_by_default(

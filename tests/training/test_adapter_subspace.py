@@ -95,6 +95,15 @@ def test_each_layer_gets_the_directions_of_its_inputs(adapted: Any) -> None:
     assert model.training is False
 
 
+def test_where_other_answers_are_taught_questions_count(adapted: Any) -> None:
+    forget, retain = rows(1), rows(2, 5)
+    set_subspace(adapted, forget, retain, answers=False)
+    name, layer = next(iter(adapter_subspace._layers(adapted).items()))
+    own = inputs_of(adapted, name, forget, slice(0, 8))
+    other = inputs_of(adapted, name, retain, slice(None))
+    torch.testing.assert_close(layer.lora_A["default"].weight, directions(own, other, 4).float())
+
+
 def _part(name: str) -> str:
     return "self_attn" if name in ("q_proj", "k_proj", "o_proj") else "mlp"
 

@@ -1,9 +1,13 @@
 """Options of LoRA, by the same names for every command that trains or plans a training."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from simnpo.cli.unset import Unset
 from simnpo.config import LoraConfig, Subspace
+
+if TYPE_CHECKING:
+    from simnpo.benchmarks.preset import Preset
 
 
 @dataclass(frozen=True)
@@ -23,19 +27,32 @@ class LoraOptions:
     load_in_4bit: bool = False
     """Hold the frozen base in 4 bits (QLoRA's NF4); needs --lora-rank, bitsandbytes and a GPU."""
 
-    def config(self, usual: Subspace = "free") -> LoraConfig:
+    def reads(self, retain_loss: str | None) -> Subspace | None:
+        """Return what the adapters read; None leaves it to the preset of the method.
+
+        Args:
+            retain_loss: the one that is asked for; without any, there is nothing to compare with.
+        """
+        return "free" if retain_loss == "none" else self.lora_subspace
+
+    def config(self, preset: "Preset | None" = None, method: object = None) -> LoraConfig:
         """Return these options, checked.
 
         Args:
-            usual: what the adapters read where nothing is asked for.
+            preset: says what the adapters read where nothing is asked for; None for `free`.
+            method: what trains them; one that has no retain loss always means `free`.
 
         Raises:
             UserError: a value out of its range, or a contradiction.
         """
+        from simnpo.methods.method import Method
+
+        compares = isinstance(method, Method) and method.compares_sets
+        usual = preset.subspace if preset and compares and self.lora_rank else "free"
         return LoraConfig(
             self.lora_rank,
             self.lora_alpha,
             self.lora_merge,
             self.load_in_4bit,
-            self.lora_subspace or (usual if self.lora_rank else "free"),
+            self.lora_subspace or usual,
         )

@@ -177,7 +177,7 @@ class Plan:
                 rows.forget.pieces,
                 shape.parameters,
                 self.lora.lora_rank > 0,
-                self.lora.lora_subspace,
+                self.lora.reads(self.retain_loss),
             )
         method, training = self._method(preset.method), preset.training
         if isinstance(method, Method) and isinstance(method.forget, ActivationObjective):
@@ -191,7 +191,7 @@ class Plan:
             method, training = METHOD, preset.reinforcement.apply_to(training)
         training = self.training.apply_to(training)
         training.accumulation(self.devices)
-        lora = self.lora.config()
+        lora = self.lora.config(preset, method)
         check_offload(training, lora, method.needs_original_model)
         return Planned(
             shape=shape,

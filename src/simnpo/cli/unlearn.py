@@ -102,7 +102,9 @@ class Unlearn:
         """Return the settings that options change: the benchmark's, or those for own data."""
         if own is None or self.method == "retrain":
             return benchmark_preset(self.sets.benchmark, self.method)
-        return own_preset(own, self.model, self.method, self.prompt, self.lora)
+        return own_preset(
+            own, self.model, self.method, self.prompt, self.lora, self.settings.retain_loss
+        )
 
     def _own_run(self, own: "OwnSets | None", preset: "Preset") -> "OwnRun | None":
         """Return how the run is measured, where it is one on own data."""
@@ -157,16 +159,14 @@ class Unlearn:
 
     def _job(self, method: "AnyMethod", preset: "Preset", own: "OwnSets | None" = None) -> "Job":
         from simnpo.experiments.jobs import Job
-        from simnpo.methods.method import Method
 
-        compares = isinstance(method, Method) and method.compares_sets
         return Job(
             command="unlearn",
             model=self.model,
             method=method,
             data=self.sets.load(method, self.prompt, own),
             training=self.training.apply_to(preset.training),
-            lora=self.lora.config(preset.subspace if compares else "free"),
+            lora=self.lora.config(preset, method),
             trust_remote_code=self.prompt.trust_remote_code,
             reinforced=self.reinforce.reinforced,
             reference=self.reference,

@@ -28,7 +28,12 @@ def benchmark_preset(benchmark: BenchmarkOptions, method: MethodName) -> "Preset
 
 
 def own_preset(
-    own: "OwnSets", model: str, method: MethodName, prompt: PromptOptions, lora: LoraOptions
+    own: "OwnSets",
+    model: str,
+    method: MethodName,
+    prompt: PromptOptions,
+    lora: LoraOptions,
+    retain_loss: str | None,
 ) -> "Preset":
     """Return a method's settings on own data, by its size and the model's.
 
@@ -41,7 +46,9 @@ def own_preset(
 
     shape = read_shape(model, prompt.trust_remote_code)
     pieces = SetTokens.of(own.forget, encoder_of(model, prompt)).pieces
-    return own_data_preset(method, pieces, shape.parameters, lora.lora_rank > 0, lora.lora_subspace)
+    return own_data_preset(
+        method, pieces, shape.parameters, lora.lora_rank > 0, lora.reads(retain_loss)
+    )
 
 
 def encoder_of(model: str, prompt: PromptOptions) -> "Encoder":

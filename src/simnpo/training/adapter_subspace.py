@@ -41,7 +41,9 @@ def fix_subspace(model: Any) -> None:
 
 
 @torch.no_grad()
-def set_subspace(model: Any, forget: Sequence[Encoded], retain: Sequence[Encoded]) -> None:
+def set_subspace(
+    model: Any, forget: Sequence[Encoded], retain: Sequence[Encoded], answers: bool = True
+) -> None:
     """Write the directions of the forget set into A of each adapted linear layer.
 
     Rows have the length that peft's own have on average, measured on the forget set, so that
@@ -49,11 +51,14 @@ def set_subspace(model: Any, forget: Sequence[Encoded], retain: Sequence[Encoded
 
     Args:
         model: with adapters of peft, B zero, on the device it trains on.
-        forget: rows to forget; the inputs are those that predict their answers.
+        forget: rows that the forget loss trains on.
         retain: rows to keep, all tokens.
+        answers: whether what is to change shows in the tokens that predict the answers of `forget`.
+            Where other answers are taught, such as refusals, which are alike for all questions, it
+            is the questions that set its rows apart, and all tokens count.
     """
     layers = _layers(model)
-    places = [range(one.start - 1, len(one.ids) - 1) for one in forget]
+    places = [range(one.start - 1 if answers else 0, len(one.ids) - 1) for one in forget]
     mine = _inputs(model, layers, forget, places)
     kept = _inputs(model, layers, retain, [range(len(one.ids)) for one in retain])
     found: dict[str, Tensor] = {}

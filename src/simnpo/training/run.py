@@ -18,6 +18,7 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.methods.base import ANSWER
 from simnpo.methods.method import Method
 from simnpo.models import MODEL_FOLDER, save_model
 from simnpo.models.merging import Rounding, merge
@@ -133,7 +134,9 @@ def train_model(
     if checkpoint:
         check_checkpoint(checkpoint)
     elif fixed:
-        set_subspace(trainer.model, *(term.sequences for term in trainer.terms))
+        forget, retain = trainer.terms
+        alone = set(forget.encoded) == {ANSWER}
+        set_subspace(trainer.model, forget.sequences, retain.sequences, answers=alone)
     started = time.monotonic()
     try:
         with interrupt.listening():
