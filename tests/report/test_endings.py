@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from simnpo.cli import main as cli
@@ -46,6 +47,8 @@ def raised(error: BaseException, after: BaseException | None = None) -> BaseExce
         ),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4096 bytes."),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate`"),
+        SafetensorError("Error while deserializing header: (os error 12)"),
         RuntimeError("std::bad_alloc"),
         RuntimeError("unable to mmap 4096 bytes from file </m>: Cannot allocate memory (12)"),
         MemoryError(),

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from simnpo.config import LoraConfig
 from simnpo.data.encoding import Encoded
+from simnpo.errors import UserError
+from simnpo.system.notes import note_once
 from simnpo.training import adapter_subspace
 from simnpo.training.adapter_subspace import RIDGE, directions, fix_subspace, set_subspace
 from simnpo.training.adapters import add_adapters, original
@@ -39,19 +41,57 @@ def test_directions_are_the_generalised_eigenvectors(tokens: int, width: int, co
     found = directions(forget, retain, count)
     own, other = (x.double().numpy().T @ x.double().numpy() / len(x) for x in (forget, retain))
     least = RIDGE * float(forget.double().square().mean())
-    _, vectors = scipy.linalg.eigh(own, other + least * np.eye(width))
+    ratios, vectors = scipy.linalg.eigh(own, other + least * np.eye(width))
     for row, plain in zip(found.numpy(), vectors.T[::-1], strict=False):
         cosine = row @ plain / np.linalg.norm(row) / np.linalg.norm(plain)
         assert abs(cosine) == pytest.approx(1, abs=1e-4)
     sizes = (forget.double() @ found.T).square().mean(0)
-    torch.testing.assert_close(sizes, forget.double().square().mean().expand(count) / 3)
+    expected = torch.tensor(ratios[::-1][:count].copy()).clamp_max(1)
+    torch.testing.assert_close(sizes, expected * forget.double().square().mean() / 3)
 
 
-def test_more_directions_than_the_forget_set_has() -> None:
-    """The rest is finite and does no harm: rows of a set of two tokens, three of them wanted."""
-    found = directions(torch.eye(5)[:2], torch.eye(5)[1:3], 3)
-    assert found.shape == (3, 5) and found.isfinite().all()
-    assert directions(torch.zeros(2, 5), torch.eye(5), 2).isfinite().all()
+@pytest.mark.parametrize("count", [3, 7])  # of two tokens' directions, at a width of 5
+def test_rows_beyond_the_directions_of_the_forget_set_read_nothing(count: int) -> None:
+    retain = 100 * torch.eye(5)[1:3]
+    found = directions(torch.eye(5)[:2], retain, count)
+    assert found.shape == (count, 5)
+    assert found[0].any() and not found[2:].any()
+    assert not directions(torch.zeros(2, 5), torch.eye(5), 2).any()
+
+
+def test_no_row_reads_more_of_the_retain_set_than_a_random_one() -> None:
+    """Also where both sets are alike, or the retain set is larger everywhere."""
+    draw = torch.Generator().manual_seed(0)
+    forget, retain = (torch.randn(30, 8, generator=draw) * size for size in (1, 5))
+    found = directions(forget, retain, 8)
+    usual = forget.double().square().mean() / 3
+    assert ((retain.double() @ found.T).square().mean(0) <= usual * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+def test_the_scale_of_a_layers_inputs_does_not_matter(size: float) -> None:
+    draw = torch.Generator().manual_seed(0)
+    forget, retain = (size * torch.randn(20, 6, generator=draw) for _ in range(2))
+    found = directions(forget, retain * torch.tensor([1e-3, 1e-3, 1, 1, 1, 1]), 2)
+    sizes = (forget.double() @ found.T).square().mean(0)
+    torch.testing.assert_close(sizes, forget.double().square().mean().expand(2) / 3)
+
+
+def test_activations_that_are_not_finite() -> None:
+    with pytest.raises(UserError, match="NaN or infinite"):
+        directions(torch.tensor([[1.0, torch.inf]]), torch.eye(2), 1)
+
+
+def test_a_rank_that_the_forget_set_does_not_fill_is_noted(
+    adapted: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_once.cache_clear()
+    one = [Encoded((5, 6, 7, 8, 9), 3)]  # two tokens, of which the first layer reads two directions
+    set_subspace(adapted, one, rows(2))
+    said = capsys.readouterr().err
+    assert "2 of 4 rows of the adapters' A are 0" in said and "lower --lora-rank" in said
+    for layer in adapter_subspace._layers(adapted).values():
+        assert not layer.lora_A["default"].weight[2:].any()
 
 
 def rows(seed: int, count: int = 3) -> list[Encoded]:
@@ -114,7 +154,7 @@ def test_large_sets_are_spread_over(adapted: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(adapter_subspace, "ROWS", 4)
     monkeypatch.setattr(adapter_subspace, "TOKENS", 10)
     many = [one for seed in range(9) for one in rows(seed, 1)]
-    found = adapter_subspace._inputs(model, layers, many, [range(9)] * 9)
+    found = adapter_subspace._inputs(model, layers, many, [range(9)] * 9, "Reading")
     name = next(iter(layers))
     # Every third row goes through the model, and every third of their 27 tokens is kept.
     expected = inputs_of(model, name, many[::3], slice(None))[::3]

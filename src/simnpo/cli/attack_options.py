@@ -1,6 +1,5 @@
 """What the attacks share: their options, their output folder, how they end."""
 
-import sys
 import time
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from simnpo.cli.prompt_options import PromptOptions, note_other_prompts
 from simnpo.config import LoraConfig, check_offload
 from simnpo.errors import UserError
 from simnpo.experiments.attacks import ATTACKS
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class AttackOptions:
         attacked = attack.report(setup, curve)
         seconds = round(time.monotonic() - started, 1)
         record = {"config": read_json(out / runs.RUN)["config"], "seconds": seconds}
-        command = "simnpo " + " ".join(sys.argv[1:])
+        command = command_text()
         found = write_attack(attacked, attack.table(curve), out / self._table, record, command)
         runs.finish(out, {"seconds": seconds})
         print_outcomes(attacked, found)

@@ -26,6 +26,7 @@ from simnpo.cli.reproduce import Reproduce
 from simnpo.cli.sweep import Sweep
 from simnpo.cli.unlearn import Unlearn
 from simnpo.report.endings import DEBUG
+from simnpo.system.command_words import set_command
 from simnpo.system.terminal import write
 
 WITH_ANY = (
@@ -73,12 +74,13 @@ def parse(argv: Sequence[str]) -> Command:
         UserError: see `expand` and `pin_model`.
     """
     words = expand(argv, command_class)
+    set_command(words)
     try:
         command: Command = tyro.cli(
             Command,
             prog="simnpo",
             description="Unlearn a forget set from a language model, and show what was forgotten "
-            f"and what was kept. simnpo --version tells the versions. {WITH_ANY}",
+            f"and what was kept. simnpo --version prints the versions. {WITH_ANY}",
             args=words,
             config=(
                 tyro.conf.OmitArgPrefixes,

@@ -1,12 +1,12 @@
 """`simnpo compare`: several evaluated runs side by side."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tyro.conf import Positional
 
 from simnpo.cli.options import Unset
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 
@@ -50,5 +50,5 @@ class Compare:
         print_table(evaluations, explain=self.explain)
         first = evaluations[0].summary
         title = self.title or f"{first['benchmark']} {first['split'] or ''}".strip()
-        report = write_report(evaluations, self.out, title, "simnpo " + " ".join(sys.argv[1:]))
+        report = write_report(evaluations, self.out, title, command_text())
         write(f"Report: {report}")

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from simnpo.errors import UserError
 
@@ -45,6 +45,14 @@ def option_names(command: type) -> Iterator[str]:
             yield field.name
 
 
+def flags(command: type) -> set[str]:
+    """Return the names of a command's options that are true or false."""
+    hints = get_type_hints(command)
+    groups = [hints[field.name] for field in fields(command) if is_dataclass(hints[field.name])]
+    own = {name for name, kind in hints.items() if kind is bool or bool in get_args(kind)}
+    return own.union(*map(flags, groups))
+
+
 def _without_config(argv: Sequence[str]) -> tuple[list[str], Path | None]:
     words, file = list[str](), None
     left = iter(argv)
@@ -69,9 +77,12 @@ def _read(file: Path, head: list[str], command: type) -> list[list[str]]:
     found = _mapping(file)
     if isinstance(argv := found.get("argv"), list):  # the record of a run
         return _of_run(file, [str(word) for word in argv], head)
-    known, options = list(option_names(command)), []
+    known, options, seen = list(option_names(command)), list[list[str]](), set[str]()
     for key, value in found.items():
         option = str(key).replace("-", "_")
+        if option in seen:
+            raise UserError(f"{file}: {option} is given twice.")
+        seen.add(option)
         if option not in known:
             near = get_close_matches(option, known, 1)
             hint = f"; do you mean {near[0]}?" if near else "."
@@ -80,6 +91,11 @@ def _read(file: Path, head: list[str], command: type) -> list[list[str]]:
         several = value if isinstance(value, list) else [value]
         if value is not None and not all(isinstance(one, SCALARS) for one in several):
             raise UserError(f"{file}: {key} must have one value, or a list of values.")
+        if isinstance(value, bool) and option not in flags(command):
+            raise UserError(
+                f"{file}: {key} is {str(value).lower()}, as YAML reads on, off, yes and no; put it "
+                "in quotes."
+            )
         if value is not None and value is not False:
             options.append(option_words(option, value))
     return options

@@ -1,6 +1,5 @@
 """`simnpo demo`: the main job on the embedded benchmark, from nothing to the report."""
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from simnpo.cli.options import Unset, refuse_both
 from simnpo.errors import UserError
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 METHODS = ("ga", "grad_diff", "weighted_grad_diff", "idk", "idk_dpo", "npo", "simnpo")
@@ -74,7 +74,7 @@ class Demo:
         self._check_out(list(made), config)
         if not self.resume:
             runs.begin(self.out, "demo", config, {})
-        command = "simnpo " + " ".join(sys.argv[1:])
+        command = command_text()
         evaluations, failed = run_demo(made, self.out, site.name, command)
         print_table(evaluations)
         write(f"Report: {self.out / REPORT} ({time.monotonic() - started:.0f} s)")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simnpo.cli.options import Revision
+from simnpo.system.command_words import command_words
 from simnpo.system.terminal import write
 
 
@@ -51,12 +52,10 @@ class Merge:
 
     def _record(self) -> dict[str, Any]:
         """Return what `run.json` records: the adapter's run, as if --lora-merge had been given."""
-        import sys
-
         from simnpo.config import MAX_LENGTH
         from simnpo.storage import runs
 
-        merged = {"merged_from": self.model, "argv": sys.argv[1:], "versions": runs.versions()}
+        merged = {"merged_from": self.model, "argv": command_words(), "versions": runs.versions()}
         if (Path(self.model) / runs.RUN).is_file():
             record = runs.read_run(Path(self.model))
             return {**record, "config": {**record["config"], "lora_merge": True}, **merged}

@@ -138,7 +138,7 @@ class TrainingOptions:
     is more]."""
     learning_rate: Unset[float] = None
     """Peak learning rate of AdamW [1e-5; unlearn on own data 1e-5 * sqrt(7e9 / parameters), with
-    LoRA five times that]."""
+    LoRA 30 times that, or 5 times with --lora-subspace free]."""
     batch_size: Unset[int] = None
     """Examples per optimizer step, of the forget set and as many of the retain set [32; unlearn on
     fewer than 100 rows 10]."""

@@ -168,6 +168,7 @@ class Plan:
         from simnpo.methods.method import Method
         from simnpo.planning.memory import Plan as Planned
         from simnpo.planning.shape import read_shape
+        from simnpo.training.refusals import check_subspace
 
         shape = read_shape(self.model, self.trust_remote_code)
         preset = unlearning_preset(None, None, self.method)
@@ -193,6 +194,7 @@ class Plan:
         training.accumulation(self.devices)
         lora = self.lora.config(preset, method)
         check_offload(training, lora, method.needs_original_model)
+        check_subspace(lora, method, sharded=False)
         return Planned(
             shape=shape,
             method=method,

@@ -1,6 +1,5 @@
 """`simnpo reproduce`: the paper's tables and figures, from nothing to one report."""
 
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import tyro
 from simnpo.cli.engine_options import EngineOptions
 from simnpo.cli.options import Unset
 from simnpo.errors import UserError
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Reproduce:
         shown = find_all(studies, wanted, results, ARTEFACTS, failed, unresolved)
         several = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
         title = f"SimNPO, reproduced at the {scale.name} scale"
-        command = "simnpo " + " ".join(sys.argv[1:])
+        command = command_text()
         settings = {"Scale": scale.name, "Seeds": several}
         if note := self.engine.note(every):
             settings["Code"] = note

@@ -1,11 +1,11 @@
 """Where the stages of successive requests are, and what the model is measured by after each."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class StageEvaluations:
         folders = [self.stages.evaluation(number) for number in self._numbers]
         for name, folder in ((BEFORE, folders[0]), (EVALUATION, folders[-1])):
             link_folder(out / name, f"{folder.parent.name}/{folder.name}")
-        write(own.finish(out, folders, self.job, "simnpo " + " ".join(sys.argv[1:])))
+        write(own.finish(out, folders, self.job, command_text()))
         return own.verdict(folders[-1]).record()
 
     def _table(self) -> None:
@@ -129,7 +129,7 @@ class StageEvaluations:
 
         out = self.stages.out
         evaluations = [read_evaluation(self.stages.folder(number)) for number in self._numbers]
-        command = "simnpo " + " ".join(sys.argv[1:])
+        command = command_text()
         sizes = [len(request) for request in self.requests]
         report = write_stages(evaluations, out, self.job.method.title, sizes, command)
         print_table(evaluations)

@@ -1,11 +1,11 @@
 """What `unlearn` and `finetune` share: guarding a job's folder, doing the job, and the report."""
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from simnpo.cli.options import OutputOptions, check_output
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class TrainingJob:
         from simnpo.system.distributed import is_main
 
         out = self.output.out
-        command = "simnpo " + " ".join(sys.argv[1:])
+        command = command_text()
         text = measured.finish(self.job, out, command)
         if is_main():
             write(text)

@@ -97,7 +97,8 @@ class Job:
             "lora_alpha": self.lora.alpha,
             "lora_merge": self.lora.merge,
             "load_in_4bit": self.lora.load_in_4bit,
-            **({"lora_subspace": self.lora.subspace} if self.lora.rank else {}),
+            # Of before there was a choice, records say nothing.
+            **({} if self.lora.subspace == "free" else {"lora_subspace": self.lora.subspace}),
             **self.data.prompts.record(),
             "max_length": self.data.max_length,
             "trust_remote_code": self.trust_remote_code,

@@ -22,7 +22,8 @@ MOST_CHARACTERS = 300
 """Of what a library says."""
 NO_MEMORY = re.compile(
     r"out of memory|(can't|cannot|unable to) allocate|not enough memory|bad_alloc"
-    r"|alloc(ation)?_failed|\(os error 12\)|failed to map segment from shared object$",
+    r"|alloc(ation)?_failed|CUBLAS_STATUS_NOT_INITIALIZED|\(os error 12\)"
+    r"|failed to map segment from shared object$",
     re.IGNORECASE,
 )
 """What libraries say, each in its own way, where memory is lacking.
@@ -117,7 +118,8 @@ def _lacks_memory(error: BaseException) -> bool:
         return False
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError | OSError | ImportError) and bool(
+    of_libraries = isinstance(error, RuntimeError | OSError | ImportError)
+    return (of_libraries or type(error).__name__ == "SafetensorError") and bool(
         NO_MEMORY.search(str(error))
     )
 

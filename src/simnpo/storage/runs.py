@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -15,6 +14,7 @@ from simnpo.errors import UserError
 from simnpo.storage.files import read_json, write_json
 from simnpo.storage.folder_lock import check_unused, hold
 from simnpo.storage.ownership import adopt, foreign_among, in_the_way, own_among, remove_own
+from simnpo.system.command_words import command_words
 
 RUN = "run.json"
 RUNNING, FINISHED = "running", "finished"
@@ -94,7 +94,7 @@ def begin(out: Path, command: str, config: dict[str, Any], data: dict[str, Any])
         "config": config,
         "data": data,
         "status": RUNNING,
-        "argv": sys.argv[1:],
+        "argv": command_words(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
     }

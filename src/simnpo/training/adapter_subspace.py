@@ -23,6 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from simnpo.data.encoding import Encoded
+from simnpo.errors import UserError
+from simnpo.models.tensors import listed
+from simnpo.system.notes import note_once
+from simnpo.system.progress import progress
 from simnpo.training.adapters import original
 
 ROWS, TOKENS = 512, 2048
@@ -30,8 +34,10 @@ ROWS, TOKENS = 512, 2048
 RIDGE = 0.1
 """e, as a share of the forget set's mean square input: directions that are empty in the retain set
 count no more than this."""
-OVERSAMPLED = 8
-"""Singular vectors beyond those that are wanted, as randomised decompositions need."""
+OVERSAMPLED, ITERATIONS = 8, 4
+"""Of the randomised decomposition: vectors beyond those that are wanted, and power iterations."""
+EMPTY = 1e-6
+"""The least s, as a share of 1, of a direction that is used: below it is rounding."""
 
 
 def fix_subspace(model: Any) -> None:
@@ -47,7 +53,8 @@ def set_subspace(
     """Write the directions of the forget set into A of each adapted linear layer.
 
     Rows have the length that peft's own have on average, measured on the forget set, so that
-    learning rates mean the same. Layers that read the same input get the same A.
+    learning rates mean the same. Layers that read the same input get the same A. A note says how
+    many rows have nothing to read, and which layers' inputs could not be told apart.
 
     Args:
         model: with adapters of peft, B zero, on the device it trains on.
@@ -56,11 +63,16 @@ def set_subspace(
         answers: whether what is to change shows in the tokens that predict the answers of `forget`.
             Where other answers are taught, such as refusals, which are alike for all questions, it
             is the questions that set its rows apart, and all tokens count.
+
+    Raises:
+        UserError: the model's activations are not finite.
     """
     layers = _layers(model)
     places = [range(one.start - 1 if answers else 0, len(one.ids) - 1) for one in forget]
-    mine = _inputs(model, layers, forget, places)
-    kept = _inputs(model, layers, retain, [range(len(one.ids)) for one in retain])
+    mine = _inputs(model, layers, forget, places, "Reading the forget set")
+    kept = _inputs(
+        model, layers, retain, [range(len(one.ids)) for one in retain], "Reading the retain set"
+    )
     found: dict[str, Tensor] = {}
     for name, source in mine.same.items():
         weight = layers[name].lora_A["default"].weight
@@ -69,8 +81,15 @@ def set_subspace(
         if source not in found:
             where = weight.device if weight.is_cuda else "cpu"  # Apple's GPUs have no float64
             own, other = (one.read(source).to(where) for one in (mine, kept))
-            found[source] = directions(own, other, min(weight.shape))
-        weight[: len(found[source])] = found[source].to(weight)
+            found[source] = directions(own, other, len(weight))
+        weight.copy_(found[source])
+    if idle := max((int((~one.any(1)).sum()) for one in found.values()), default=0):
+        note_once(
+            f"Note: {idle} of {max(map(len, found.values()))} rows of the adapters' A are 0, since "
+            "the forget set has no more directions: a lower --lora-rank does the same."
+        )
+    if missed := [name for name in layers if mine.same.get(name) not in found]:
+        note_once(f"Note: adapters with random, fixed directions: {listed(missed)}.")
 
 
 def directions(forget: Tensor, retain: Tensor, count: int, ridge: float = RIDGE) -> Tensor:
@@ -79,34 +98,46 @@ def directions(forget: Tensor, retain: Tensor, count: int, ridge: float = RIDGE)
     Args:
         forget: inputs, tokens x width.
         retain: inputs, tokens x width.
-        count: how many directions, at most the width.
+        count: how many directions.
         ridge: see `RIDGE`.
 
     Returns:
         count x width, float64. On the inputs of `forget` the mean square of each is a third of the
-        inputs' mean square, as with peft's own random rows.
+        inputs' mean square, as with peft's own random rows; less where `retain` is larger in it,
+        and all 0 where `forget` has no further direction.
+
+    Raises:
+        UserError: inputs are not finite.
     """
     forget, retain = forget.double(), retain.double()
     square = forget.square().mean()
     least = ridge * square.clamp_min(torch.finfo(torch.float32).tiny)
     moments = retain.T @ retain / len(retain)
     moments.diagonal().add_(least)
+    if not (moments.isfinite().all() and square.isfinite()):
+        raise UserError("the model's activations on these rows are NaN or infinite.")
     factor = torch.linalg.cholesky(moments)
     whitened = torch.linalg.solve_triangular(factor, forget.T, upper=False)
     rows = torch.linalg.solve_triangular(factor.T, _leading(whitened, count), upper=True).T
-    sizes = (forget @ rows.T).square().mean(0)
-    found: Tensor = rows * (square / 3 / sizes.clamp_min(least)).sqrt()[:, None]
+    ratios = (forget @ rows.T).square().mean(0)  # s; each row reads 1 of the retain set with ridge
+    scales = (square / 3 / ratios.clamp_min(1)).sqrt().where(ratios > EMPTY, 0)
+    found: Tensor = rows.new_zeros(count, forget.shape[1])
+    found[: len(rows)] = rows * scales[:, None]
     return found
 
 
 def _leading(matrix: Tensor, count: int) -> Tensor:
-    """Return the first left singular vectors as columns, and any that complete them."""
+    """Return the first left singular vectors as columns, `count` or as many as there are.
+
+    Few of many are found by iteration; among nearly equal ones it may miss the greater.
+    """
     if 2 * count > min(matrix.shape):
-        left: Tensor = torch.linalg.svd(matrix, full_matrices=count > matrix.shape[1]).U
+        left: Tensor = torch.linalg.svd(matrix, full_matrices=False).U
         return left[:, :count]
     with torch.random.fork_rng(devices=[matrix.device] if matrix.is_cuda else []):
         torch.manual_seed(0)
-        return torch.svd_lowrank(matrix, count + OVERSAMPLED, niter=4)[0][:, :count]
+        width = count + OVERSAMPLED
+        return torch.svd_lowrank(matrix, width, niter=ITERATIONS)[0][:, :count]
 
 
 class _Inputs:
@@ -129,20 +160,25 @@ class _Inputs:
 
 
 def _inputs(
-    model: Any, layers: dict[str, Any], rows: Sequence[Encoded], places: Sequence[range]
+    model: Any,
+    layers: dict[str, Any],
+    rows: Sequence[Encoded],
+    places: Sequence[range],
+    what: str,
 ) -> _Inputs:
     """Return what `layers` read at `places` of `rows`; of many, some that are spread over them."""
     chosen = list(range(0, len(rows), -(-len(rows) // ROWS)))
     stride = -(-sum(len(places[one]) for one in chosen) // TOKENS)
     found, offset = _Inputs(), 0
     device = next(model.parameters()).device
-    with original(model):
+    with original(model), progress(what, len(chosen)) as advance:
         for number in chosen:
             taken = places[number][offset::stride]
             offset = (offset - len(places[number])) % stride
             if taken:
                 with _watched(layers, len(rows[number].ids), list(taken), found):
                     model(input_ids=torch.tensor([rows[number].ids], device=device))
+            advance(1)
     return found
 
 
