@@ -27,6 +27,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[dev]"
 	touch $@
+	@echo "Ready: $(BIN)/simnpo, or activate the environment first: . $(BIN)/activate"
 
 demo: setup
 	$(BIN)/simnpo demo --out runs/demo --overwrite

@@ -309,7 +309,7 @@ def test_weights_that_have_forgotten_enough_are_scaled_back(
     assert [row["attention_share"] for row in rows(tmp_path)] == [1, 1, 0.25]
     assert control.outcome().points[2] == SCALED[1]._replace(attention_share=0.25)
     said = (
-        "at step 2 of 6, scaled back to 25% of the attention's change and 100% of all others': it"
+        "at step 2 of 6, scaled back to 25% of the attention's change and 100% of all others'. It"
     )
     assert said in control.outcome().why
     plain = Note()

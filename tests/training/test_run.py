@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 from simnpo.config import LoraConfig, Subspace, TrainingConfig
 from simnpo.data.examples import Example
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.experiments.jobs import Job
 from simnpo.methods.registry import METHODS, build_method, configure
 from simnpo.models import load_model
 from simnpo.training.arguments import arguments
@@ -137,11 +138,11 @@ def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
 
 
 class Ask(TrainerCallback):
-    def __init__(self, number: signal.Signals, times: int):
-        self.number, self.times = number, times
+    def __init__(self, number: signal.Signals, times: int, after: int = 1):
+        self.number, self.times, self.after = number, times, after
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == 1:
+        if state.global_step == self.after:
             for _ in range(self.times):
                 os.kill(os.getpid(), self.number)
 
@@ -162,6 +163,21 @@ def test_a_request_to_end_keeps_the_step_and_resumes(
     run(tmp_path / "cut", make_llama(), tokenizer, examples, resume=True)
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_request_at_the_last_step_counts_once_the_model_is_saved(
+    model_folder: Path, examples: Any, tmp_path: Path
+) -> None:
+    """Else whatever follows, such as a measurement, would go on for as long as it takes."""
+    data = TrainingData(forget=examples[:4], retain=examples[4:])
+    job = Job("unlearn", str(model_folder), build_method("npo"), data, CONFIG)
+    ask = Ask(signal.SIGTERM, 1, after=5)
+    with pytest.raises(Interrupted, match=r"run is finished\. Continue .* --resume") as error:
+        job.execute(tmp_path / "run", callbacks=lambda model, tokenizer: [ask])
+    assert error.value.number == signal.SIGTERM
+    assert not job.unfinished(tmp_path / "run") and weights(tmp_path / "run")
+    job.execute(tmp_path / "again")  # nothing of it is left for others
 
 
 def test_a_killed_process_resumes_with_the_same_bits(tmp_path: Path, model_folder: Path) -> None:

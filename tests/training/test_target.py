@@ -98,12 +98,16 @@ def test_outcomes_say_what_went_wrong() -> None:
     found = outcome(end, Target(), 0.95, 60)
     assert found[:4] == (12, 12, True, True) and found.points == end
     assert found.why == (
-        "Training stopped at step 12 of 60: it reached its target (verbatim 0, limit 0.09; "
-        "probability 0.1, limit 0.2) and kept 99% of the rest."
+        "Training stopped at step 12 of 60. Its target was reached (verbatim 0, limit 0.09; "
+        "probability 0.1, limit 0.2). It kept 99% of the rest (retain rows or general ability, "
+        "the lower)."
     )
     found = outcome({**end, 12: Point(0.0, 0.1, 0.45, 1)}, Target(), 0.95, 12)
     assert found[:4] == (12, 12, True, False)
-    assert found.why.endswith("limit 0.2) but kept only 50% of the rest (wanted: 95%).")
+    assert found.why.endswith(
+        "limit 0.2). It kept only 50% of the rest (wanted: 95%; retain rows or general ability, "
+        "the lower)."
+    )
     halves = {0: ORIGINAL, 6: Point(0.3, 0.4, 0.9, 1), 12: Point(0.0, 0.1, 0.1, 1)}
     found = outcome(halves, Target(refusal=True), 0.95, 12)
     assert found[:4] == (12, 6, False, True) and "refused 0, at least 0.9" in found.why
@@ -111,8 +115,8 @@ def test_outcomes_say_what_went_wrong() -> None:
     found = outcome(halves, Target(), 0.95, 12)
     assert found[:4] == (12, 6, False, True)
     assert found.why.startswith(
-        "Training ended at step 12 of 12, with the weights of step 6: it did not reach its target, "
-        "which is stricter than the verdict (verbatim 0.3, "
+        "Training ended at step 12 of 12, with the weights of step 6. Its target, which is "
+        "stricter than the verdict, was not reached (verbatim 0.3, "
     )
 
 

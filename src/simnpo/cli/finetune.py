@@ -14,11 +14,15 @@ from simnpo.cli.options import (
 )
 from simnpo.cli.prompt_options import PromptOptions
 from simnpo.errors import UserError
+from simnpo.report.numbers import counted
+from simnpo.system.distributed import is_main
+from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
     from simnpo.config import TrainingConfig
     from simnpo.data.examples import Example
+    from simnpo.experiments.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Finetune:
         )
         guarded = TrainingJob(job, self.output, self.report_to, self.data)
         if guarded.check():
+            if is_main():
+                write(_announcement(job))
             guarded.run()
 
     def _preset(self) -> "TrainingConfig":
@@ -107,3 +113,14 @@ class Finetune:
             return tuple(one for source in self.data for one in load_examples(source, **columns))
         kept = self.benchmark.kept(benchmark)
         return kept if self.part == "retain" else (*benchmark.forget, *kept)
+
+
+def _announcement(job: "Job") -> str:
+    training = job.training
+    length = (
+        f"{training.steps:,} steps" if training.epochs is None else f"{training.epochs:g} epochs"
+    )
+    return (
+        f"Fine-tuning {job.model} on {counted(len(job.data.retain), 'row')}: {length} in batches of "
+        f"{training.batch_size}, learning rate {training.learning_rate:.3g}."
+    )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """The method's settings; what is not given is the benchmark's, else the paper's."""
+    """Settings; without them, the benchmark's; on your own data, see docs/choosing.md."""
 
     alpha: Unset[tuple[float, ...]] = None
     """Strength of rkld and task_vector, power of a token's probability in its weight for wga;

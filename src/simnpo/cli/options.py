@@ -128,7 +128,7 @@ class BenchmarkOptions:
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Training; what is not given is the benchmark's, else the paper's for TOFU."""
+    """Training; without them, the benchmark's; on your own data, see docs/choosing.md."""
 
     epochs: Unset[float] = None
     """Passes over the forget set (over the data, in finetune and attack relearn) [10; finetune 5;

@@ -29,6 +29,7 @@ from simnpo.storage import runs
 from simnpo.storage.folder_lock import held
 from simnpo.storage.ownership import adopt
 from simnpo.system import distributed
+from simnpo.system.signals import raise_postponed
 from simnpo.training.arguments import check_loggers
 from simnpo.training.checkpoints import last_checkpoint, remove_checkpoints
 from simnpo.training.control import CONTROL, ending
@@ -207,6 +208,9 @@ class Job:
             write_model_card(out, finished=True)
             runs.finish(out, {})
             tidy(out)
+        raise_postponed(
+            f"the training in {out} is finished. Continue with the same command and --resume."
+        )
         return results
 
     def _train(self, out: Path) -> "tuple[_Work, dict[str, Any]]":

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from simnpo.benchmarks.own import CONTINUED, FORGET, KEPT, RETAIN, OwnSets
 from simnpo.benchmarks.set_titles import REQUEST, TITLES, set_title
+from simnpo.config import LoraConfig
 from simnpo.data.checks import check_lengths
 from simnpo.data.conflicts import find_conflicts
 from simnpo.data.encoding import Encoder
@@ -87,9 +88,19 @@ def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
         batch_size=training.batch_size,
         learning_rate=training.learning_rate,
         precision=precision_of(model),
+        adapters=_adapters(job.lora),
     )
     conflicts = find_conflicts(sets.forget, (*sets.retain, *sets.kept))
     return describe_run(plan, encoder, job.data.forget[0], [one.reason for one in conflicts])
+
+
+def _adapters(lora: LoraConfig) -> str:
+    if not lora.rank:
+        return ""
+    read = "what training finds"
+    if lora.subspace == "forget":
+        read = "only what sets the forget set apart from the retain set"
+    return f"LoRA of rank {lora.rank}, which reads {read}"
 
 
 def outcome_text(

@@ -46,6 +46,8 @@ class Plan:
     batch_size: int
     learning_rate: float
     precision: str
+    adapters: str = ""
+    """Rank, and what they read; empty where all weights are trained."""
 
 
 def describe_run(
@@ -69,6 +71,7 @@ def describe_run(
     """
     facts = {
         "Model": f"{plan.model}, {_parameters(plan)}",
+        **({"Adapters": plan.adapters} if plan.adapters else {}),
         "Method": plan.method,
         **{_title(one.name): _size(one) for one in plan.sets},
         "Training": f"{counted(plan.steps, 'step')} of {counted(plan.batch_size, 'row')}, "

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeAlias
 
-from simnpo.errors import Stopped
+from simnpo.errors import Interrupted, Stopped
 
 REQUESTS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that ask a process to end, besides Ctrl-C; Windows has no SIGHUP."""
@@ -52,6 +52,24 @@ def requests_raise() -> Iterator[None]:
 
     with handled(REQUESTS, stop):
         yield
+
+
+_postponed: list[int] = []
+
+
+def postpone(number: int | None) -> None:
+    """Keep a request that came while a last step was finished, for `raise_postponed`; or none."""
+    _postponed[:] = [] if number is None else [number]
+
+
+def raise_postponed(message: str) -> None:
+    """Stop here, if a request was postponed.
+
+    Raises:
+        Interrupted: with `message`.
+    """
+    if _postponed:
+        raise Interrupted(message, _postponed.pop())
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 from simnpo.errors import TrainingDiverged
 from simnpo.system import distributed
 from simnpo.system.progress import Advance, progress
-from simnpo.system.signals import REQUESTS, handled
+from simnpo.system.signals import REQUESTS, handled, postpone
 from simnpo.training.terms import PairedDataset
 
 NOTE = len("forget -1.23 retain -1.23 grad 1.23 lr 1.2e-5")
@@ -51,6 +51,8 @@ class ShowProgress(TrainerCallback):
 def note_of(logs: Mapping[str, float]) -> str:
     """Return a row of the log as a note of at most `NOTE` characters."""
     names = {"forget_loss": "forget", "retain_loss": "retain", "grad_norm": "grad"}
+    if "forget_loss" not in logs:  # nothing is forgotten, so there is one loss
+        names["retain_loss"] = "loss"
     parts = [f"{name} {_short(logs[key])}" for key, name in names.items() if key in logs]
     rate = re.sub(r"e-0*", "e-", f"{logs['learning_rate']:.1e}") if logs["learning_rate"] else "0"
     return " ".join([*parts, f"lr {rate}"])
@@ -101,6 +103,7 @@ class StopOnInterrupt(TrainerCallback):
         others = REQUESTS if distributed.launched_size() == 1 else ()
         with handled((signal.SIGINT, *others), note):
             yield
+        postpone(None if self.stopped else self.number)  # what was made is saved first
 
 
 class StepGuard(TrainerCallback):

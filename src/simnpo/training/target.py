@@ -214,13 +214,12 @@ def outcome(points: Mapping[int, Point], target: Target, keep: float, planned: i
             f"{best.share:.0%} of all others'"
         )
     # A verdict reads generated answers and asks for less, unless a model has learned to refuse.
-    stricter = "" if reached or target.refusal else ", which is stricter than the verdict"
-    why = f"it {'reached' if reached else 'did not reach'} its target{stricter}"
-    why += f" ({target.describe(best, original)})"
-    why += f" {'and' if reached == kept else 'but'} kept {'' if kept else 'only '}"
-    why += f"{kept_share(best, original):.0%} of the rest"
-    why += "" if kept else f" (wanted: {keep:.0%})"
-    sentence = f"Training {ended} at step {steps} of {planned}{weights}: {why}."
+    stricter = "" if reached or target.refusal else ", which is stricter than the verdict,"
+    why = f"Its target{stricter} was {'' if reached else 'not '}reached"
+    why += f" ({target.describe(best, original)}). "
+    why += f"It kept {'' if kept else 'only '}{kept_share(best, original):.0%} of the rest"
+    why += f" ({'' if kept else f'wanted: {keep:.0%}; '}retain rows or general ability, the lower)"
+    sentence = f"Training {ended} at step {steps} of {planned}{weights}. {why}."
     return Outcome(steps, kept_step, reached, kept, sentence, dict(points))
 
 
