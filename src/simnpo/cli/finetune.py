@@ -14,7 +14,6 @@ from simnpo.cli.options import (
 )
 from simnpo.cli.prompt_options import PromptOptions
 from simnpo.errors import UserError
-from simnpo.report.numbers import counted
 from simnpo.system.distributed import is_main
 from simnpo.system.terminal import write
 
@@ -116,11 +115,11 @@ class Finetune:
 
 
 def _announcement(job: "Job") -> str:
-    training = job.training
-    length = (
-        f"{training.steps:,} steps" if training.epochs is None else f"{training.epochs:g} epochs"
-    )
+    from simnpo.report.numbers import counted
+
+    training, rows = job.training, counted(len(job.data.retain), "row")
+    length = f"{training.steps} steps" if training.epochs is None else f"{training.epochs:g} epochs"
     return (
-        f"Fine-tuning {job.model} on {counted(len(job.data.retain), 'row')}: {length} in batches of "
-        f"{training.batch_size}, learning rate {training.learning_rate:.3g}."
+        f"Fine-tuning {job.model} on {rows}: {length} in batches of {training.batch_size}, "
+        f"learning rate {training.learning_rate:.3g}."
     )
