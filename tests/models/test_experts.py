@@ -163,7 +163,8 @@ def test_adapters_are_on_everything_that_is_counted(
 
 def test_a_fixed_subspace_leaves_experts_free(mixture: Any) -> None:
     shape, lora = shape_of(mixture), LoraConfig(rank=2, subspace="forget")
-    stacked = [*stacked_experts(mixture), *named_as_experts(mixture)]
+    experts = list(stacked_experts(mixture))
+    stacked = [*experts, *named_as_experts(linear_layers(mixture), experts)]
     adapted = add_adapters(mixture, lora)
     fix_subspace(adapted)
     row = Encoded((5, 6, 7, 8, 9, 10, 11), 4)

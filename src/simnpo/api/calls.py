@@ -77,12 +77,12 @@ def _options(words: Sequence[str]) -> set[str]:
     """
     from simnpo.cli.attack import COMMANDS
     from simnpo.cli.command_line import command_class
-    from simnpo.cli.config_file import option_names
+    from simnpo.cli.config_file import options_of
 
     command = command_class(words)
     if command is None:
         raise UserError(f"unknown attack {words[1]!r}; there are {', '.join(COMMANDS)}.")
-    return set(option_names(command))
+    return set(options_of(command))
 
 
 def _file(name: str, data: Any, room: Path) -> str:

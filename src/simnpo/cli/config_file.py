@@ -1,6 +1,6 @@
 """`--config FILE`, with any command: options from YAML, JSON, or an earlier run's run.json."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -36,21 +36,14 @@ def expand(argv: Sequence[str], named: Callable[[Sequence[str]], type | None]) -
     return [*words, *(word for option in added for word in option)]
 
 
-def option_names(command: type) -> Iterator[str]:
-    """Yield the names of a command's options, with underscores; groups are looked into."""
+def options_of(command: type) -> dict[str, Any]:
+    """Return the types of a command's options by name, with underscores; groups are looked into."""
+    kinds, found = get_type_hints(command), dict[str, Any]()
     for field in fields(command):
-        if is_dataclass(field.type) and isinstance(field.type, type):
-            yield from option_names(field.type)
-        else:
-            yield field.name
-
-
-def flags(command: type) -> set[str]:
-    """Return the names of a command's options that are true or false."""
-    hints = get_type_hints(command)
-    groups = [hints[field.name] for field in fields(command) if is_dataclass(hints[field.name])]
-    own = {name for name, kind in hints.items() if kind is bool or bool in get_args(kind)}
-    return own.union(*map(flags, groups))
+        kind = kinds[field.name]
+        grouped = isinstance(kind, type) and is_dataclass(kind)
+        found |= options_of(kind) if grouped else {field.name: kind}
+    return found
 
 
 def _without_config(argv: Sequence[str]) -> tuple[list[str], Path | None]:
@@ -77,7 +70,7 @@ def _read(file: Path, head: list[str], command: type) -> list[list[str]]:
     found = _mapping(file)
     if isinstance(argv := found.get("argv"), list):  # the record of a run
         return _of_run(file, [str(word) for word in argv], head)
-    known, options, seen = list(option_names(command)), list[list[str]](), set[str]()
+    known, options, seen = options_of(command), list[list[str]](), set[str]()
     for key, value in found.items():
         option = str(key).replace("-", "_")
         if option in seen:
@@ -91,7 +84,7 @@ def _read(file: Path, head: list[str], command: type) -> list[list[str]]:
         several = value if isinstance(value, list) else [value]
         if value is not None and not all(isinstance(one, SCALARS) for one in several):
             raise UserError(f"{file}: {key} must have one value, or a list of values.")
-        if isinstance(value, bool) and option not in flags(command):
+        if isinstance(value, bool) and bool not in (known[option], *get_args(known[option])):
             raise UserError(
                 f"{file}: {key} is {str(value).lower()}, as YAML reads on, off, yes and no; put it "
                 "in quotes."

@@ -35,20 +35,16 @@ class LoraOptions:
         """
         return "free" if retain_loss == "none" else self.lora_subspace
 
-    def config(self, preset: "Preset | None" = None, method: object = None) -> LoraConfig:
+    def config(self, preset: "Preset | None" = None) -> LoraConfig:
         """Return these options, checked.
 
         Args:
             preset: says what the adapters read where nothing is asked for; None for `free`.
-            method: what trains them; one that has no retain loss always means `free`.
 
         Raises:
             UserError: a value out of its range, or a contradiction.
         """
-        from simnpo.methods.method import Method
-
-        compares = isinstance(method, Method) and method.compares_sets
-        usual = preset.subspace if preset and compares and self.lora_rank else "free"
+        usual = preset.subspace if preset and self.lora_rank else "free"
         return LoraConfig(
             self.lora_rank,
             self.lora_alpha,

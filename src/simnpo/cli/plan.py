@@ -187,12 +187,12 @@ class Plan:
                 "of which the estimates know nothing. With the same options it takes less than "
                 "grad_diff, which can be planned."
             )
-        check_four_bits(method, self.lora.config())
+        lora = self.lora.config(preset)
+        check_four_bits(method, lora)
         if not isinstance(method, Method):  # over-fitting is all the training it has
             method, training = METHOD, preset.reinforcement.apply_to(training)
         training = self.training.apply_to(training)
         training.accumulation(self.devices)
-        lora = self.lora.config(preset, method)
         check_offload(training, lora, method.needs_original_model)
         check_subspace(lora, method, sharded=False)
         return Planned(

@@ -166,7 +166,7 @@ class Unlearn:
             method=method,
             data=self.sets.load(method, self.prompt, own),
             training=self.training.apply_to(preset.training),
-            lora=self.lora.config(preset, method),
+            lora=self.lora.config(preset),
             trust_remote_code=self.prompt.trust_remote_code,
             reinforced=self.reinforce.reinforced,
             reference=self.reference,

@@ -6,7 +6,7 @@ out most of the model.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -42,11 +42,11 @@ they were called before they were stacked; it then leaves out the layer of that 
 
 
 def matrix_shape(module: Any) -> tuple[int, int]:
-    """Return the shape of a linear layer's matrix; 4 bits lie packed in a column of bytes."""
+    """Return outputs and inputs of a linear layer: 4 bits lie packed in a column of bytes."""
     if isinstance(module, nn.Linear):
         return module.out_features, module.in_features
-    rows, columns = module.weight.shape
-    return int(rows), int(columns)
+    inputs, outputs = module.weight.shape  # GPT-2's are held transposed
+    return int(outputs), int(inputs)
 
 
 def count_weights(model: Any) -> int:
@@ -81,11 +81,9 @@ def stacked_experts(model: nn.Module) -> Iterator[Experts]:
                 yield Experts(full, weight, _is_transposed(model, module, full, weight))
 
 
-def named_as_experts(model: Any) -> list[str]:
-    """Return the linear layers that peft takes for experts by their names, see `RENAMED`."""
-    if not any(stacked_experts(model)):
-        return []
-    return [name for name in linear_layers(model) if name.split(".")[-1] in RENAMED]
+def named_as_experts(layers: Iterable[str], experts: Sequence[object]) -> list[str]:
+    """Return which linear layers peft takes for the model's experts by name, see `RENAMED`."""
+    return [name for name in layers if experts and name.split(".")[-1] in RENAMED]
 
 
 def _is_of_torch(module: nn.Module) -> bool:

@@ -90,11 +90,6 @@ def read_shape(model: str, trust_remote_code: bool = False) -> Shape:
     return shape_of(made)
 
 
-def _inputs(layer: Any) -> int:
-    """Return how many inputs a linear layer has; GPT-2's are held transposed."""
-    return int(layer.in_features if isinstance(layer, nn.Linear) else layer.weight.shape[0])
-
-
 def shape_of(model: Any) -> Shape:
     """Return the sizes of a causal LM of transformers, on the meta device or another.
 
@@ -111,7 +106,7 @@ def shape_of(model: Any) -> Shape:
     linear, experts = linear_layers(model), list(stacked_experts(model))
     matrices: list[Any] = [matrix_shape(module) for module in linear.values()]
     matrices += [one.weight.shape[1:] for one in experts for _ in range(one.weight.shape[0])]
-    wrapped = named_as_experts(model)
+    wrapped = named_as_experts(linear, experts)
     stacked, used = sum(one.weight.numel() for one in experts), _used(config, experts)
     width, heads = int(config.hidden_size), int(config.num_attention_heads)
     size = getattr(config, "head_dim", None) or width // heads
@@ -125,7 +120,7 @@ def shape_of(model: Any) -> Shape:
         head=head.weight.numel(),
         linear=sum(one[0] * one[1] for one in matrices),
         adapted=sum(one[0] + one[1] for one in matrices),
-        read=sum(_inputs(layer) for name, layer in linear.items() if name not in wrapped),
+        read=sum(matrix_shape(one)[1] for name, one in linear.items() if name not in wrapped),
         vocabulary=head.weight.shape[0],
         layers=layers,
         width=width,

@@ -3,17 +3,17 @@
 import sys
 from collections.abc import Sequence
 
-_given: list[list[str]] = []
+_given: list[str] = []
 
 
 def set_command(words: Sequence[str]) -> None:
     """Keep the words after `simnpo`, as if all of them had been typed."""
-    _given[:] = [list(words)]
+    _given[:] = words
 
 
 def command_words() -> list[str]:
     """Return the words after `simnpo`; of a program that calls simnpo, its own arguments."""
-    return _given[0] if _given else sys.argv[1:]
+    return list(_given) or sys.argv[1:]
 
 
 def command_text() -> str:

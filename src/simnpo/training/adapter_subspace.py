@@ -54,7 +54,8 @@ def set_subspace(
 
     Rows have the length that peft's own have on average, measured on the forget set, so that
     learning rates mean the same. Layers that read the same input get the same A. A note says how
-    many rows have nothing to read, and which layers' inputs could not be told apart.
+    many rows have nothing to read, and which layers keep random directions, since their inputs
+    are not one for each token.
 
     Args:
         model: with adapters of peft, B zero, on the device it trains on.
@@ -92,14 +93,13 @@ def set_subspace(
         note_once(f"Note: adapters with random, fixed directions: {listed(missed)}.")
 
 
-def directions(forget: Tensor, retain: Tensor, count: int, ridge: float = RIDGE) -> Tensor:
+def directions(forget: Tensor, retain: Tensor, count: int) -> Tensor:
     """Return the directions in which `forget` stands out against `retain`, the greatest first.
 
     Args:
         forget: inputs, tokens x width.
         retain: inputs, tokens x width.
         count: how many directions.
-        ridge: see `RIDGE`.
 
     Returns:
         count x width, float64. On the inputs of `forget` the mean square of each is a third of the
@@ -111,7 +111,7 @@ def directions(forget: Tensor, retain: Tensor, count: int, ridge: float = RIDGE)
     """
     forget, retain = forget.double(), retain.double()
     square = forget.square().mean()
-    least = ridge * square.clamp_min(torch.finfo(torch.float32).tiny)
+    least = RIDGE * square.clamp_min(torch.finfo(torch.float32).tiny)
     moments = retain.T @ retain / len(retain)
     moments.diagonal().add_(least)
     if not (moments.isfinite().all() and square.isfinite()):

@@ -31,7 +31,7 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
     layers = linear_layers(model)
     where: dict[str, Any] = {"target_modules": "all-linear"}
     if experts or other_parts(model):
-        renamed = named_as_experts(model)
+        renamed = named_as_experts(layers, experts)
         where = {
             "target_modules": [name for name in layers if name not in renamed],
             "target_parameters": [*experts, *(f"{name}.weight" for name in renamed)] or None,
@@ -62,15 +62,15 @@ def original(model: Any) -> Iterator[None]:
     Afterwards the same weights are trained as before: peft itself would train all of an adapter's.
     """
     training = model.training
-    trained = {name: one.requires_grad for name, one in model.named_parameters()}
+    frozen = [one for one in model.parameters() if not one.requires_grad]
     model.eval()
     try:
         with model.disable_adapter():
             yield
     finally:
         model.train(training)
-        for name, one in model.named_parameters():
-            one.requires_grad_(trained[name])
+        for one in frozen:
+            one.requires_grad_(False)
 
 
 def _adapted(model: Any) -> set[str]:

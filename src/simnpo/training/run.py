@@ -98,11 +98,11 @@ def train_model(
             that is sharded over the processes.
     """
     set_seed(config.seed)
-    fixed = False
+    fixed = lora is not None and lora.subspace == "forget"
     if lora and lora.rank:
         model = add_adapters(model, lora)
-        if fixed := lora.subspace == "forget":
-            fix_subspace(model)
+    if fixed:
+        fix_subspace(model)
     if config.gradient_checkpointing:
         checkpoint_activations(model)
     interrupt, bar = StopOnInterrupt(), ShowProgress(method.title)
