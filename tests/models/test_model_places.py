@@ -86,6 +86,7 @@ def test_a_branch_is_named_and_recorded(hub: Path, model_folder: Path, tmp_path:
         assert done.returncode == 0, done.stderr
         record = json.loads((out / "run.json").read_text())
         assert record["config"]["model"] == "me/model@step-1" and record["commit"] == "b" * 40
+        assert record["config"]["dropout"] == "keep"  # fine-tuning always keeps it
         card = (out / "model" / "README.md").read_text()
         assert "base_model: me/model\n" in card and "| revision | step-1 |" in card
         assert f"| commit | {'b' * 40} |" in card

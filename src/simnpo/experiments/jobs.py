@@ -94,6 +94,8 @@ class Job:
         return {
             **named,
             **asdict(self.training),
+            # Fine-tuning keeps dropout, whatever its settings say.
+            **({"dropout": "keep"} if self.method.forget is None else {}),
             "lora_rank": self.lora.rank,
             "lora_alpha": self.lora.alpha,
             "lora_merge": self.lora.merge,

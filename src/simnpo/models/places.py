@@ -6,6 +6,7 @@ from pathlib import Path
 from simnpo.errors import UserError
 from simnpo.models.load_errors import cannot_load
 from simnpo.storage.runs import RUN
+from simnpo.system.notes import note_once
 
 MODEL_FOLDER = "model"
 """Where a run keeps its trained model."""
@@ -120,6 +121,8 @@ def pinned(model: str) -> tuple[str, str | None]:
 def _commit(place: str, revision: str | None) -> str | None:
     from transformers.utils.hub import resolve_revision
 
+    if "/" not in place:  # more often a folder that is not here than one of the hub's few such ids
+        note_once(f"Note: {place} is not a folder here, so it is looked up on the hub.")
     found: str | None = resolve_revision(place, revision)
     return found
 
