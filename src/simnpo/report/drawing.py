@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 
 from simnpo.report.colours import INK, LINE, MUTED, PAPER, Style
-from simnpo.report.svg import FONT, TIP, inline, with_titles
+from simnpo.report.svg import BACKGROUND, FONT, TIP, inline, with_titles
 from simnpo.storage.files import atomic_write, write_text
 from simnpo.system.terminal import harmless
 
@@ -78,17 +80,19 @@ def draw(
         figure = Figure(figsize=size, layout="constrained", facecolor=PAPER)
         canvas = FigureCanvasAgg(figure)
         paint(figure)
+        for number, patch in enumerate((figure.patch, *(axes.patch for axes in figure.axes))):
+            patch.set_gid(f"{BACKGROUND}{number}")
         with atomic_write(folder / f"{name}.png") as path:
             canvas.print_figure(path, format="png", dpi=200, metadata={"Description": description})
+        # What is laid out once is right for every format. So the others go without `print_figure`,
+        # which would draw it an extra time to lay it out.
+        figure.set_layout_engine("none")
         with atomic_write(folder / f"{name}.pdf") as path:
             # The date is left out; the title too, since a PDF's is the document's, not a picture's.
-            figure.savefig(path, format="pdf", metadata={"CreationDate": None})
-        metadata = {"Date": None, "Title": description}
-        text = _svg(figure, metadata)
-        write_text(folder / f"{name}.svg", text.replace(f"'{FONT}'", f"'{FONT}', sans-serif"))
-        for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
-            patch.set_visible(False)  # the page's own background shows
-        shown = inline(_svg(figure, metadata), name, description, page_colours(styles))
+            FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})
+        text = _svg(figure, {"Date": None, "Title": description})
+    write_text(folder / f"{name}.svg", text.replace(f"'{FONT}'", f"'{FONT}', sans-serif"))
+    shown = inline(text, name, description, page_colours(styles))
     return Plot(name, shown, size[0])
 
 
@@ -110,7 +114,7 @@ def tip(artist: Any, text: str) -> None:
 
 def _svg(figure: Any, metadata: dict[str, Any]) -> str:
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata=metadata)
+    FigureCanvasSVG(figure).print_svg(stream, metadata=metadata)
     return with_titles(harmless(stream.getvalue()))
 
 

@@ -10,6 +10,9 @@ FONT = "DejaVu Sans"
 TIP = "tip:"
 """What begins the id of a group that has a text to show, which follows it."""
 
+BACKGROUND = "background-"
+"""What begins the id of a group that is drawn behind a plot; on a page the page's own shows."""
+
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 
@@ -30,12 +33,15 @@ def inline(svg: str, prefix: str, description: str, colours: Mapping[str, str]) 
 
     Ids get `prefix`, since every matplotlib file numbers its own from 1; `colours` (`#rrggbb` to
     anything CSS takes as a colour) lets the drawing follow the page's light or dark scheme; fixed
-    sizes, namespaces, metadata and the file's style sheet, which would leak into the page, go.
+    sizes, namespaces, metadata, backgrounds and the file's style sheet, which would leak into the
+    page, go.
     """
     root = ElementTree.fromstring(svg)
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):
+            if child.tag in (f"{_SVG}metadata", f"{_SVG}style") or child.get("id", "").startswith(
+                BACKGROUND
+            ):
                 parent.remove(child)
     for element in root.iter():
         element.tag = element.tag.removeprefix(_SVG)
