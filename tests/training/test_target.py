@@ -93,6 +93,17 @@ def test_the_best_state_by_rank() -> None:
     assert best(near, near) == 1
 
 
+def test_of_states_inside_all_limits_the_one_that_keeps_the_most_is_the_best() -> None:
+    original = Point(1, 1, 1, 1, None, 1)
+    rows_lost, all_rows = Point(0, 0, 0.97, 0.954, None, 0), Point(0, 0, 1, 0.953, None, 0)
+    with_room, more_kept = Point(0, 0, 0.96, 0.96, None, 0), Point(0, 0, 1, 0.97, None, 0.095)
+    points = {0: original, 1: rows_lost, 2: all_rows}
+    assert best_step(points, Target(), 0.95) == 2
+    # Room comes first: the last state keeps more in all, and is close to a limit.
+    points |= {3: with_room, 4: more_kept}
+    assert best_step(points, Target(), 0.95) == 3
+
+
 def test_outcomes_say_what_went_wrong() -> None:
     end = {0: ORIGINAL, 12: Point(0.0, 0.1, 0.9, 0.99)}
     found = outcome(end, Target(), 0.95, 60)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from typing import Literal, NamedTuple
 
 Until = Literal["target", "end"]
@@ -136,10 +136,15 @@ class Target:
         return f"{found}; identifiers {point.identifiers:.2g}, limit {limit:.2g}"
 
 
-def kept_share(point: Point, original: Point) -> float:
-    """Return how much is kept, 1 being all: of the retain rows or of general ability, the lower."""
+def kept_shares(point: Point, original: Point) -> tuple[float, float]:
+    """Return how much is kept, 1 being all, of the retain rows and of general ability."""
     rows = point.kept / original.kept if original.kept else 1.0
-    return rows if point.general is None else min(rows, point.general)
+    return rows, 1.0 if point.general is None else point.general
+
+
+def kept_share(point: Point, original: Point) -> float:
+    """Return how much is kept of what kept least."""
+    return min(kept_shares(point, original))
 
 
 def keeps(point: Point, original: Point, keep: float) -> bool:
@@ -159,8 +164,10 @@ def margin(point: Point, original: Point, target: Target, keep: float) -> float:
 def best_step(points: Mapping[int, Point], target: Target, keep: float) -> int | None:
     """Return the step whose state a run ends with, of all measured but step 0, the original.
 
-    First come states that reached the target and keep enough: the one with the largest `margin`
-    wins. Then those that keep enough and came at least half-way to the target: the nearest.
+    First come states that reached the target and keep enough, with room (a `margin` of `ROOM`)
+    before those without: of these the one that keeps the most, rows times general ability, since a
+    few wrong tokens do more harm to generated answers than scoring shows.
+    Then those that keep enough and came at least half-way to the target: the nearest.
     Then those that reached the target but kept too little: the one that kept the most.
     Then those that keep enough but forgot less than half: the nearest to the target.
     Then all others: the one that kept the most. Of equal states the earliest wins.
@@ -174,7 +181,7 @@ def best_step(points: Mapping[int, Point], target: Target, keep: float) -> int |
         distance, share = target.distance(point, original), kept_share(point, original)
         nearness = (-distance, -point.forget_probability, -step)
         if (inside := margin(point, original, target, keep)) >= -ROUNDING:
-            return (4.0, inside, *nearness)
+            return (4.0, inside >= ROOM, prod(kept_shares(point, original)), *nearness)
         if keeps(point, original, keep):
             halfway = distance <= max(1.0, HALFWAY * start) + ROUNDING
             return (3.0 if halfway else 1.0, *nearness)
