@@ -175,7 +175,7 @@ class AttackOptions:
         """Make room in --out and record the attack; return whether there is anything to do.
 
         Raises:
-            UserError: see `check_output`; or a model cannot be loaded or not take the forget set,
+            UserError: see `check_output`; see `ExternalModel.check`,
                 or there are no such retain scores.
         """
         from simnpo.evaluation.evaluate import evaluation_hashes
@@ -215,7 +215,7 @@ class AttackOptions:
         )
         if self.output.resume:
             return left
-        for one in models:  # nothing is begun or removed before all could be read
+        for one in models:  # before anything is begun or removed
             note_other_prompts(one.model, one.check(), benchmark)
         if self.retain_scores:
             read_scores(Path(self.retain_scores))
