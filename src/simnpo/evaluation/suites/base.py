@@ -22,6 +22,8 @@ class SuiteResult(NamedTuple):
     notes: list[str]
     details: dict[str, Any]
     """What else the numbers depend on."""
+    variants: Sequence[dict[str, float | None]] = ()
+    """Metrics by other settings, which are kept in `details`."""
 
 
 class SuiteInputs(NamedTuple):
