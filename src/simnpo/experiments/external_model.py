@@ -1,17 +1,19 @@
 """A model that a user names, as a run that unlearning or an attack starts from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from simnpo.data.encoding import Encoder
 from simnpo.experiments.benchmark_setup import BenchmarkSetup, evaluated
 from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.model_runs import evaluate, retain_tables
-from simnpo.experiments.run import Run
+from simnpo.experiments.run import LOADED, Run
 from simnpo.models import commit_of, resolve
 from simnpo.models.adapters import beneath
 from simnpo.models.whole import load_whole
+from simnpo.planning.shape import read_shape
 from simnpo.storage.runs import fingerprint
 
 
@@ -27,6 +29,7 @@ class ExternalModel(Run):
     name: str = "Original"
     """What tables and figures call it."""
     is_retrain: bool = False
+    per_weight: ClassVar[int] = LOADED
 
     @property
     def title(self) -> str:
@@ -42,6 +45,11 @@ class ExternalModel(Run):
     def seconds(self) -> float:
         """An evaluation."""
         return 5
+
+    @cached_property
+    def parameters(self) -> int:
+        """The model's."""
+        return read_shape(self.model, self.site.trust_remote_code).parameters
 
     @property
     def registered(self) -> frozenset[str]:
