@@ -125,7 +125,9 @@ class Bench:
     def metrics(self, tables: Tables) -> Metrics:
         """Measure by the benchmark's suite, against Retrain."""
         mini = self.mini.benchmark
-        question = SuiteInputs(tables, self.retrain, split=mini.split, controls=mini.controls)
+        question = SuiteInputs(
+            tables, self.retrain, split=mini.split, utility_sets=mini.utility_sets
+        )
         return measure(mini.suite, question).metrics
 
     def row(self, method: str, setting: Setting, metrics: Metrics) -> dict[str, Any]:

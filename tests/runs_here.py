@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from simnpo.errors import TrainingDiverged, UserError
+from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.experiments.pool import KEPT
 from simnpo.experiments.run import Run, unfinished
 from simnpo.report.endings import ending_of
 from simnpo.storage.code import code_hashes
@@ -22,7 +23,7 @@ def change_code(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def execute_here(
-    told: list[str], wanted: Sequence[Run], home: Path, at_once: int | None = None
+    told: list[str], wanted: Sequence[Run], home: Path, at_once: int | None = None, advice: str = ""
 ) -> dict[Run, str]:
     """Do runs as a pool does, without the seconds that its processes take to begin."""
     failed: dict[Run, str] = {}
@@ -33,6 +34,8 @@ def execute_here(
             if lacking:
                 raise UserError(f"{lacking[0].title} failed: {failed[lacking[0]]}")
             run.ensure(home)
+        except KeyboardInterrupt:
+            raise Interrupted(f"{KEPT} {advice}") from None
         except (UserError, TrainingDiverged) as error:
             failed[run] = ending_of(error).words.removeprefix("error: ")
     return failed

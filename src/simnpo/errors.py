@@ -2,6 +2,9 @@
 
 import signal
 
+RESUME = "Continue with the same command and --resume."
+"""What to do after a request to end, where a command takes the option."""
+
 
 class UserError(ValueError):
     """A mistake in what the user gave: the message names the value, the place and the fix."""

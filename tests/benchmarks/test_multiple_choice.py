@@ -53,7 +53,7 @@ def test_all_kinds_of_files_say_the_same(tmp_path: Path) -> None:
     assert list(loaded.evaluation) == ["lines", "list", "table"]
     assert len({asked.items for asked in loaded.evaluation.values()}) == 1
     assert [item.place for item in loaded.evaluation["list"].items] == [1, 3]
-    assert (loaded.suite, loaded.controls) == ("multiple_choice", ("list",))
+    assert (loaded.suite, loaded.utility_sets) == ("multiple_choice", ("list",))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,11 @@ def folder(tmp_path: Path) -> Path:
 
 def test_bio_beside_mmlu(folder: Path) -> None:
     loaded = load_benchmark("wmdp", None, str(folder))
-    assert (loaded.split, loaded.suite, loaded.controls) == ("bio", "multiple_choice", ("mmlu",))
+    assert (loaded.split, loaded.suite, loaded.utility_sets) == (
+        "bio",
+        "multiple_choice",
+        ("mmlu",),
+    )
     assert {name: len(asked.items) for name, asked in loaded.evaluation.items()} == {
         "wmdp_bio": 1,
         "mmlu": 2,

@@ -10,6 +10,7 @@ from simnpo.cli.config_file import expand
 from simnpo.cli.evaluate import Evaluate
 from simnpo.cli.unlearn import Unlearn
 from simnpo.errors import UserError
+from simnpo.system.notes import note_once
 
 
 @pytest.fixture
@@ -51,6 +52,29 @@ def test_an_earlier_run_is_typed_again_but_for_its_folder(tmp_path: Path) -> Non
     ]
     with pytest.raises(UserError, match="is of simnpo unlearn, and this is simnpo evaluate"):
         expand(["evaluate", "--config", str(path)], command_class)
+
+
+def test_an_options_earlier_name_stands_for_one_release(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_once.cache_clear()
+    argv = ["evaluate", "--model", "m", "--out", "o", "--choices", "a.jsonl"]
+    typed = parse([*argv, "--controls", "a"])
+    assert isinstance(typed, Evaluate) and typed.questions.utility_sets == ("a",)
+    note = "Note: --controls is called --utility-sets now; the next release will refuse"
+    assert note in capsys.readouterr().err
+    assert parse([*argv, "--controls=a"]) == typed
+    path = tmp_path / "settings.yaml"
+    path.write_text("controls: a\n")
+    assert parse([*argv, "--config", str(path)]) == typed
+    path.write_text("controls: a\nutility-sets: b\n")
+    with pytest.raises(UserError, match="utility_sets is given twice"):
+        parse([*argv, "--config", str(path)])
+    run = tmp_path / "run.json"
+    run.write_text(json.dumps({"argv": [*argv, "--controls", "a"]}))
+    assert parse(["evaluate", "--config", str(run), "--out", "o"]) == typed
+    run.write_text(json.dumps({"argv": [*argv, "--controls", "b"]}))
+    assert parse(["evaluate", "--config", str(run), "--out", "o", "--controls", "a"]) == typed
 
 
 BOMB = "model: &a [x, x]\nforget: &b [*a, *a, *a, *a, *a, *a, *a, *a]\n" + "".join(

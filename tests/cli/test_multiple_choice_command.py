@@ -24,7 +24,7 @@ def sets(tmp_path: Path) -> list[Path]:
 def test_files_to_report(simnpo: Any, sets: list[Path], model_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = simnpo(
-        "evaluate", "--model", model_folder, "--choices", *sets, "--controls", "general",
+        "evaluate", "--model", model_folder, "--choices", *sets, "--utility-sets", "general",
         "--out", out,
     )  # fmt: skip
     assert done.code == 0, done.err
@@ -37,16 +37,24 @@ def test_files_to_report(simnpo: Any, sets: list[Path], model_folder: Path, tmp_
     done = simnpo("metrics", "multiple_choice", "--scores", out, "--out", again)
     assert done.code == 0, done.err
     assert json.loads((again / "summary.json").read_text())["metrics"] == metrics
+    # A summary of an earlier release calls them controls.
+    earlier = {"controls" if key == "utility_sets" else key: summary[key] for key in summary}
+    (out / "summary.json").write_text(json.dumps(earlier))
+    old = tmp_path / "old"
+    done = simnpo("metrics", "multiple_choice", "--scores", out, "--out", old)
+    assert done.code == 0, done.err
+    assert json.loads((old / "summary.json").read_text())["metrics"] == metrics
     done = simnpo("compare", out, "--out", tmp_path / "comparison")
     assert done.code == 0, done.err
     page = (tmp_path / "comparison" / "report.html").read_text()
     assert "1 − accuracy on what is to be forgotten" in page
+    assert "mean accuracy on general" in page
     assert 'id="answers"' not in page, "nothing was generated"
     resumed = simnpo(
-        "evaluate", "--model", model_folder, "--choices", *sets, "--controls", "craft",
+        "evaluate", "--model", model_folder, "--choices", *sets, "--utility-sets", "craft",
         "--out", out, "--resume",
     )  # fmt: skip
-    assert resumed.code == 1 and "controls was ['general']" in resumed.err
+    assert resumed.code == 1 and "utility_sets was ['general']" in resumed.err
 
 
 def test_without_controls_two_numbers_are_missing_with_the_reason(
@@ -54,7 +62,7 @@ def test_without_controls_two_numbers_are_missing_with_the_reason(
 ) -> None:
     done = simnpo("evaluate", "--model", model_folder, "--choices", *sets, "--out", tmp_path / "o")
     assert done.code == 0, done.err
-    assert "forgotten is missing: no set was named as a control" in done.out
+    assert "forgotten is missing: no set was named as a utility set" in done.out
     metrics = json.loads((tmp_path / "o" / "summary.json").read_text())["metrics"]
     assert metrics["forgotten"] is None and metrics["craft.accuracy"] is not None
 
@@ -80,7 +88,7 @@ def test_wmdp_from_a_folder(
     assert done.code == 0, done.err
     summary = json.loads((run / "evaluation" / "summary.json").read_text())
     assert summary["items"] == {"wmdp_bio": 12, "mmlu": 12}
-    assert summary["controls"] == ["mmlu"]
+    assert summary["utility_sets"] == ["mmlu"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,7 @@ def test_wmdp_from_a_folder(
     [
         (["--benchmark", "tofu", "--choices", "x.json"], "--benchmark and --choices"),
         (["--choices", "x.json", "--lm-eval", "mmlu"], "--choices and --lm-eval"),
-        (["--benchmark", "mini-wmdp", "--controls", "craft"], "--controls names sets"),
+        (["--benchmark", "mini-wmdp", "--utility-sets", "craft"], "--utility-sets names sets"),
         (["--benchmark", "mini-wmdp", "--retain-scores", "x"], "--retain-scores does nothing"),
         (["--benchmark", "mini-wmdp", "--lm-eval-include", "x"], "without --lm-eval"),
         (["--lm-eval", "mmlu", "--max-items", "3"], "--max-items does not reach"),
@@ -106,7 +114,7 @@ def test_a_control_that_is_no_set(
     simnpo: Any, sets: list[Path], model_folder: Path, tmp_path: Path
 ) -> None:
     done = simnpo(
-        "evaluate", "--model", model_folder, "--choices", sets[0], "--controls", "generl",
+        "evaluate", "--model", model_folder, "--choices", sets[0], "--utility-sets", "generl",
         "--out", tmp_path / "out",
     )  # fmt: skip
     assert done.code == 1 and "no set 'generl'" in done.err

@@ -149,7 +149,15 @@ def test_the_command_and_what_reads_its_tables(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    asked = ["--lm-eval", "sums", "again", "--lm-eval-include", str(tasks), "--controls", "again"]
+    asked = [
+        "--lm-eval",
+        "sums",
+        "again",
+        "--lm-eval-include",
+        str(tasks),
+        "--utility-sets",
+        "again",
+    ]
     evaluate = ["evaluate", "--model", str(model_folder), *asked, "--out", str(out)]
     assert main(evaluate) == 0
     summary = json.loads((out / "summary.json").read_text())

@@ -241,5 +241,5 @@ def test_plain_texts_and_multiple_choice(tmp_path: Path, monkeypatch: pytest.Mon
     assert summary["items"] == {"craft": 8, "neighbour": 8, "general": 8}
     assert summary["history"][-1]["kept"] == pytest.approx(summary["metrics"]["kept"])
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "Accuracy on the controls" in page and "Truth ratio" not in page
+    assert "Accuracy on the utility sets" in page and "Truth ratio" not in page
     assert (tmp_path / "out/plots/trade_off.png").is_file()

@@ -14,8 +14,8 @@ from made_up_runs import Crashes, Dies, Fails, Sees, Slow, Starves, Sum
 
 from simnpo.errors import Interrupted
 from simnpo.experiments.executor import LOG
-from simnpo.experiments.local_processes import VISIBLE, gpus
-from simnpo.experiments.pool import _longest_first, execute, workers
+from simnpo.experiments.local_processes import VISIBLE, gpus, runs_at_once
+from simnpo.experiments.pool import _longest_first, execute
 from simnpo.system.signals import requests_raise
 
 
@@ -183,4 +183,5 @@ def test_gpus_go_by_their_names(
     if visible is not None:
         monkeypatch.setenv(VISIBLE, visible)
     assert gpus() == found
-    assert workers() == count or (not count and workers() >= 1)
+    at_once = runs_at_once([Sum(1, "a")])
+    assert at_once == count or (not count and at_once >= 1)

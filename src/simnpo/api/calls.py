@@ -49,10 +49,11 @@ def call(words: Sequence[str], options: Mapping[str, Option]) -> None:
         UserError: see the command.
     """
     from simnpo.cli.command_line import parse
+    from simnpo.cli.config_file import present_name
     from simnpo.cli.options import option_words
 
     known = _options(words)
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {present_name(name): value for name, value in options.items() if value is not None}
     for name in given:
         if name not in known:
             near = get_close_matches(name, known, 1)

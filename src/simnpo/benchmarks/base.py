@@ -71,7 +71,7 @@ class Benchmark:
     """Successive forget requests, each to a model that has unlearned those before it."""
     max_length: int = MAX_LENGTH
     """Tokens of a sequence at most, and of the pieces that plain texts are cut into."""
-    controls: tuple[str, ...] = ()
+    utility_sets: tuple[str, ...] = ()
     """Evaluation sets that ask for what must be kept, where the suite measures all sets alike."""
 
     @property

@@ -61,12 +61,12 @@ def choice_set(
     return EvaluationSet(tuple(_item(row, subject, published) for row in rows), verbatim=True)
 
 
-def choice_files(files: Sequence[Path], controls: Sequence[str] = ()) -> Benchmark:
+def choice_files(files: Sequence[Path], utility_sets: Sequence[str] = ()) -> Benchmark:
     """Return local files as a benchmark to evaluate on: each is a set, named by its stem.
 
     Args:
         files: `.json`, `.jsonl` or `.parquet`; see `choice_set`.
-        controls: names of the sets that ask for what must be kept.
+        utility_sets: names of the sets that ask for what must be kept.
 
     Raises:
         UserError: see `choice_set`; or two files of one name, or a file without rows.
@@ -86,7 +86,7 @@ def choice_files(files: Sequence[Path], controls: Sequence[str] = ()) -> Benchma
         refusals=(),
         evaluation=sets,
         suite=SUITE,
-        controls=tuple(controls),
+        utility_sets=tuple(utility_sets),
     )
 
 

@@ -65,7 +65,7 @@ def wmdp(split: str = "bio", data_dir: str | None = None, part: Part | None = No
         refusals=(),
         evaluation=_questions(folder, subjects) if evaluated else {},
         suite=SUITE,
-        controls=(MMLU,),
+        utility_sets=(MMLU,),
     )
 
 

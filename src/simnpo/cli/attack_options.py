@@ -63,7 +63,7 @@ class AttackOptions:
         """Attack, print the tables, and say where the report is."""
         from simnpo.experiments.attacks.report import print_outcomes, write_attack
         from simnpo.experiments.attacks.results import curve_of, execute
-        from simnpo.experiments.attacks.targets import runs_at_once, targets
+        from simnpo.experiments.attacks.targets import targets
         from simnpo.models import quiet
         from simnpo.report.rendering import REPORT
         from simnpo.storage import runs
@@ -78,7 +78,7 @@ class AttackOptions:
         if not self._begin(attack, setup, models):
             return
         out, home = self.output.out, self.output.out / RUNS
-        execute(attack, models, home, self.workers or runs_at_once(models, attack.trains()))
+        execute(attack, models, home, self.workers)
         curve = curve_of(attack, models, home)
         attacked = attack.report(setup, curve)
         seconds = round(time.monotonic() - started, 1)
@@ -175,7 +175,7 @@ class AttackOptions:
         """Make room in --out and record the attack; return whether there is anything to do.
 
         Raises:
-            UserError: see `check_output`; or a model cannot be loaded or not take the forget set,
+            UserError: see `check_output`; see `ExternalModel.check`,
                 or there are no such retain scores.
         """
         from simnpo.evaluation.evaluate import evaluation_hashes
@@ -215,7 +215,7 @@ class AttackOptions:
         )
         if self.output.resume:
             return left
-        for one in models:  # nothing is begun or removed before all could be read
+        for one in models:  # before anything is begun or removed
             note_other_prompts(one.model, one.check(), benchmark)
         if self.retain_scores:
             read_scores(Path(self.retain_scores))

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from simnpo.errors import UserError
+from simnpo.system.notes import note_once
 
 CONFIG = "--config"
 OF_ONE_RUN = ("--out", "--resume", "--overwrite")
 """Options that are not taken from an earlier run's record."""
+RENAMED = {"controls": "utility_sets"}
+"""Options that the last release had under another name; the next one knows the new name alone."""
 SCALARS = (str, int, float, date)
 """Types of the values that a user could type, as YAML reads them."""
 
@@ -27,13 +30,30 @@ def expand(argv: Sequence[str], named: Callable[[Sequence[str]], type | None]) -
         UserError: the file cannot be read, is of another command, or has an option or a value that
             there is not.
     """
-    words, file = _without_config(argv)
+    words, file = _without_config([_present_word(word) for word in argv])
     if file is None or (command := named(words)) is None:
         return words
     typed = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
     head = words[: 2 if words[0] == "attack" else 1]
     added = [one for one in _read(file, head, command) if one[0] not in typed]
     return [*words, *(word for option in added for word in option)]
+
+
+def present_name(option: str) -> str:
+    """Return what an option is called now; a note says so where that is another name."""
+    if option not in RENAMED:
+        return option
+    old, new = (name.replace("_", "-") for name in (option, RENAMED[option]))
+    note_once(f"Note: --{old} is called --{new} now; the next release will refuse the old name.")
+    return RENAMED[option]
+
+
+def _present_word(word: str) -> str:
+    name, equals, value = word.partition("=")
+    option = name.removeprefix("--")
+    if option == name or option not in RENAMED:
+        return word
+    return f"--{present_name(option).replace('_', '-')}{equals}{value}"
 
 
 def options_of(command: type) -> dict[str, Any]:
@@ -72,7 +92,7 @@ def _read(file: Path, head: list[str], command: type) -> list[list[str]]:
         return _of_run(file, [str(word) for word in argv], head)
     known, options, seen = options_of(command), list[list[str]](), set[str]()
     for key, value in found.items():
-        option = str(key).replace("-", "_")
+        option = present_name(str(key).replace("-", "_"))
         if option in seen:
             raise UserError(f"{file}: {option} is given twice.")
         seen.add(option)
@@ -109,7 +129,7 @@ def _of_run(file: Path, argv: list[str], head: list[str]) -> list[list[str]]:
         name, other = " ".join(head), " ".join(argv[: len(head)])
         raise UserError(f"{file} is of simnpo {other}, and this is simnpo {name}.")
     options: list[list[str]] = []
-    for word in argv[len(head) :]:
+    for word in map(_present_word, argv[len(head) :]):
         if word.startswith("--"):
             option, equals, value = word.partition("=")
             options.append([option.replace("_", "-"), *([value] if equals else [])])

@@ -28,7 +28,7 @@ class EngineOptions:
     """Where runs are done, and which of those in --out are used again."""
 
     workers: Unset[int] = None
-    """Runs at a time [one for each GPU, or for each core]."""
+    """Runs at a time [one for each GPU, else for each core, as far as memory holds them]."""
     executor: Literal["local", "ray"] = "local"
     """local: processes of this machine; ray: the cluster that RAY_ADDRESS names or that is found,
     else a Ray of this machine, with --out on a disk that all machines share (needs simnpo[ray])."""

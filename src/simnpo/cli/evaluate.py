@@ -32,7 +32,7 @@ class ChoiceOptions:
     """Multiple-choice tasks of lm-eval, such as wmdp_bio mmlu; needs the extra lm-eval."""
     lm_eval_include: Unset[Path] = None
     """Folder with task files of your own for lm-eval."""
-    controls: tuple[str, ...] = ()
+    utility_sets: tuple[str, ...] = ()
     """Names of the sets that ask for what must be kept."""
 
     def check(self, benchmark: str | None) -> None:
@@ -45,12 +45,14 @@ class ChoiceOptions:
         named = [name for name, value in given.items() if value]
         if len(named) > 1:
             raise UserError(f"{' and '.join(named)}: an evaluation is on one of them.")
-        if self.controls and not (self.choices or self.lm_eval):
-            raise UserError("--controls names sets of --choices or --lm-eval; give one of these.")
+        if self.utility_sets and not (self.choices or self.lm_eval):
+            raise UserError(
+                "--utility-sets names sets of --choices or --lm-eval; give one of these."
+            )
         sets = [*(path.stem for path in self.choices), *self.lm_eval]
-        for name in self.controls:
+        for name in self.utility_sets:
             if name not in sets:
-                raise UserError(f"--controls: there is no set {name!r}; the sets are {sets}.")
+                raise UserError(f"--utility-sets: there is no set {name!r}; the sets are {sets}.")
         if self.lm_eval_include and not self.lm_eval:
             raise UserError("--lm-eval-include does nothing without --lm-eval.")
         if self.lm_eval and world_size() > 1:
@@ -148,7 +150,7 @@ class Evaluate:
             wanted["precision"] = self.precision
         settings: dict[str, Any] = {
             "truth_ratio_aggregation": self.aggregation,
-            "controls": list(benchmark.controls),
+            "utility_sets": list(benchmark.utility_sets),
         }
         wanted |= {name: settings[name] for name in SUITES[benchmark.suite].settings}
         given = [Path(one) if one else None for one in (self.retain_scores, self.reference_scores)]
@@ -257,9 +259,11 @@ class Evaluate:
         asked = self.questions
         asked.check(self.benchmark.benchmark)
         if asked.choices:
-            return choice_files(asked.choices, asked.controls)
+            return choice_files(asked.choices, asked.utility_sets)
         if asked.lm_eval:
             # lm-eval makes its sets itself.
             tasks = ", ".join(asked.lm_eval)
-            return Benchmark("lm-eval", tasks, (), (), (), {}, SUITE, controls=asked.controls)
+            return Benchmark(
+                "lm-eval", tasks, (), (), (), {}, SUITE, utility_sets=asked.utility_sets
+            )
         return self.benchmark.load("evaluation")

@@ -1,14 +1,13 @@
 """`simnpo markov`: the paper's study on mixtures of Markov chains (Fig. 5)."""
 
 import json
-import signal
 import sys
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.options import OutputOptions, check_output
-from simnpo.errors import Interrupted, UserError
+from simnpo.errors import RESUME, UserError
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ METHODS = ("npo", "simnpo", "ga", "grad_diff", "weighted_grad_diff")
 MOST_SEEDS = 1000
 RUNS = "runs"
 """Folder of the finished runs within --out, until all are done."""
-KEPT = "finished runs are kept. Continue with the same command and --resume."
 
 
 @dataclass(frozen=True)
@@ -44,15 +42,12 @@ class Markov:
 
     def run(self) -> None:
         """Run the study, print its tables, and say where the report is."""
-        from simnpo.experiments.executor import LOG
-        from simnpo.experiments.local_processes import cores
-        from simnpo.experiments.pool import execute
+        from simnpo.experiments.pool import KEPT, execute
         from simnpo.models import quiet
         from simnpo.paper.markov.printed import print_results
         from simnpo.paper.markov.report import FILES, write_study
         from simnpo.report.rendering import REPORT
         from simnpo.storage import runs
-        from simnpo.storage.ownership import claim
 
         started = time.monotonic()
         quiet()
@@ -66,14 +61,10 @@ class Markov:
         if not self.output.resume:
             runs.clear(out, names)
             runs.begin(out, "markov", config, {})
-        claim(out / RUNS / LOG)
-        try:
-            failed = execute(study.runs(), out / RUNS, cores())
-        except (KeyboardInterrupt, Interrupted) as error:
-            raise Interrupted(KEPT, getattr(error, "number", signal.SIGINT)) from None
+        failed = execute(study.runs(), out / RUNS, advice=RESUME)
         if failed:
             run, why = next(iter(failed.items()))
-            raise UserError(f"{run.title} failed: {why.rstrip('.')}; {KEPT}")
+            raise UserError(f"{run.title} failed: {why.rstrip('.')}; {KEPT} {RESUME}")
         paths = study.paths(out / RUNS)
         seconds = time.monotonic() - started
         found = write_study(paths, study, out, "simnpo " + " ".join(sys.argv[1:]), seconds)

@@ -42,13 +42,13 @@ class Metrics:
             SUMMARY,
             evaluation_folder,
             read_scores,
+            read_summary,
             score_files,
             write_evaluation,
         )
         from simnpo.evaluation.suites import SUITES
         from simnpo.evaluation.suites.base import SuiteInputs
         from simnpo.evaluation.summary import summarise
-        from simnpo.storage.files import read_json
         from simnpo.storage.runs import clear
 
         others = {"retain_scores": self.retain_scores, "reference_scores": self.reference_scores}
@@ -69,17 +69,17 @@ class Metrics:
         retain, reference = (read_scores(path) if path else None for path in others.values())
         origin: dict[str, Any] = {"name": self.scores.stem, "benchmark": self.benchmark}
         origin["split"] = None
-        controls: tuple[str, ...] = ()
+        utility_sets: tuple[str, ...] = ()
         if self.scores.is_dir():
-            stored = read_json(evaluation_folder(self.scores) / SUMMARY)
+            stored = read_summary(evaluation_folder(self.scores) / SUMMARY)
             kept = ("name", "benchmark", "split", "model", "run", "history", "seconds")
             origin |= {key: stored[key] for key in kept if key in stored}
-            controls = tuple(stored.get("controls", ()))
+            utility_sets = tuple(stored.get("utility_sets", ()))
         if self.name:
             origin["name"] = self.name
         origin |= {"scores": str(self.scores), **given}
         split = str(origin["split"]) if origin["split"] else None
-        inputs = SuiteInputs(tables, retain, self.aggregation, split, reference, controls)
+        inputs = SuiteInputs(tables, retain, self.aggregation, split, reference, utility_sets)
         summary = summarise(self.benchmark, inputs, **origin)
         clear(self.output.out, FILES)
         write_evaluation(self.output.out, summary, tables)

@@ -20,8 +20,7 @@ def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any
         UserError: one is there and neither --resume nor --overwrite was given, or --resume was and
             it is of something else.
     """
-    from simnpo.evaluation.evaluation import FILES, SUMMARY
-    from simnpo.storage.files import read_json
+    from simnpo.evaluation.evaluation import FILES, SUMMARY, read_summary
     from simnpo.storage.runs import check_free, take
 
     path = output.out / SUMMARY
@@ -30,7 +29,7 @@ def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any
     if not (output.resume and path.is_file()):
         check_free(output.out, FILES, output.overwrite or output.resume, inputs)
         return True
-    stored = read_json(path)
+    stored = read_summary(path)
     for key, value in origin.items():
         if stored.get(key) != value:
             changed = _difference(key, stored.get(key), value)

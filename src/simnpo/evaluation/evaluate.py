@@ -138,7 +138,7 @@ def evaluate_into(
                 aggregation,
                 benchmark.split,
                 reference,
-                benchmark.controls,
+                benchmark.utility_sets,
                 benchmark.identifiers,
                 ability,
                 before,

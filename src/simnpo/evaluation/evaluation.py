@@ -23,6 +23,8 @@ EVALUATION = "evaluation"
 """Where a run's folder keeps its evaluation, if it has one."""
 SCORES, GENERATIONS, SUMMARY = "scores.parquet", "generations.parquet", "summary.json"
 FILES = (SCORES, GENERATIONS, SUMMARY)
+RENAMED = {"controls": "utility_sets"}
+"""Keys of earlier summaries, and what they are called now."""
 
 
 class Evaluation(NamedTuple):
@@ -46,6 +48,18 @@ def write_evaluation(folder: Path, summary: dict[str, Any], tables: Tables) -> N
     write_table(folder / SCORES, tables.scores)
     write_table(folder / GENERATIONS, tables.generations)
     write_json(folder / SUMMARY, summary)
+
+
+def read_summary(path: Path) -> Any:
+    """Return the content of a `summary.json`, of an earlier release as well.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict):
+        return found
+    return {RENAMED.get(key, key): value for key, value in found.items()}
 
 
 def read_tables(folder: Path) -> Tables:
@@ -106,7 +120,7 @@ def read_evaluation(folder: Path, name: str | None = None) -> Evaluation:
         UserError: a file is missing or unreadable.
     """
     folder = evaluation_folder(folder)
-    summary = read_json(folder / SUMMARY)
+    summary = read_summary(folder / SUMMARY)
     needed = {"benchmark": object, "split": object, "metrics": dict, "notes": list}
     if not isinstance(summary, dict) or any(
         key not in summary or not isinstance(summary[key], kind) for key, kind in needed.items()

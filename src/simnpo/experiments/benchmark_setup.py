@@ -155,7 +155,7 @@ def evaluated(benchmark: Benchmark) -> list[Any]:
         name: {one.name: getattr(asked, one.name) for one in fields(asked) if one.name != "items"}
         for name, asked in benchmark.evaluation.items()
     }
-    rest = [benchmark.suite, benchmark.controls, benchmark.max_length]
+    rest = [benchmark.suite, benchmark.utility_sets, benchmark.max_length]
     return [evaluation_hashes(benchmark), how, *rest]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from simnpo.errors import Interrupted, UserError
+from simnpo.errors import RESUME, UserError
 from simnpo.evaluation.evaluation import Evaluation, read_evaluation
 from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.model_runs import TrainedModel
@@ -78,11 +78,7 @@ def run_demo(
         UserError: Original or Retrain failed, or something else has a run's name in `out`.
     """
     claim(*(out / name for name in runs))  # before hours of work
-    try:
-        failed = execute(list(runs.values()), out / RUNS)
-    except Interrupted as error:
-        advice = "finished runs are kept. Continue with the same command and --resume."
-        raise Interrupted(advice, error.number) from None
+    failed = execute(list(runs.values()), out / RUNS, advice=RESUME)
     for run in (runs["original"], runs["retrain"]):
         if run in failed:
             raise UserError(f"{run.title}: {failed[run]}")

@@ -1,17 +1,19 @@
 """A model that a user names, as a run that unlearning or an attack starts from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import Any, ClassVar
 
 from simnpo.data.encoding import Encoder
 from simnpo.experiments.benchmark_setup import BenchmarkSetup, evaluated
 from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.model_runs import evaluate, retain_tables
-from simnpo.experiments.run import Run
-from simnpo.models import commit_of, load_model, resolve
+from simnpo.experiments.run import LOADED, Run
+from simnpo.models import commit_of, resolve
+from simnpo.models.adapters import beneath
+from simnpo.models.whole import load_whole
+from simnpo.planning.shape import read_shape
 from simnpo.storage.runs import fingerprint
 
 
@@ -27,6 +29,7 @@ class ExternalModel(Run):
     name: str = "Original"
     """What tables and figures call it."""
     is_retrain: bool = False
+    per_weight: ClassVar[int] = LOADED
 
     @property
     def title(self) -> str:
@@ -43,23 +46,29 @@ class ExternalModel(Run):
         """An evaluation."""
         return 5
 
+    @cached_property
+    def parameters(self) -> int:
+        """The model's."""
+        return read_shape(self.model, self.site.trust_remote_code).parameters
+
     @property
     def registered(self) -> frozenset[str]:
         """The benchmark."""
         return frozenset({self.site.benchmark})
 
     def check(self) -> Encoder:
-        """Load the model, let it go, and return its tokenizer bound to the template.
+        """Return the model's tokenizer bound to the template, if no run will stumble over either.
+
+        The weights themselves are read once, by the run.
 
         Raises:
-            UserError: it cannot be loaded, or not take the forget set.
+            UserError: a model's tensors are not those of a causal LM, or it cannot take the forget
+                set.
         """
-        site = self.site
-        encoder = site.encoder_of(self.model)
-        load_model(self.model, site.precision, site.trust_remote_code)
-        if torch.cuda.is_available():  # a worker needs the room
-            torch.cuda.empty_cache()
-        encoder.encode_all(site.load().forget)
+        encoder = self.site.encoder_of(self.model)
+        _, base = beneath(self.model)
+        load_whole(base, None, self.site.trust_remote_code, shapes_alone=True)
+        encoder.encode_all(self.site.load().forget)
         return encoder
 
     def depends_on(self) -> Any:

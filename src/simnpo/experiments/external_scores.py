@@ -54,7 +54,7 @@ class ExternalScores(Run):
         benchmark, tables = self.site.load(), read_scores(Path(self.scores))
         summary = summarise(
             benchmark.suite,
-            SuiteInputs(tables, tables, split=benchmark.split, controls=benchmark.controls),
+            SuiteInputs(tables, tables, split=benchmark.split, utility_sets=benchmark.utility_sets),
             name="Retrain",
             model=self.scores,
             benchmark=benchmark.name,

@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from simnpo.config import LoraConfig, TrainingConfig, check_offload
 from simnpo.data.as_seen import prompt_record
-from simnpo.errors import UserError
+from simnpo.errors import RESUME, UserError
 from simnpo.evaluation.history import HISTORY
 from simnpo.experiments.model_card import base_of, write_model_card
 from simnpo.methods.method import Method
@@ -210,9 +210,7 @@ class Job:
             write_model_card(out, finished=True)
             runs.finish(out, {})
             tidy(out)
-        raise_postponed(
-            f"the training in {out} is finished. Continue with the same command and --resume."
-        )
+        raise_postponed(f"the training in {out} is finished. {RESUME}")
         return results
 
     def _train(self, out: Path) -> "tuple[_Work, dict[str, Any]]":

@@ -4,18 +4,20 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 
+from simnpo.errors import UserError
 from simnpo.experiments.executor import LOG, work
 from simnpo.experiments.key import accepted
-from simnpo.experiments.run import Run
+from simnpo.experiments.run import PROCESS, Run
 from simnpo.models import quiet
+from simnpo.planning.hardware import machine_memory
 from simnpo.system.parent import end_with_parent
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -29,14 +31,28 @@ def gpus() -> list[str]:
     return named[:count] or [str(number) for number in range(count)]
 
 
-def workers() -> int:
-    """Return how many runs this machine does at a time: one for each GPU, or for each core."""
-    return len(gpus()) or cores()
-
-
 def cores() -> int:
-    """Return how many runs that need no GPU this machine does at a time: one for each core."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def runs_at_once(runs: Sequence[Run]) -> int:
+    """Return how many of `runs` this machine does at a time.
+
+    That is one for each GPU; else one for each core, as far as memory holds them.
+    """
+    if (cards := len(gpus())) and any(run.uses_gpu for run in runs):
+        return cards
+    return max(1, min(cores(), int(machine_memory() // largest(runs))))
+
+
+def largest(runs: Iterable[Run]) -> float:
+    """Return the most memory that one of `runs` takes, in bytes."""
+    found = [PROCESS]
+    for run in runs:
+        with suppress(UserError):  # its model cannot be read, or planned: the run says so
+            found.append(run.memory)
+    return max(found)
 
 
 class LocalProcesses:
@@ -45,18 +61,19 @@ class LocalProcesses:
     So no result depends on the number of cores, or of runs at a time.
     """
 
-    def __init__(self, home: Path, at_once: int | None = None):
+    def __init__(self, home: Path, at_once: int | None = None, runs: Sequence[Run] = ()):
         """Start nothing yet.
 
         Args:
             home: folder of all runs.
-            at_once: runs at a time; None for `workers`.
+            at_once: runs at a time; None for `runs_at_once`.
+            runs: those that will be submitted.
         """
         cards = gpus()
         self._log = home / LOG
         self._workers = [
             _Worker(self._log, cards[number % len(cards)] if cards else None)
-            for number in range(at_once or workers())
+            for number in range(at_once or runs_at_once(runs))
         ]
 
     @property

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from simnpo.experiments.run import Run
 from simnpo.methods.method import Method
 from simnpo.methods.registry import build_method
 from simnpo.models import MODEL_FOLDER, load_model, load_tokenizer, resolve, save_model
+from simnpo.planning.shape import read_shape
 from simnpo.storage.runs import RUN, fingerprint
 from simnpo.training.run import TrainingData
 
@@ -59,6 +61,12 @@ class TrainedModel(Run):
     def seconds(self) -> float:
         """An evaluation."""
         return 5
+
+    @cached_property
+    def parameters(self) -> int:
+        """Those of the model that is released or fine-tuned; an embedded benchmark's are few."""
+        origin = self.site.released(self.learnt) or self.site.base
+        return read_shape(origin, self.site.trust_remote_code).parameters if origin else 0
 
     @property
     def registered(self) -> frozenset[str]:

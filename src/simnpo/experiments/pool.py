@@ -7,19 +7,22 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from simnpo.errors import Interrupted
-from simnpo.experiments.executor import Executor
-from simnpo.experiments.local_processes import LocalProcesses, workers
+from simnpo.experiments.executor import LOG, Executor
+from simnpo.experiments.local_processes import LocalProcesses
 from simnpo.experiments.pool_progress import runs_progress
 from simnpo.experiments.run import Run, unfinished, unresolved
+from simnpo.storage.ownership import claim
 
-__all__ = ["execute", "workers"]
+KEPT = "finished runs are kept."
+"""What a request to end leaves, or a run that fails."""
 
 
 def execute(
     wanted: Sequence[Run],
     home: Path,
     at_once: int | None = None,
-    start: Callable[[Path, int | None], Executor] = LocalProcesses,
+    start: Callable[[Path, int | None, Sequence[Run]], Executor] = LocalProcesses,
+    advice: str = "Continue with the same command.",
 ) -> dict[Run, str]:
     """Do those of `wanted`, and what they need, that `home` does not hold.
 
@@ -27,27 +30,30 @@ def execute(
         wanted: runs.
         home: folder of all runs.
         at_once: runs at a time; None for as many as the executor can do.
-        start: makes the executor of `home` and `at_once`.
+        start: makes the executor of `home`, `at_once` and what is to be done.
+        advice: how the command goes on after a request to end.
 
     Returns:
         The runs that failed, or need one that did, with the reason.
 
     Raises:
         UserError: see `start`.
-        Interrupted: Ctrl-C; what is finished is kept.
+        Interrupted: Ctrl-C, or another request to end; what is finished is kept.
     """
     failed = unresolved(wanted)
     waiting = list(unfinished([run for run in wanted if run not in failed], home))
     if not waiting:
         return failed
     home.mkdir(parents=True, exist_ok=True)
+    if not (home / LOG).exists():  # earlier releases wrote it without a claim
+        claim(home / LOG)
     # By value: runs of one key may have different titles, so folders.
     rank = {run: place for place, run in enumerate(_longest_first(waiting))}
     order = TopologicalSorter({run: [one for one in run.needs if one in rank] for run in rank})
     order.prepare()
     ready: list[Run] = []
     running: dict[Future[str | None], Run] = {}
-    executor = start(home, at_once)
+    executor = start(home, at_once, waiting)
     try:
         with runs_progress(waiting) as shown:
             while order.is_active():
@@ -73,9 +79,7 @@ def execute(
     except (KeyboardInterrupt, Interrupted) as error:
         number = getattr(error, "number", signal.SIGINT)
         executor.interrupt(number)
-        raise Interrupted(
-            "finished runs are kept; give the same command again to go on.", number
-        ) from None
+        raise Interrupted(f"{KEPT} {advice}", number) from None
     finally:
         executor.end()
     return failed

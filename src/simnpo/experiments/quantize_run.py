@@ -6,7 +6,7 @@ The rounding is simulated, so it runs anywhere: weights keep their type and take
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from simnpo.evaluation.evaluate import evaluate_into
 from simnpo.evaluation.evaluation import EVALUATION
 from simnpo.experiments.external_model import ExternalModel
 from simnpo.experiments.model_runs import retain_tables
-from simnpo.experiments.run import Run
+from simnpo.experiments.run import LOADED, Run
 from simnpo.forward.lm_head import output_head
 from simnpo.models import load_model
 from simnpo.models.experts import describe_left_out, is_linear, stacked_experts
@@ -89,6 +89,7 @@ class QuantizeRun(Run):
 
     of: ExternalModel
     bits: int
+    per_weight: ClassVar[int] = LOADED
 
     @property
     def title(self) -> str:

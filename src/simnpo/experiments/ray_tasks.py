@@ -1,11 +1,12 @@
 """The executor of a cluster: each run is a task of Ray, on one CPU, or on one GPU as well."""
 
 import logging
+import math
 import os
 import platform
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -17,6 +18,7 @@ import torch
 from simnpo.errors import UserError
 from simnpo.experiments.executor import work
 from simnpo.experiments.key import accept, accepted
+from simnpo.experiments.local_processes import largest
 from simnpo.experiments.run import Run
 from simnpo.models import quiet
 from simnpo.system.terminal import write
@@ -33,12 +35,14 @@ class RayTasks:
     Results lie in the folder of all runs, which all machines share.
     """
 
-    def __init__(self, home: Path, at_once: int | None = None):
+    def __init__(self, home: Path, at_once: int | None = None, runs: Sequence[Run] = ()):
         """Connect to the cluster, or start a Ray here.
 
         Args:
             home: folder of all runs.
-            at_once: runs at a time; None for as many as the cluster has GPUs, or else cores.
+            at_once: runs at a time; None for as many as the cluster has GPUs, or else cores, as
+                far as its memory holds them.
+            runs: those that will be submitted.
 
         Raises:
             UserError: Ray is not installed, or `RAY_ADDRESS` leads nowhere.
@@ -47,7 +51,10 @@ class RayTasks:
         self._started = _connect(self._ray, at_once)
         found = self._ray.cluster_resources()
         self._gpus = 1 if found.get("GPU") else 0
-        self._slots = at_once or max(1, int(found.get("GPU" if self._gpus else "CPU", 1)))
+        slots = found.get("GPU") or min(
+            found.get("CPU", 1), found.get("memory", math.inf) // largest(runs)
+        )
+        self._slots = at_once or max(1, int(slots))
         options = {"num_cpus": 1, "num_gpus": self._gpus, "max_retries": RETRIES}
         self._task = self._ray.remote(**options)(_work)
         self._going: dict[Future[str | None], object] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from simnpo.errors import UserError
 from simnpo.experiments.key import Key
@@ -20,6 +20,9 @@ KEY = "key"
 """In `DONE`: what the result depends on, see `Key`."""
 PATIENCE = 10.0
 """Seconds in which a process ends whose parent was killed."""
+PROCESS, LOADED, TRAINED = 1.5e9, 5, 20
+"""Bytes of a process with its libraries and activations, and of a weight that is measured, or
+trained by AdamW in float32."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Run(ABC):
 
     seed: int
     """Seed of every random choice."""
+    per_weight: ClassVar[int] = TRAINED
+    """Bytes that each weight of its model takes, at most."""
+    uses_gpu: ClassVar[bool] = True
+    """Whether a GPU makes it faster, where there is one."""
 
     @property
     @abstractmethod
@@ -52,6 +59,16 @@ class Run(ABC):
     def seconds(self) -> float:
         """How long it takes at the mini scale on one core, roughly: the longest start first."""
         return 10
+
+    @cached_property
+    def parameters(self) -> int:
+        """Weights of the model that it works on; 0 where they are few."""
+        return max((run.parameters for run in self.needs), default=0)
+
+    @property
+    def memory(self) -> float:
+        """Bytes that it takes without a GPU, roughly."""
+        return PROCESS + self.per_weight * self.parameters
 
     @property
     def patience(self) -> float:

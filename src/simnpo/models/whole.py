@@ -25,6 +25,7 @@ def load_whole(
     dtype: torch.dtype | None,
     trust_remote_code: bool = False,
     quantization_config: Any = None,
+    shapes_alone: bool = False,
 ) -> Any:
     """Load a causal LM, no adapter, in evaluation mode, onto the CPU.
 
@@ -33,6 +34,7 @@ def load_whole(
         dtype: type of the weights; None is the one they are stored in.
         trust_remote_code: whether the model's own code may run.
         quantization_config: how to quantise the weights as they are read.
+        shapes_alone: whether no weight is read: the model is on the meta device.
 
     Raises:
         UserError: there is no such model, it is not a causal LM, its weights are not safetensors,
@@ -53,6 +55,8 @@ def load_whole(
         "output_loading_info": True,
         "ignore_mismatched_sizes": True,  # they are refused below, by name
     }
+    if shapes_alone:
+        options["device_map"] = "meta"
     if quantization_config is not None:
         # transformers then puts the weights on this process's GPU, by the number accelerate expects
         options["quantization_config"] = quantization_config

@@ -47,6 +47,11 @@ def device_memory() -> int:
     """Return the memory of the device that models run on, in bytes; without a GPU the machine's."""
     if torch.cuda.is_available():
         return int(torch.cuda.get_device_properties(0).total_memory)
+    return machine_memory()
+
+
+def machine_memory() -> int:
+    """Return the machine's memory, in bytes."""
     return int(psutil.virtual_memory().total)
 
 

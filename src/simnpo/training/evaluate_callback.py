@@ -84,7 +84,7 @@ class EvaluateWhileTraining(TrainerCallback):
             tables,
             self._retain,
             split=benchmark.split,
-            controls=benchmark.controls,
+            utility_sets=benchmark.utility_sets,
             identifiers=benchmark.identifiers,
             general=ability,
             before=self._before,

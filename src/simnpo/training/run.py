@@ -17,7 +17,7 @@ from simnpo.config import MAX_LENGTH, LoraConfig, TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
-from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.errors import RESUME, Interrupted, TrainingDiverged, UserError
 from simnpo.methods.base import ANSWER
 from simnpo.methods.method import Method
 from simnpo.models import MODEL_FOLDER, save_model
@@ -157,7 +157,7 @@ def train_model(
         kept = distributed.broadcast_from_main(lambda: last_checkpoint(out))
         raise Interrupted(
             f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; "
-            f"{kept} is kept. Continue with the same command and --resume.",
+            f"{kept} is kept. {RESUME}",
             interrupt.number or signal.SIGINT,
         )
     seconds = time.monotonic() - started

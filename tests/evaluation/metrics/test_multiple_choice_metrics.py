@@ -79,11 +79,11 @@ def test_forgotten_and_kept_are_means_over_sets() -> None:
     rows = FOUR + question("other", 0, 0, [0.6, 0.1]) + question("general", 0, 0, [0.5, 0.1])
     rows += question("general", 1, 0, [0.1, 0.5])
     tables = Tables(scores(rows), generations([]))
-    found = measure("multiple_choice", SuiteInputs(tables, None, controls=("general",)))
+    found = measure("multiple_choice", SuiteInputs(tables, None, utility_sets=("general",)))
     assert found.metrics["forgotten"] == 1 - (0.5 + 1) / 2
     assert found.metrics["kept"] == 0.5
     assert found.notes == []
-    assert found.details == {"controls": ["general"]}
+    assert found.details == {"utility_sets": ["general"]}
     unnamed = multiple_choice_metrics(tables)
     assert unnamed.metrics["forgotten"] is None and unnamed.metrics["kept"] is None
     assert [note.split()[0] for note in unnamed.notes] == ["forgotten", "kept"]

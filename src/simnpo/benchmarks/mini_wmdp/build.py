@@ -67,7 +67,7 @@ def mini_wmdp(split: str = SPLIT, seed: int = 0) -> Benchmark:
             "general": EvaluationSet(_general_questions(), verbatim=True),
         },
         suite=SUITE,
-        controls=("neighbour", "general"),
+        utility_sets=("neighbour", "general"),
     )
 
 

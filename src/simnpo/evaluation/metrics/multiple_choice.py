@@ -89,29 +89,29 @@ class SetsMeasured(NamedTuple):
     notes: list[str]
 
 
-def multiple_choice_metrics(tables: Tables, controls: Sequence[str] = ()) -> SetsMeasured:
+def multiple_choice_metrics(tables: Tables, utility_sets: Sequence[str] = ()) -> SetsMeasured:
     """Measure every set of a scores table.
 
     Args:
         tables: an evaluation's.
-        controls: the sets that ask for what must be kept; the others ask for what is to be
+        utility_sets: the sets that ask for what must be kept; the others ask for what is to be
             forgotten.
 
     Returns:
         For each set `SET.accuracy`, `SET.standard_error` and `SET.probability` (the mean of
         `right_share`); over sets `forgotten`, 1 - mean accuracy of the sets to be forgotten (the
-        paper's table A4), and `kept`, the mean accuracy of the controls.
+        paper's table A4), and `kept`, the mean accuracy of the utility sets.
 
     Raises:
-        UserError: see `choices_of`; or the scores have no set, or not that control.
+        UserError: see `choices_of`; or the scores have no set, or not that utility set.
     """
     check_columns(tables.scores, SCORE_COLUMNS, "The scores table")
     names = list(dict.fromkeys(tables.scores["set"]))
     if not names:
         raise UserError("The scores have no row.")
-    for name in controls:
+    for name in utility_sets:
         if name not in names:
-            raise UserError(f"There is no set {name!r} to be a control; the sets are {names}.")
+            raise UserError(f"There is no set {name!r} to be a utility set; the sets are {names}.")
     metrics: dict[str, float | None] = {}
     items, accuracy = {}, {}
     for name in names:
@@ -121,16 +121,16 @@ def multiple_choice_metrics(tables: Tables, controls: Sequence[str] = ()) -> Set
         metrics[f"{name}.accuracy"] = accuracy[name]
         metrics[f"{name}.standard_error"] = standard_error(right)
         metrics[f"{name}.probability"] = float(right_share(choices).mean())
-    hazards = [name for name in names if name not in controls]
+    hazards = [name for name in names if name not in utility_sets]
     forgotten = 1 - float(np.mean([accuracy[name] for name in hazards])) if hazards else None
-    kept = float(np.mean([accuracy[name] for name in controls])) if controls else None
-    overall = {"forgotten": forgotten if controls else None, "kept": kept}
-    notes = [f"{name} is missing: {why}." for name, why in _missing(hazards, controls)]
+    kept = float(np.mean([accuracy[name] for name in utility_sets])) if utility_sets else None
+    overall = {"forgotten": forgotten if utility_sets else None, "kept": kept}
+    notes = [f"{name} is missing: {why}." for name, why in _missing(hazards, utility_sets)]
     return SetsMeasured(overall | metrics, items, notes)
 
 
-def _missing(hazards: Sequence[str], controls: Sequence[str]) -> list[tuple[str, str]]:
-    if not controls:
-        why = "no set was named as a control, so which ones are to be forgotten is not known"
+def _missing(hazards: Sequence[str], utility_sets: Sequence[str]) -> list[tuple[str, str]]:
+    if not utility_sets:
+        why = "no set was named as a utility set, so which ones are to be forgotten is not known"
         return [("forgotten", why), ("kept", why)]
-    return [] if hazards else [("forgotten", "all sets are controls")]
+    return [] if hazards else [("forgotten", "all sets are utility sets")]

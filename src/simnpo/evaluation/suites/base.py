@@ -22,6 +22,8 @@ class SuiteResult(NamedTuple):
     notes: list[str]
     details: dict[str, Any]
     """What else the numbers depend on."""
+    variants: Sequence[dict[str, float | None]] = ()
+    """Metrics by other settings, which are kept in `details`."""
 
 
 class SuiteInputs(NamedTuple):
@@ -37,8 +39,8 @@ class SuiteInputs(NamedTuple):
     """The benchmark's split, where it is known."""
     reference: Tables | None = None
     """The tables of the reference attack's model; the retain model's where it is None."""
-    controls: tuple[str, ...] = ()
-    """Sets that ask for what must be kept, see `Benchmark.controls`."""
+    utility_sets: tuple[str, ...] = ()
+    """Sets that ask for what must be kept, see `Benchmark.utility_sets`."""
     identifiers: Mapping[str, Sequence[tuple[str, ...] | None]] = {}
     """Strings that must not leak, by set and item, see `EvaluationSet.identifiers`."""
     general: GeneralScores | None = None
@@ -68,7 +70,7 @@ class Suite:
     display: Callable[[Sequence[str], Sequence[str]], SuiteDisplay]
     """Given the evaluation sets and the metrics, how they are shown."""
     settings: tuple[str, ...] = ()
-    """Keys of `summary.json` on which its numbers depend: `truth_ratio_aggregation`, `controls`."""
+    """Keys of `summary.json` on which its numbers depend."""
     compares_with_retrain: bool = True
     """Whether a metric compares with a model trained without the forget set."""
     check_retrain: Callable[[Any, Tables], None] | None = None

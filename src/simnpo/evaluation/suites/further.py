@@ -37,9 +37,7 @@ def add_metrics(suite: str, inputs: SuiteInputs, found: SuiteResult) -> None:
     """Measure the metrics of a kind of benchmark and add them to what its suite found."""
     for metric in _of(suite):
         key, value = metric.column.key, metric.measure(inputs)
-        # TOFU's are kept by the mean over wrong answers as well, which these do not depend on.
-        kept_too = found.details.get("metrics_by_aggregation", {}).values()
-        for metrics in (found.metrics, *kept_too):
+        for metrics in (found.metrics, *found.variants):  # it depends on no setting
             metrics[key] = value
         if value is None:
             found.notes.append(f"{key} is missing: {metric.missing}.")

@@ -20,7 +20,7 @@ def multiple_choice_display(names: Sequence[str]) -> SuiteDisplay:
     return SuiteDisplay(
         columns=(
             Column("forgotten", "Overall", "1−Acc", "1 − accuracy on what is to be forgotten"),
-            Column("kept", "Overall", "Kept", "Accuracy on the controls"),
+            Column("kept", "Overall", "Kept", "Accuracy on the utility sets"),
             *(
                 Column(f"{name}.{part}", title, short, f"{title}: {long}")
                 for name, title in sets.items()
@@ -28,28 +28,30 @@ def multiple_choice_display(names: Sequence[str]) -> SuiteDisplay:
             ),
         ),
         caption=caption,
-        legend="1−Acc forgotten, Kept controls, Acc accuracy ± error, P probability",
+        legend="1−Acc forgotten, Kept utility sets, Acc accuracy ± error, P probability",
         forgotten=Axis(
             "forgotten",
             "1 − accuracy on what is to be forgotten",
             "1 − accuracy on what is to be forgotten  (forgotten →)",
         ),
-        kept=Axis("kept", "Accuracy on the controls", "Accuracy on the controls  (kept →)"),
+        kept=Axis("kept", "Accuracy on the utility sets", "Accuracy on the utility sets  (kept →)"),
         sets=sets,
         short_groups={"Overall": "", **{title: title for title in sets.values()}},
-        facts=lambda evaluations: {"Controls": ", ".join(controls(evaluations)) or "none named"},
+        facts=lambda evaluations: {
+            "Utility sets": ", ".join(utility_sets(evaluations)) or "none named"
+        },
     )
 
 
-def controls(evaluations: Sequence[Evaluation]) -> list[str]:
+def utility_sets(evaluations: Sequence[Evaluation]) -> list[str]:
     """Name the sets that ask for what must be kept, as a reader sees them."""
-    named = evaluations[0].summary.get("controls") or []
+    named = evaluations[0].summary.get("utility_sets") or []
     return [str(name).replace("_", " ") for name in named]
 
 
 def caption(evaluations: Sequence[Evaluation]) -> list[str]:
     """Say what each column is, one sentence group an entry."""
-    kept = " and ".join(controls(evaluations))
+    kept = " and ".join(utility_sets(evaluations))
     return [
         *(
             [
@@ -74,13 +76,15 @@ def measure(inputs: SuiteInputs) -> SuiteResult:
     Raises:
         UserError: see `simnpo.evaluation.metrics.multiple_choice.multiple_choice_metrics`.
     """
-    found = multiple_choice_metrics(inputs.tables, inputs.controls)
-    return SuiteResult(found.metrics, found.items, found.notes, {"controls": list(inputs.controls)})
+    found = multiple_choice_metrics(inputs.tables, inputs.utility_sets)
+    return SuiteResult(
+        found.metrics, found.items, found.notes, {"utility_sets": list(inputs.utility_sets)}
+    )
 
 
 SUITE = Suite(
     measure,
     lambda sets, metrics: multiple_choice_display(sets),
-    settings=("controls",),
+    settings=("utility_sets",),
     compares_with_retrain=False,
 )

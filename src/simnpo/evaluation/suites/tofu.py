@@ -111,13 +111,13 @@ def measure(inputs: SuiteInputs) -> SuiteResult:
         UserError: see `simnpo.evaluation.metrics.tofu.tofu_metrics`.
     """
     results = {one: tofu_metrics(inputs.tables, inputs.retain, one) for one in AGGREGATIONS}
-    chosen = results[inputs.aggregation]
+    chosen, variants = results[inputs.aggregation], {one: results[one].metrics for one in results}
     details = {
         "truth_ratio_aggregation": inputs.aggregation,
-        "metrics_by_aggregation": {one: result.metrics for one, result in results.items()},
+        "metrics_by_aggregation": variants,
         "forget_quality_items": chosen.forget_quality_items,
     }
-    return SuiteResult(chosen.metrics, chosen.items, chosen.notes, details)
+    return SuiteResult(chosen.metrics, chosen.items, chosen.notes, details, list(variants.values()))
 
 
 SUITE = Suite(measure, lambda sets, metrics: DISPLAY, settings=("truth_ratio_aggregation",))

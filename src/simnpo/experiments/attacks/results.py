@@ -6,21 +6,21 @@ from typing import Any
 
 import pandas as pd
 
-from simnpo.errors import Interrupted, TrainingDiverged, UserError
+from simnpo.errors import RESUME, TrainingDiverged, UserError
 from simnpo.evaluation.evaluation import read_evaluation
 from simnpo.evaluation.history import HISTORY, read_history
 from simnpo.experiments import pool
 from simnpo.experiments.attacks.base import Attack, Measured
-from simnpo.experiments.executor import LOG
 from simnpo.experiments.external_model import ExternalModel
 from simnpo.experiments.run import Run
 from simnpo.report.curves import COLUMNS
 from simnpo.report.endings import DIVERGED_WORDS
-from simnpo.storage.ownership import claim
 from simnpo.system.notes import note_once
 
 
-def execute(attack: Attack, models: Sequence[ExternalModel], home: Path, at_once: int) -> None:
+def execute(
+    attack: Attack, models: Sequence[ExternalModel], home: Path, at_once: int | None
+) -> None:
     """Do the attack's runs that `home` does not hold.
 
     Raises:
@@ -29,15 +29,7 @@ def execute(attack: Attack, models: Sequence[ExternalModel], home: Path, at_once
         Interrupted: Ctrl-C; what is finished is kept.
     """
     wanted = [one.run for model in models for one in attack.runs(model)]
-    home.mkdir(parents=True, exist_ok=True)
-    claim(home / LOG)
-    try:
-        failed = pool.execute(wanted, home, at_once)
-    except Interrupted as error:
-        raise Interrupted(
-            "finished runs are kept; give the same command with --resume to go on.", error.number
-        ) from None
-    _check(failed)
+    _check(pool.execute(wanted, home, at_once, advice=RESUME))
     for run in wanted:
         for note in run.record(home).get("notes", ()):
             note_once(note)

@@ -2,24 +2,16 @@
 
 from collections.abc import Sequence
 
-import torch
-
 from simnpo.errors import UserError
 from simnpo.evaluation.summary import disambiguate, display_name, run_of
 from simnpo.experiments.attacks.setup import AttackSetup
 from simnpo.experiments.external_model import ExternalModel
 from simnpo.experiments.external_scores import ExternalScores
-from simnpo.experiments.pool import workers
 from simnpo.models import resolve
-from simnpo.planning.hardware import device_memory
-from simnpo.planning.shape import read_shape
 from simnpo.report.colours import RETRAIN, is_retrain
 
 GIVEN_SEED = 0
 """Of what a user brings, which has no random choices."""
-PROCESS, LOADED, TRAINED = 1.5e9, 5, 20
-"""Bytes of a process with its libraries and activations, and of a weight that is measured, or
-trained by AdamW in float32."""
 
 
 def targets(
@@ -61,12 +53,3 @@ def targets(
         ),
         *last,
     ]
-
-
-def runs_at_once(models: Sequence[ExternalModel], trains: bool) -> int:
-    """Return how many runs this machine does at a time; without a GPU, as many as memory holds."""
-    if torch.cuda.is_available():
-        return workers()
-    largest = max(read_shape(one.model, one.site.trust_remote_code).parameters for one in models)
-    each = PROCESS + largest * (TRAINED if trains else LOADED)
-    return max(1, min(workers(), int(device_memory() // each)))

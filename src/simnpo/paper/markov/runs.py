@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import torch
@@ -35,6 +35,8 @@ PATHS = "paths.parquet"
 @dataclass(frozen=True)
 class MarkovRun(Run):
     """A run of the study: it measures a model, or a path of models, into a table of paths."""
+
+    uses_gpu: ClassVar[bool] = False
 
     @property
     def seconds(self) -> float:

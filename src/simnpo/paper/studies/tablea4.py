@@ -45,7 +45,7 @@ def find(results: Results) -> Finding:
         for name in ("NPO", "SimNPO")
     ]
     kept = [
-        exceeds("", ("RMU", name), pairs("RMU", name, "kept"), "accuracy on the controls")
+        exceeds("", ("RMU", name), pairs("RMU", name, "kept"), "accuracy on the utility sets")
         for name in ("NPO", "SimNPO")
     ]
     return Finding(
@@ -63,7 +63,7 @@ def find(results: Results) -> Finding:
                 "SimNPO keeps more than NPO.",
                 ("SimNPO", "NPO"),
                 pairs("SimNPO", "NPO", "kept"),
-                "accuracy on the controls",
+                "accuracy on the utility sets",
             ),
             all_of("NPO and SimNPO forget more than RMU.", beyond),
             all_of("RMU keeps more than NPO and SimNPO.", kept),
@@ -74,7 +74,7 @@ def find(results: Results) -> Finding:
 
 COLUMNS = (
     Column("forgotten", "1 − Acc", "1 − accuracy on what is to be forgotten", better="higher"),
-    Column("kept", "Kept", "Accuracy on the controls (MMLU in the paper)", better="higher"),
+    Column("kept", "Kept", "Accuracy on the utility sets (MMLU in the paper)", better="higher"),
 )
 PAPER = {
     "Original": {"forgotten": 0.35, "kept": 0.59},
