@@ -4,7 +4,11 @@ import signal
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave: the message names the value, the place and the fix."""
+    """A mistake in what the user gave: the message names the value, the place and the fix.
+
+    Fields stand in double backticks, ``epochs`` or ``lora_rank=16``, which the command line shows
+    as options, see `simnpo.system.command_words.with_options`.
+    """
 
 
 class TrainingDiverged(RuntimeError):

@@ -45,12 +45,12 @@ def make_records(seed: int = 0, forget: int = 30, retain: int = 60, holdout: int
         ("holdout", holdout, 0),
     ):
         if size < least:
-            raise UserError(f"--{name} {size}: must be at least {least}.")
+            raise UserError(f"``{name}`` {size}: must be at least {least}.")
     total = forget + retain + holdout
     if total > MOST_ROWS:
         raise UserError(
-            f"--forget {forget} --retain {retain} --holdout {holdout} ask for {total} rows; there "
-            f"are names for {MOST_ROWS}."
+            f"``forget`` {forget} ``retain`` {retain} ``holdout`` {holdout} ask for {total} rows; "
+            f"there are names for {MOST_ROWS}."
         )
     rows = _rows(random.Random(seed), total)
     return Records(rows[:forget], rows[forget : forget + retain], rows[forget + retain :])

@@ -36,9 +36,9 @@ class AnswerOptions(ChatOptions):
             UserError: one is not.
         """
         if self.max_new_tokens < 1:
-            raise UserError(f"--max-new-tokens {self.max_new_tokens}: must be at least 1.")
+            raise UserError(f"``max_new_tokens`` {self.max_new_tokens}: must be at least 1.")
         if not 0 <= self.temperature < float("inf"):
-            raise UserError(f"--temperature {self.temperature}: must be at least 0.")
+            raise UserError(f"``temperature`` {self.temperature}: must be at least 0.")
 
     def encoder(self, model: str) -> "Encoder":
         """Return the encoder of `model`: its tokenizer with the prompts of its run.

@@ -109,10 +109,12 @@ class AttackOptions:
         named = self.benchmark.benchmark
         self.own.check_alone(f"--benchmark {named}" if named else None)
         if self.max_items is not None and not (self.own.forget and self.max_items > 0):
-            raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
+            raise UserError(
+                f"``max_items`` {self.max_items}: at least 1, and with ``forget`` alone."
+            )
         check_workers(self.workers)
         if not self.model:
-            raise UserError("--model: name at least one model.")
+            raise UserError("``model``: name at least one model.")
         own = self._own() if self.own.forget else None
         loaded, prompts = own or self.benchmark.load(), self._prompts
         setup = AttackSetup(

@@ -20,7 +20,7 @@ def check_workers(workers: int | None) -> None:
         UserError: it is below 1.
     """
     if workers is not None and workers < 1:
-        raise UserError(f"--workers {workers}: must be at least 1.")
+        raise UserError(f"``workers`` {workers}: must be at least 1.")
 
 
 @dataclass(frozen=True)

@@ -46,15 +46,17 @@ class ChoiceOptions:
         if len(named) > 1:
             raise UserError(f"{' and '.join(named)}: an evaluation is on one of them.")
         if self.controls and not (self.choices or self.lm_eval):
-            raise UserError("--controls names sets of --choices or --lm-eval; give one of these.")
+            raise UserError(
+                "``controls`` names sets of ``choices`` or ``lm_eval``; give one of these."
+            )
         sets = [*(path.stem for path in self.choices), *self.lm_eval]
         for name in self.controls:
             if name not in sets:
-                raise UserError(f"--controls: there is no set {name!r}; the sets are {sets}.")
+                raise UserError(f"``controls``: there is no set {name!r}; the sets are {sets}.")
         if self.lm_eval_include and not self.lm_eval:
-            raise UserError("--lm-eval-include does nothing without --lm-eval.")
+            raise UserError("``lm_eval_include`` does nothing without ``lm_eval``.")
         if self.lm_eval and world_size() > 1:
-            raise UserError("--lm-eval runs in one process; leave the launcher out.")
+            raise UserError("``lm_eval`` runs in one process; leave the launcher out.")
 
 
 @dataclass(frozen=True)
@@ -198,10 +200,10 @@ class Evaluate:
         self.own.check_alone(next((name for name, given in others.items() if given), None))
         if not self.own.forget:
             if self.original:
-                raise UserError("--original does nothing without --forget.")
+                raise UserError("``original`` does nothing without ``forget``.")
             return None
         if self.max_items is not None and self.max_items < 1:
-            raise UserError(f"--max-items {self.max_items}: must be at least 1.")
+            raise UserError(f"``max_items`` {self.max_items}: must be at least 1.")
         return self.own.read_like_run(self.model)
 
     def _original(
@@ -241,9 +243,9 @@ class Evaluate:
         if self.max_items is None:
             return benchmark
         if self.max_items < 1:
-            raise UserError(f"--max-items {self.max_items}: must be at least 1.")
+            raise UserError(f"``max_items`` {self.max_items}: must be at least 1.")
         if self.questions.lm_eval:
-            raise UserError("--max-items does not reach lm-eval's tasks; leave it out.")
+            raise UserError("``max_items`` does not reach lm-eval's tasks; leave it out.")
         cut = {
             name: replace(asked, items=asked.items[: self.max_items])
             for name, asked in benchmark.evaluation.items()

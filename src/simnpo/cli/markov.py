@@ -18,7 +18,7 @@ METHODS = ("npo", "simnpo", "ga", "grad_diff", "weighted_grad_diff")
 MOST_SEEDS = 1000
 RUNS = "runs"
 """Folder of the finished runs within --out, until all are done."""
-KEPT = "finished runs are kept. Continue with the same command and --resume."
+KEPT = "finished runs are kept. Continue with the same command and ``resume``."
 
 
 @dataclass(frozen=True)
@@ -92,19 +92,19 @@ class Markov:
         from simnpo.paper.markov.study import Study
 
         if not 1 <= self.seeds <= MOST_SEEDS:
-            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+            raise UserError(f"``seeds`` {self.seeds}: must be from 1 to {MOST_SEEDS}.")
         if not 0 <= self.seed < 2**32 - MOST_SEEDS:
-            raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
+            raise UserError(f"``seed`` {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
         for name in self.methods:
             if name not in METHODS or self.methods.count(name) > 1:
                 what = (
                     "is named twice" if name in METHODS else f"is not one of {', '.join(METHODS)}"
                 )
-                raise UserError(f"--methods: {name} {what}.")
+                raise UserError(f"``methods``: {name} {what}.")
         if not self.methods:
-            raise UserError("--methods: name at least one.")
+            raise UserError("``methods``: name at least one.")
         if self.grid and not set(self.methods) & set(BETA_GRID):
-            raise UserError("--grid searches beta of npo and simnpo: name one in --methods.")
+            raise UserError("``grid`` searches beta of npo and simnpo: name one in ``methods``.")
         methods: list[tuple[str, float | None]] = [(name, None) for name in self.methods]
         if self.grid:
             methods += [(m, beta) for m in self.methods for beta in BETA_GRID.get(m, ())]

@@ -37,9 +37,9 @@ class ReportOptions:
             UserError: naming the value.
         """
         if not 0 < self.keep <= 1:
-            raise UserError(f"--keep {self.keep}: must be above 0 and at most 1.")
+            raise UserError(f"``keep`` {self.keep}: must be above 0 and at most 1.")
         if self.max_items is not None and self.max_items < 1:
-            raise UserError(f"--max-items {self.max_items}: must be at least 1.")
+            raise UserError(f"``max_items`` {self.max_items}: must be at least 1.")
 
     def own_run(
         self, sets: "OwnSets", retain_scores: str | None, usual: "Mapping[str, Any]"

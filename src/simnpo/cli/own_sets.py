@@ -45,11 +45,11 @@ class OwnSetOptions:
         """
         given = [name for name in ("forget", "retain", "holdout", "also") if getattr(self, name)]
         if others and given:
-            named = " and ".join(f"--{name}" for name in given)
+            named = " and ".join(f"``{name}``" for name in given)
             raise UserError(f"{others} brings its own sets; leave out {named}.")
         if given and not self.forget:
             raise UserError(
-                f"--{given[0]} needs what to forget: give --forget FILE, or a --benchmark."
+                f"``{given[0]}`` needs what to forget: give ``forget=FILE``, or a ``benchmark``."
             )
 
     def check_kept(self, method: "AnyMethod") -> None:
@@ -60,7 +60,7 @@ class OwnSetOptions:
         """
         if getattr(method, "retain", None) is not None and not self.retain:
             raise UserError(
-                f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
+                f"{method.title} keeps a retain set: give ``retain=FILE``, or ``retain_loss=none``."
             )
 
     def files(self) -> "OwnFiles":
@@ -111,7 +111,9 @@ def warn_of_lengths(sets: "OwnSets", encoder: "Encoder") -> None:
 def _name(also: str) -> str:
     name, equals, file = also.partition("=")
     if not (equals and file):
-        raise UserError(f"--also {also}: give a name and a file, as in --also facts=facts.jsonl.")
+        raise UserError(
+            f"``also`` {also}: give a name and a file, as in ``also=facts=facts.jsonl``."
+        )
     return name
 
 

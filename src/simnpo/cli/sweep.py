@@ -14,6 +14,7 @@ from simnpo.cli.options import (
     Unset,
     as_words,
     check_retain_scores,
+    option_words,
 )
 from simnpo.cli.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.cli.prompt_options import PromptOptions
@@ -103,18 +104,20 @@ class Sweep:
 
     def _check(self) -> None:
         if not 1 <= self.seeds <= MOST_SEEDS:
-            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+            raise UserError(f"``seeds`` {self.seeds}: must be from 1 to {MOST_SEEDS}.")
         if not 0 <= self.seed < 2**32 - MOST_SEEDS:
-            raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
+            raise UserError(f"``seed`` {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
         self.engine.check()
         if self.max_items is not None and not (self.own.forget and self.max_items > 0):
-            raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
+            raise UserError(
+                f"``max_items`` {self.max_items}: at least 1, and with ``forget`` alone."
+            )
         if self.search == "grid" and self.trials is not None:
-            raise UserError("--search grid tries every combination; leave out --trials.")
+            raise UserError("``search`` grid tries every combination; leave out ``trials``.")
         if self.search != "grid" and (self.trials is None or self.trials < 1):
-            raise UserError(f"--search {self.search}: say how many settings, with --trials.")
+            raise UserError(f"``search`` {self.search}: say how many settings, with ``trials``.")
         if self.search == "optuna" and self.engine.explain_cache:
-            raise UserError("--explain-cache: what --search optuna tries follows from results.")
+            raise UserError("``explain_cache``: what ``search=optuna`` tries follows from results.")
         if self.method == "retrain":
             raise UserError("retrain forgets nothing, so there is nothing to weigh; name another.")
 
@@ -131,12 +134,11 @@ class Sweep:
             # Not shortened: another digit is another run.
             text = f"{value:g}" if float(f"{value:g}") == value else repr(value)
             has_option = name in TRAINING or name in {one.name for one in fields(MethodOptions)}
-            option = f"--{name.replace('_', '-')}"
-            words += [option, text] if has_option else ["--setting", f"{name}={text}"]
+            words += option_words(name, text) if has_option else ["--setting", f"{name}={text}"]
         usual = {"retain_scores": None, "max_items": None, "seed": TrainingConfig.seed}
         for name, default in usual.items():
             if (given := getattr(self, name)) != default:
-                words += [f"--{name.replace('_', '-')}", str(given)]
+                words += option_words(name, given)
         return shlex.join([*words, "--out", "unlearned"])
 
     def _own_site(self) -> "OwnSetup":
@@ -153,7 +155,7 @@ class Sweep:
         from simnpo.models import resolve
 
         if self.model is None:
-            raise UserError("--forget: give the model to unlearn from, with --model.")
+            raise UserError("``forget``: give the model to unlearn from, with ``model``.")
         resolve(self.model)
         files = self.own.files()
         site = OwnSetup(
@@ -192,8 +194,8 @@ class Sweep:
             return Trials(self._own_site(), self.method, seeds, self.model, self.retain_scores)
         if self.prompt != PromptOptions():
             raise UserError(
-                "--template, --max-length, --trust-remote-code and what a chat template is given "
-                "go with --forget."
+                "``template``, ``max_length``, ``trust_remote_code`` and what a chat template is "
+                "given go with ``forget``."
             )
         loaded = self.benchmark.load()  # says what is wrong with it
         self.benchmark.kept(loaded)
@@ -203,10 +205,11 @@ class Sweep:
         if self.model is not None:
             resolve(self.model)
         elif not site.is_mini:
-            raise UserError(f"{name} brings no models: give what to unlearn from, with --model.")
+            raise UserError(f"{name} brings no models: give what to unlearn from, with ``model``.")
         elif self.retain_scores is not None:
             raise UserError(
-                "--retain-scores does nothing without --model: an embedded benchmark has its own."
+                "``retain_scores`` does nothing without ``model``: an embedded benchmark has "
+                "its own."
             )
         return Trials(site, self.method, seeds, self.model, self.retain_scores)
 

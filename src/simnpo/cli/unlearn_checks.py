@@ -55,7 +55,7 @@ def check_reference(method: "AnyMethod", reference: str | None) -> None:
     """
     if reference is not None and not method.needs_reference_logps:
         raise UserError(
-            f"{method.title} compares with no reference's log-probs: leave out --reference."
+            f"{method.title} compares with no reference's log-probs: leave out ``reference``."
         )
 
 
@@ -74,19 +74,19 @@ def check_requests(
         UserError: naming the option.
     """
     if watch.evaluate_epochs:
-        raise UserError("requests are evaluated after each stage; leave out --evaluate-epochs.")
+        raise UserError("requests are evaluated after each stage; leave out ``evaluate_epochs``.")
     if reinforce.reinforced:
         raise UserError(
-            "--reinforced is one model, and each request needs its own: leave it out, and each "
+            "``reinforced`` is one model, and each request needs its own: leave it out, and each "
             "stage over-fits one first."
         )
     if reference:
         raise UserError(
-            "--reference is one model, and each request is compared with the model that its "
+            "``reference`` is one model, and each request is compared with the model that its "
             "stage starts from: leave it out."
         )
     if methods > 1:
-        raise UserError("--alpha: requests are unlearned with one alpha; give one.")
+        raise UserError("``alpha``: requests are unlearned with one alpha; give one.")
 
 
 def warn_of_conflicts(sets: "Sequence[OwnSets]") -> None:

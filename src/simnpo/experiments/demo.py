@@ -52,7 +52,7 @@ def demo_runs(
         run.check()
         name = run.name.lower().replace(" ", "-")
         if name in runs:
-            raise UserError(f"--methods: two models would be called {name}.")
+            raise UserError(f"``methods``: two models would be called {name}.")
         runs[name] = run
     return runs
 
@@ -81,7 +81,7 @@ def run_demo(
     try:
         failed = execute(list(runs.values()), out / RUNS)
     except Interrupted as error:
-        advice = "finished runs are kept. Continue with the same command and --resume."
+        advice = "finished runs are kept. Continue with the same command and ``resume``."
         raise Interrupted(advice, error.number) from None
     for run in (runs["original"], runs["retrain"]):
         if run in failed:

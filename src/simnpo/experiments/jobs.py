@@ -148,7 +148,7 @@ class Job:
         if self.lora.rank and not self.lora.merge and is_adapter(self.model):
             raise UserError(
                 f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "
-                "add --lora-merge."
+                "add ``lora_merge``."
             )
 
     def execute(
@@ -209,7 +209,7 @@ class Job:
             runs.finish(out, {})
             tidy(out)
         raise_postponed(
-            f"the training in {out} is finished. Continue with the same command and --resume."
+            f"the training in {out} is finished. Continue with the same command and ``resume``."
         )
         return results
 

@@ -21,7 +21,7 @@ def cannot_load(what: str, model: str, error: Exception) -> str:
     )
     hint = ""
     if "trust_remote_code" in str(error):
-        hint = "\nIts code is not part of transformers: add --trust-remote-code if you trust it."
+        hint = "\nIts code is not part of transformers: add ``trust_remote_code`` if you trust it."
     elif not Path(model).exists():
         hint = "\nIt is not a folder here, so it was looked up on the hub."
     return f"cannot load {what} {model}: {type(error).__name__}: {summary}{hint}"

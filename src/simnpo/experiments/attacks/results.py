@@ -35,7 +35,7 @@ def execute(attack: Attack, models: Sequence[ExternalModel], home: Path, at_once
         failed = pool.execute(wanted, home, at_once)
     except Interrupted as error:
         raise Interrupted(
-            "finished runs are kept; give the same command with --resume to go on.", error.number
+            "finished runs are kept; give the same command with ``resume`` to go on.", error.number
         ) from None
     _check(failed)
     for run in wanted:
