@@ -1,5 +1,6 @@
 """How a model is trained: typed, checked, and what a run's result depends on."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,6 +17,18 @@ MAX_LENGTH = 512
 """Tokens of a question with its answer at most, where nothing else is given."""
 LARGEST = 1e6
 """No setting is meant to be as large; an infinite or mistyped one is refused."""
+
+
+def check_range(least: float, most: float | None = None, **values: float | None) -> None:
+    """Refuse values, by their names, that are below `least`, above `most` or infinite.
+
+    Raises:
+        UserError: naming the value.
+    """
+    wanted = f"at least {least}" if most is None else f"from {least} to {most}"
+    for name, value in values.items():
+        if value is not None and not (least <= value <= (most or value) and value < math.inf):
+            raise UserError(f"``{name}`` {value}: must be {wanted}.")
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class DataOptions(OwnSetOptions):
                 "``sequential`` needs a ``benchmark``; name your own files in ``requests``."
             )
         if not self.requests:
-            self.check_alone(f"--benchmark {chosen}" if chosen else None)
+            self.check_alone(chosen)
         given = self.forget and not chosen and not self.requests
         return self.files().read(held_out) if given else None
 

@@ -2,13 +2,14 @@
 
 import json
 import signal
-import sys
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.options import OutputOptions, check_output
+from simnpo.config import check_range
 from simnpo.errors import Interrupted, UserError
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Markov:
             raise UserError(f"{run.title} failed: {why.rstrip('.')}; {KEPT}")
         paths = study.paths(out / RUNS)
         seconds = time.monotonic() - started
-        found = write_study(paths, study, out, "simnpo " + " ".join(sys.argv[1:]), seconds)
+        found = write_study(paths, study, out, command_text(), seconds)
         runs.finish(out, {"seconds": round(seconds, 1)})
         runs.clear(out, (RUNS,))
         print_results(found)
@@ -91,10 +92,8 @@ class Markov:
         from simnpo.paper.markov.panels import BETA_GRID, PANELS, Size
         from simnpo.paper.markov.study import Study
 
-        if not 1 <= self.seeds <= MOST_SEEDS:
-            raise UserError(f"``seeds`` {self.seeds}: must be from 1 to {MOST_SEEDS}.")
-        if not 0 <= self.seed < 2**32 - MOST_SEEDS:
-            raise UserError(f"``seed`` {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
+        check_range(1, MOST_SEEDS, seeds=self.seeds)
+        check_range(0, 2**32 - MOST_SEEDS - 1, seed=self.seed)
         for name in self.methods:
             if name not in METHODS or self.methods.count(name) > 1:
                 what = (

@@ -1,6 +1,5 @@
 """Options of `unlearn` that only some methods have."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +86,3 @@ class ReinforceOptions:
         return replace(
             preset, **{name.removeprefix("reinforce_"): value for name, value in how.items()}
         )
-
-
-def as_options(names: Iterable[str]) -> str:
-    """Return names of fields as a user types them."""
-    return " and ".join(f"``{name}``" for name in names)

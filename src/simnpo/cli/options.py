@@ -183,8 +183,6 @@ class TrainingOptions:
             UserError: a value out of its range, or both --epochs and --steps.
         """
         settings = given(self)
-        if self.epochs is not None and self.steps is not None:
-            raise UserError("``epochs`` and ``steps`` both say how long to train; give one.")
         if self.steps is not None:
             settings["epochs"] = None
         if self.epochs is not None:
@@ -246,6 +244,11 @@ def check_retain_scores(benchmark: "Benchmark", retain_scores: str | None) -> No
 
     if retain_scores is not None and not SUITES[benchmark.suite].compares_with_retrain:
         raise UserError("``retain_scores`` does nothing here: accuracies need no retain model.")
+
+
+def marked(names: Iterable[str]) -> str:
+    """Return fields as errors mark them."""
+    return " and ".join(f"``{name}``" for name in names)
 
 
 def as_words(options: object) -> list[str]:

@@ -9,6 +9,7 @@ import tyro
 
 from simnpo.cli.engine_options import EngineOptions
 from simnpo.cli.options import Unset
+from simnpo.config import check_range
 from simnpo.errors import UserError
 from simnpo.system.command_words import command_text, with_options
 from simnpo.system.terminal import write
@@ -66,11 +67,10 @@ class Reproduce:
             return
         if not self.artefacts:
             raise UserError("name an artefact, or all; ``list`` shows them.")
-        if not 1 <= self.seeds <= MOST_SEEDS:
-            raise UserError(f"``seeds`` {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+        check_range(1, MOST_SEEDS, seeds=self.seeds)
         if self.seed < 0:
             raise UserError(f"``seed`` {self.seed}: must be 0 or more.")
-        self.engine.check()
+        check_range(1, workers=self.engine.workers)
         names, scale = find_names(self.artefacts), self._scale()
         seeds = tuple(range(self.seed, self.seed + self.seeds))
         studies = {name: load_study(name) for name in names}

@@ -1,6 +1,5 @@
 """`simnpo sweep`: a method's settings tried out, and which of them nothing else beats."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,10 +15,11 @@ from simnpo.cli.options import (
     check_retain_scores,
     option_words,
 )
-from simnpo.cli.own_sets import OwnSetOptions, warn_of_lengths
+from simnpo.cli.own_sets import OwnSetOptions
 from simnpo.cli.prompt_options import PromptOptions
-from simnpo.config import TrainingConfig
+from simnpo.config import TrainingConfig, check_range
 from simnpo.errors import UserError
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Sweep:
     """With --model: evaluation of a retain model or an official TOFU log, for forget quality."""
     seeds: int = 1
     """How many seeds each setting has, from --seed on."""
-    seed: int = 42
+    seed: int = TrainingConfig.seed
     """First seed of every random choice."""
     max_items: Unset[int] = None
     """With --forget: rows of each set that are measured at most, evenly spaced [200]."""
@@ -93,8 +93,7 @@ class Sweep:
             note = self.engine.note(trials.of(outcome.settings))
             for run, why in outcome.failed.items():
                 write(f"{run.title}: {why}", to_stderr=True)
-            command = "simnpo " + " ".join(sys.argv[1:])
-            page = write_sweep(outcome, self.out, command, note)
+            page = write_sweep(outcome, self.out, command_text(), note)
             print_sweep(outcome)
         if note:
             write(note)
@@ -103,15 +102,10 @@ class Sweep:
         write(f"Numbers: {self.out / CSV}\nReport: {page}")
 
     def _check(self) -> None:
-        if not 1 <= self.seeds <= MOST_SEEDS:
-            raise UserError(f"``seeds`` {self.seeds}: must be from 1 to {MOST_SEEDS}.")
-        if not 0 <= self.seed < 2**32 - MOST_SEEDS:
-            raise UserError(f"``seed`` {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
-        self.engine.check()
-        if self.max_items is not None and not (self.own.forget and self.max_items > 0):
-            raise UserError(
-                f"``max_items`` {self.max_items}: at least 1, and with ``forget`` alone."
-            )
+        check_range(1, MOST_SEEDS, seeds=self.seeds)
+        check_range(0, 2**32 - MOST_SEEDS - 1, seed=self.seed)
+        check_range(1, workers=self.engine.workers)
+        self.own.check_max_items(self.max_items)
         if self.search == "grid" and self.trials is not None:
             raise UserError("``search`` grid tries every combination; leave out ``trials``.")
         if self.search != "grid" and (self.trials is None or self.trials < 1):
@@ -150,26 +144,12 @@ class Sweep:
         from simnpo.evaluation.evaluation import read_scores
         from simnpo.evaluation.metrics.own_comparisons import check_retrain
         from simnpo.evaluation.score import rows_to_score
-        from simnpo.experiments.own_run import MOST_ROWS
-        from simnpo.experiments.own_setup import OwnSetup
         from simnpo.models import resolve
 
         if self.model is None:
             raise UserError("``forget``: give the model to unlearn from, with ``model``.")
         resolve(self.model)
-        files = self.own.files()
-        site = OwnSetup(
-            "own data",
-            Path(files.forget).name,
-            files=files,
-            model=self.model,
-            template=self.prompt.settings,
-            max_length=self.prompt.limit(),
-            trust_remote_code=self.prompt.trust_remote_code,
-            held_out=self.seed,
-            max_items=self.max_items or MOST_ROWS,
-        )
-        warn_of_lengths(site.own_sets(), site.encoder())  # and says what is wrong with them
+        site = self.own.setup(self.model, self.prompt, self.seed, self.max_items)
         benchmark = site.load()
         if self.retain_scores is not None:
             retain = read_scores(Path(self.retain_scores))
@@ -187,8 +167,7 @@ class Sweep:
         from simnpo.experiments.sweep.runs import Trials
         from simnpo.models import resolve
 
-        named = self.benchmark.benchmark
-        self.own.check_alone(f"--benchmark {named}" if named else None)
+        self.own.check_alone(self.benchmark.benchmark)
         seeds = tuple(range(self.seed, self.seed + self.seeds))
         if self.own.forget:
             return Trials(self._own_site(), self.method, seeds, self.model, self.retain_scores)

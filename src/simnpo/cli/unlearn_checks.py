@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from simnpo.cli.method_options import ReinforceOptions, as_options
-from simnpo.cli.options import TrainingOptions, given
+from simnpo.cli.method_options import ReinforceOptions
+from simnpo.cli.options import TrainingOptions, given, marked
 from simnpo.cli.own_sets import warn_of_lengths
 from simnpo.cli.watch_options import WatchOptions
 from simnpo.errors import UserError
@@ -28,9 +28,7 @@ def check_reinforce(
 
     useless = list(given(reinforce))
     if useless and not method.needs_reinforced:
-        raise UserError(
-            f"{method.title} needs no reinforced model: leave out {as_options(useless)}."
-        )
+        raise UserError(f"{method.title} needs no reinforced model: leave out {marked(useless)}.")
     if not isinstance(method, TaskVector):
         return
     instead = {
@@ -40,10 +38,10 @@ def check_reinforce(
     }
     own = [name for name in instead if name in given(training)]
     if own:
-        theirs = as_options(dict.fromkeys(instead[name] for name in own))
+        theirs = marked(dict.fromkeys(instead[name] for name in own))
         raise UserError(
             f"{method.title} trains nothing but its reinforced model: instead of "
-            f"{as_options(own)} give {theirs}."
+            f"{marked(own)} give {theirs}."
         )
 
 
