@@ -1,5 +1,6 @@
 """How a model is trained: typed, checked, and what a run's result depends on."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,6 +17,18 @@ MAX_LENGTH = 512
 """Tokens of a question with its answer at most, where nothing else is given."""
 LARGEST = 1e6
 """No setting is meant to be as large; an infinite or mistyped one is refused."""
+
+
+def check_range(least: float, most: float | None = None, **values: float | None) -> None:
+    """Refuse values, by their names, that are below `least`, above `most` or infinite.
+
+    Raises:
+        UserError: naming the value.
+    """
+    wanted = f"at least {least}" if most is None else f"from {least} to {most}"
+    for name, value in values.items():
+        if value is not None and not (least <= value <= (most or value) and value < math.inf):
+            raise UserError(f"``{name}`` {value}: must be {wanted}.")
 
 
 @dataclass(frozen=True)
@@ -36,22 +49,24 @@ class LoraConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < LARGEST:
-            raise UserError(f"--lora-rank {self.rank}: must be 0 (off) or more.")
+            raise UserError(f"``lora_rank`` {self.rank}: must be 0 (off) or more.")
         if not 0 < self.alpha < LARGEST:
-            raise UserError(f"--lora-alpha {self.alpha}: must be above 0.")
+            raise UserError(f"``lora_alpha`` {self.alpha}: must be above 0.")
         if self.merge and not self.rank:
-            raise UserError("--lora-merge without --lora-rank: there is no adapter to merge.")
+            raise UserError("``lora_merge`` without ``lora_rank``: there is no adapter to merge.")
         if self.subspace != "free" and not self.rank:
-            raise UserError(f"--lora-subspace {self.subspace} does nothing without --lora-rank.")
+            raise UserError(
+                f"``lora_subspace={self.subspace}`` does nothing without ``lora_rank``."
+            )
         if self.load_in_4bit and not self.rank:
             raise UserError(
-                "--load-in-4bit without --lora-rank: weights of 4 bits cannot be trained. Add "
-                "--lora-rank 16, or leave out --load-in-4bit."
+                "``load_in_4bit`` without ``lora_rank``: weights of 4 bits cannot be trained. Add "
+                "``lora_rank=16``, or leave out ``load_in_4bit``."
             )
         if self.load_in_4bit and self.merge:
             raise UserError(
-                "--lora-merge with --load-in-4bit would round the merged weights to 4 bits: leave "
-                "out --lora-merge; the saved adapter fits the whole base model."
+                "``lora_merge`` with ``load_in_4bit`` would round the merged weights to 4 bits: "
+                "leave out ``lora_merge``; the saved adapter fits the whole base model."
             )
 
 
@@ -107,20 +122,20 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
-            raise UserError("--epochs and --steps both say how long to train; give one.")
+            raise UserError("``epochs`` and ``steps`` both say how long to train; give one.")
         length = "steps" if self.epochs is None else "epochs"
         for name in (length, "learning_rate", "batch_size", "micro_batch_size"):
             if not 0 < getattr(self, name) < LARGEST:
-                raise UserError(f"{_option(name)} must be above 0, got {getattr(self, name)}.")
+                raise UserError(f"``{name}`` must be above 0, got {getattr(self, name)}.")
         for name in ("weight_decay", "warmup_epochs", "max_grad_norm", "checkpoint_epochs"):
             if not 0 <= getattr(self, name) < LARGEST:
-                raise UserError(f"{_option(name)} must be at least 0, got {getattr(self, name)}.")
+                raise UserError(f"``{name}`` must be at least 0, got {getattr(self, name)}.")
         if not 0 <= (self.warmup_ratio or 0) <= 1:
-            raise UserError(f"--warmup-ratio must be from 0 to 1, got {self.warmup_ratio}.")
+            raise UserError(f"``warmup_ratio`` must be from 0 to 1, got {self.warmup_ratio}.")
         if self.log_rows is not None and not 0 < self.log_rows < LARGEST:
-            raise UserError(f"--log-rows must be above 0, got {self.log_rows}.")
+            raise UserError(f"``log_rows`` must be above 0, got {self.log_rows}.")
         if not 0 <= self.seed < 2**32:
-            raise UserError(f"--seed must be from 0 to {2**32 - 1}, got {self.seed}.")
+            raise UserError(f"``seed`` must be from 0 to {2**32 - 1}, got {self.seed}.")
 
     def micro_batch(self, devices: int = 1) -> int:
         """Return the examples per forward pass and device: as many as evenly make a batch.
@@ -131,7 +146,7 @@ class TrainingConfig:
         own, rest = divmod(self.batch_size, devices)
         if rest:
             raise UserError(
-                f"--batch-size {self.batch_size} does not split evenly over {devices} devices; "
+                f"``batch_size`` {self.batch_size} does not split evenly over {devices} devices; "
                 f"the next that does is {(own + 1) * devices}."
             )
         most = min(self.micro_batch_size, own)
@@ -167,8 +182,8 @@ class Reinforcement:
     def __post_init__(self) -> None:
         for name in ("epochs", "learning_rate"):
             if not 0 < getattr(self, name) < LARGEST:
-                option = _option(f"reinforce_{name}")
-                raise UserError(f"{option} must be above 0, got {getattr(self, name)}.")
+                value = getattr(self, name)
+                raise UserError(f"``reinforce_{name}`` must be above 0, got {value}.")
 
     def apply_to(self, training: TrainingConfig) -> TrainingConfig:
         """Return these settings, with `training`'s for all else."""
@@ -202,10 +217,6 @@ def check_offload(training: TrainingConfig, lora: LoraConfig, needs_original_mod
     """
     if training.offload_reference and (lora.rank or not needs_original_model):
         raise UserError(
-            "--offload-reference does nothing here: only --retain-loss kl, undial and rkld hold a "
-            "copy of the model, and none of them with --lora-rank. Leave it out."
+            "``offload_reference`` does nothing here: only ``retain_loss=kl``, undial and rkld "
+            "hold a copy of the model, and none of them with ``lora_rank``. Leave it out."
         )
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")

@@ -2,12 +2,16 @@
 
 import signal
 
-RESUME = "Continue with the same command and --resume."
+RESUME = "Continue with the same command and ``resume``."
 """What to do after a request to end, where a command takes the option."""
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave: the message names the value, the place and the fix."""
+    """A mistake in what the user gave: the message names the value, the place and the fix.
+
+    Fields stand in double backticks, ``epochs`` or ``lora_rank=16``, which the command line shows
+    as options, see `simnpo.system.command_words.with_options`.
+    """
 
 
 class TrainingDiverged(RuntimeError):

@@ -100,8 +100,10 @@ def test_mistakes_are_python_errors(
     with pytest.raises(ValueError, match="an option's value is refused"):
         simnpo.unlearn(model_folder, **given, learning_rate="high")
     assert "high" in capsys.readouterr().err
-    with pytest.raises(simnpo.UserError, match="--learning-rate must be above 0, got -1"):
+    with pytest.raises(simnpo.UserError, match="``learning_rate`` must be above 0, got -1"):
         simnpo.unlearn(model_folder, **given, learning_rate=-1)
+    with pytest.raises(simnpo.UserError, match="``resume`` and ``overwrite`` contradict"):
+        simnpo.unlearn(model_folder, **given, resume=True, overwrite=True)
     with pytest.raises(simnpo.UserError, match="unknown method 'simpo'"):
         simnpo.unlearn(model_folder, **given, method="simpo")
     for row, message in ((3, "is a int; a row is a dict"), ({"x": {1}}, "not JSON serializable")):

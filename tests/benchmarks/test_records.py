@@ -47,9 +47,9 @@ def test_names_do_not_repeat_within_the_lists() -> None:
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"forget": 0}, "--forget 0: must be at least 1"),
-        ({"retain": -2}, "--retain -2: must be at least 1"),
-        ({"holdout": -1}, "--holdout -1: must be at least 0"),
+        ({"forget": 0}, "``forget`` 0: must be at least 1"),
+        ({"retain": -2}, "``retain`` -2: must be at least 1"),
+        ({"holdout": -1}, "``holdout`` -1: must be at least 0"),
         ({"retain": 5000}, "ask for 5060 rows; there are names for 5000"),
     ],
 )

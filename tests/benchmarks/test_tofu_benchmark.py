@@ -87,7 +87,7 @@ def test_what_the_hub_does_not_give_is_said(folder: Path, monkeypatch: pytest.Mo
         UserError, match=r"world_facts_perturbed:train .*'world_facts_perturbed' no"
     ):
         tofu("forget01")
-    with pytest.raises(UserError, match="Offline, give a folder with TOFU's files: --data-dir"):
+    with pytest.raises(UserError, match="Offline, give a folder with TOFU's files: ``data_dir``"):
         tofu("forget05")
 
 

@@ -110,5 +110,5 @@ def test_faults_are_named(folder: Path) -> None:
 
 
 def test_without_a_folder_and_without_the_hub() -> None:
-    with pytest.raises(UserError, match=r"cais/wmdp:wmdp-bio:test .*If it is gated.*--data-dir"):
+    with pytest.raises(UserError, match=r"cais/wmdp:wmdp-bio:test .*If it is gated.*``data_dir``"):
         wmdp("bio", None, "evaluation")

@@ -164,14 +164,14 @@ def test_prompts_do_not_depend_on_the_day_but_on_the_settings() -> None:
     other = Encoder(tokenizer, PromptSettings(date="2031-01-02"))
     assert tokenizer.decode(other.prompt("Who?")).startswith("Today is 02 January 2031.02 Jan 2031")
     assert date.fromisoformat(DATE) == date(2024, 7, 26)
-    with pytest.raises(UserError, match="--template-date 'today': give a day as in 2024-07-26"):
+    with pytest.raises(UserError, match="``template_date`` 'today': give a day as in 2024-07-26"):
         PromptSettings(date="today")
 
 
 def test_several_named_templates() -> None:
     other = PLAIN_TURNS.replace("<", "[")
     tokenizer = made({"rag": PLAIN_TURNS, "tool_use": other})
-    with pytest.raises(UserError, match=r"\(rag, tool_use\).*--chat-template NAME"):
+    with pytest.raises(UserError, match=r"\(rag, tool_use\).*``chat_template=NAME``"):
         choose_template(tokenizer)
     for name, text in (("rag", PLAIN_TURNS), ("tool_use", other)):
         ids = Encoder(tokenizer, PromptSettings(chat_template=name)).encode("Who?", "Bo.").ids
@@ -182,11 +182,11 @@ def test_several_named_templates() -> None:
     tokenizer.chat_template = {"default": PLAIN_TURNS, "rag": other}
     assert choose_template(tokenizer).prompt.startswith("<user>")
     tokenizer.chat_template = None
-    with pytest.raises(UserError, match="--chat-template: the tokenizer has no chat template"):
+    with pytest.raises(UserError, match="``chat_template``: the tokenizer has no chat template"):
         choose_template(tokenizer, PromptSettings(chat_template="rag"))
     settings = PromptSettings("plain", chat_template_kwargs={"x": 1})
     with pytest.raises(
-        UserError, match="--chat-template-kwargs does nothing with --template 'plain'"
+        UserError, match="``chat_template_kwargs`` does nothing with ``template`` 'plain'"
     ):
         choose_template(tokenizer, settings)
 
@@ -232,7 +232,7 @@ def test_contents_in_parts() -> None:
     ("template", "message"),
     [
         ("{% for m in messages %}{{ m.content", "is broken (unexpected end of template"),
-        ("{{ raise_exception('no\nthanks') }}", "refuses this conversation: no thanks; use --temp"),
+        ("{{ raise_exception('no\nthanks') }}", "refuses this conversation: no thanks; use ``temp"),
         ("{{ messages[0].content }}", "does not show the question with its answer"),
         ("{{ messages[-1].content }}", "does not show the question with its answer"),
         ("{{ messages[0].content / 2 }}", "refuses this conversation: unsupported operand"),

@@ -120,7 +120,7 @@ def test_answers_beyond_the_length_limit_are_named() -> None:
 
 def test_a_question_beyond_the_length_limit_is_named() -> None:
     asked = rows("f", ("Q", "a"), ("Q" * 50, "a"))
-    with pytest.raises(UserError, match=r"^f.jsonl, line 2: the question takes \d+ tokens, so --m"):
+    with pytest.raises(UserError, match=r"^f.jsonl, line 2: the question takes \d+ tokens, so ``m"):
         check_lengths("forget set", asked, Encoder(byte_level(), "plain", 20))
     with pytest.raises(UserError, match=r"^f.jsonl, line 1: the answer to 'Q' is empty"):
         check_lengths("forget set", rows("f", ("Q", " ")), Encoder(byte_level(), "plain"))

@@ -93,7 +93,7 @@ def test_the_length_limit_cuts_and_says_so(any_tokenizer: Any) -> None:
 
 @pytest.mark.parametrize("limit", [1, 0, -3])
 def test_a_limit_below_two_is_refused(tokenizer: Any, limit: int) -> None:
-    with pytest.raises(UserError, match=rf"--max-length {limit}\b"):
+    with pytest.raises(UserError, match=rf"``max_length`` {limit}\b"):
         Encoder(tokenizer, "plain", limit)
 
 

@@ -34,7 +34,7 @@ def test_topics_and_alternates_are_read_where_they_are_asked_for(tmp_path: Path)
     assert load_examples(source) == (Example("q", "a"),)
     wanted = load_examples(source, topic_column="area", alternate_column="alternate")
     assert wanted == (Example("q", "a", "sea", "b"),)
-    with pytest.raises(UserError, match=r"line 1: .*none is 'other'.*--alternate-column"):
+    with pytest.raises(UserError, match=r"line 1: .*none is 'other'.*``alternate_column``"):
         load_examples(source, alternate_column="other")
     source = written(tmp_path, {"text": "t", "area": "sea"}, {"text": "u", "area": ""})
     with pytest.raises(UserError, match="line 2: 'area' is empty"):

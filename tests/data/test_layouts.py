@@ -92,9 +92,12 @@ def test_other_conversations_are_refused(tmp_path: Path, turns: Any, message: st
     ("columns", "message"),
     [
         # Preference data: which answer is to be forgotten is the user's to say.
-        ({"prompt", "chosen", "rejected"}, "--question-column, --answer-column or --text-column"),
-        ({"query", "response"}, "Perhaps --question-column query --answer-column response"),
-        ({"problem", "solution"}, "Name yours with --question-column"),
+        (
+            {"prompt", "chosen", "rejected"},
+            "``question_column``, ``answer_column`` or ``text_column``",
+        ),
+        ({"query", "response"}, "Perhaps ``question_column=query`` ``answer_column=response``"),
+        ({"problem", "solution"}, "Name yours with ``question_column``"),
         ({"input_ids", "labels"}, "found the columns .* need 'question' and 'answer', or 'text'"),
     ],
 )
@@ -190,14 +193,26 @@ def test_prompt_and_completion_must_both_be_of_one_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [
-        ({"prompt", "reply"}, {}, "Perhaps --question-column prompt --answer-column reply"),
-        ({"Question", "Answer"}, {}, "Perhaps --question-column Question --answer-column Answer"),
-        ({"questions", "answers"}, {}, "Perhaps --question-column questions --answer-column ans"),
-        ({"id", "body"}, {}, "Perhaps --text-column body"),
-        ({"id", "x"}, {}, "Name yours with --question-column, --answer-column or --text-column"),
+        ({"prompt", "reply"}, {}, "Perhaps ``question_column=prompt`` ``answer_column=reply``"),
+        (
+            {"Question", "Answer"},
+            {},
+            "Perhaps ``question_column=Question`` ``answer_column=Answer``",
+        ),
+        ({"questions", "answers"}, {}, "Perhaps ``question_column=questions`` ``answer_column=ans"),
+        ({"id", "body"}, {}, "Perhaps ``text_column=body``"),
+        (
+            {"id", "x"},
+            {},
+            "Name yours with ``question_column``, ``answer_column`` or ``text_column``",
+        ),
         ({"question", "reply"}, {"answer_column": "rply"}, "no column 'rply'; found .*'reply'"),
-        ({"question", "answer"}, {"answer_column": "b"}, "Name the right one with --answer-column"),
-        ({"q", "answer"}, {"question_column": "p"}, "the right one with --question-column"),
+        (
+            {"question", "answer"},
+            {"answer_column": "b"},
+            "Name the right one with ``answer_column``",
+        ),
+        ({"q", "answer"}, {"question_column": "p"}, "the right one with ``question_column``"),
         (set(map(str, range(100, 200))), {}, r"found the columns \['100', .* and 88 more; need"),
     ],
 )

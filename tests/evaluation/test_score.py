@@ -193,7 +193,7 @@ def test_half_precision_scores_are_summed_in_more(llama: Any, encoder: Encoder) 
 
 
 def test_an_answer_cut_away_wholly_is_an_error(llama: Any, tokenizer: Any) -> None:
-    with pytest.raises(UserError, match=r"Who taught Bo Marr.*--max-length 8"):
+    with pytest.raises(UserError, match=r"Who taught Bo Marr.*``max_length`` 8"):
         score(llama, Encoder(tokenizer, "plain", 8), EVALUATION)
 
 

@@ -172,7 +172,7 @@ def test_resume_goes_on_within_a_method(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("simnpo.experiments.jobs.train_model", stop_at_step_2)
-        with pytest.raises(Interrupted, match="--resume"):
+        with pytest.raises(Interrupted, match="``resume``"):
             run(out, "npo")
     folder = demo_runs(SITE, ["npo"])["npo"].folder(out / RUNS)
     assert (folder / "checkpoint-1").is_dir()

@@ -63,7 +63,7 @@ def test_a_failed_pass_leaves_the_model_whole(llama: Any) -> None:
 def test_layers_beyond_the_models_depth_are_refused(llama: Any) -> None:
     check_layer(llama, 1)
     with pytest.raises(
-        UserError, match=r"--layer 7: LlamaForCausalLM has 2 decoder layers, 0 to 1"
+        UserError, match=r"``layer`` 7: LlamaForCausalLM has 2 decoder layers, 0 to 1"
     ):
         check_layer(llama, 7)
     llama.config.num_hidden_layers = 3

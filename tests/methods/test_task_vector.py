@@ -256,7 +256,7 @@ def test_files_that_cannot_be_read_are_named(pair: Pair, tmp_path: Path) -> None
 
 def test_adapters_are_refused(pair: Pair, make_llama: Any, tmp_path: Path) -> None:
     add_adapters(make_llama(), LoraConfig(rank=2)).save_pretrained(tmp_path / "adapter")
-    with pytest.raises(UserError, match=r"adapter is a LoRA adapter, .* --lora-merge"):
+    with pytest.raises(UserError, match=r"adapter is a LoRA adapter, .* ``lora_merge``"):
         EditedModel(str(pair.original), str(tmp_path / "adapter"), 1.0)
 
 

@@ -194,7 +194,7 @@ def test_states_to_resume_from(tmp_path: Path, name: str, how: str) -> None:
     else:
         content = {"pickle": pickle.dumps(Evil(marker)), "empty": b"", "text": b"hello"}[how]
         (folder / name).write_bytes(content)
-    one_line(lambda: check_checkpoint(folder), f"{name} .*--overwrite")
+    one_line(lambda: check_checkpoint(folder), f"{name} .*``overwrite``")
     assert not marker.exists()
 
 

@@ -132,7 +132,7 @@ def test_quantised_weights_are_refused_in_a_line(
             look(str(folder))
         message = str(caught.value)
         assert f"it is quantised ({named}), and full weights are needed" in message
-        assert "--load-in-4bit" in message and "pip" not in message and "\n" not in message
+        assert "``load_in_4bit``" in message and "pip" not in message and "\n" not in message
 
 
 def gemma3() -> Any:

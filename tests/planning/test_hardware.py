@@ -15,9 +15,9 @@ from simnpo.planning.hardware import check_hardware, device_memory, matmul_rate
 from simnpo.training.arguments import arguments
 
 CASES = [
-    (TrainingConfig(optimizer="adamw-8bit"), LoraConfig(), "--optimizer adamw-8bit"),
-    (TrainingConfig(optimizer="paged-adamw-8bit"), LoraConfig(), "--optimizer paged-adamw-8bit"),
-    (TrainingConfig(), LoraConfig(rank=2, load_in_4bit=True), "--load-in-4bit"),
+    (TrainingConfig(optimizer="adamw-8bit"), LoraConfig(), "``optimizer=adamw-8bit``"),
+    (TrainingConfig(optimizer="paged-adamw-8bit"), LoraConfig(), "``optimizer=paged-adamw-8bit``"),
+    (TrainingConfig(), LoraConfig(rank=2, load_in_4bit=True), "``load_in_4bit``"),
 ]
 
 
@@ -50,9 +50,9 @@ def test_the_defaults_need_nothing(machine: Any) -> None:
 
 
 def test_contradictions() -> None:
-    with pytest.raises(UserError, match="--load-in-4bit without --lora-rank"):
+    with pytest.raises(UserError, match="``load_in_4bit`` without ``lora_rank``"):
         LoraOptions(load_in_4bit=True).config()
-    with pytest.raises(UserError, match="--lora-merge with --load-in-4bit"):
+    with pytest.raises(UserError, match="``lora_merge`` with ``load_in_4bit``"):
         LoraOptions(lora_rank=2, lora_merge=True, load_in_4bit=True).config()
     options = LoraOptions(lora_rank=2, lora_alpha=8, load_in_4bit=True)
     assert options.config() == LoraConfig(2, 8, False, True)

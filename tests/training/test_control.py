@@ -255,7 +255,7 @@ def test_a_resumed_run_needs_its_best_state(tmp_path: Path, run: Any) -> None:
     with pytest.raises(UserError, match="lacks what was measured before step 4"):
         run(tmp_path, measure, resume=True)
     (tmp_path / CONTROL).unlink()
-    with pytest.raises(UserError, match=r"--resume: .*start the run again with --overwrite"):
+    with pytest.raises(UserError, match=r"``resume``: .*start the run again with ``overwrite``"):
         run(tmp_path, measure, resume=True)
 
 
@@ -267,7 +267,7 @@ def test_a_known_original_is_not_measured(tmp_path: Path, run: Any) -> None:
 def test_sharded_weights_and_impossible_shares_are_refused(
     tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match=r"--keep 1\.5: must be above 0"):
+    with pytest.raises(UserError, match=r"``keep`` 1\.5: must be above 0"):
         Control(Scripted(), tmp_path, Target(), 1.5, training_tokens_per_step=1, scored_tokens=1)
     monkeypatch.setattr("simnpo.training.control.distributed.is_sharded", lambda model: True)
     with pytest.raises(UserError, match="needs unsharded weights, and FSDP and ZeRO-3 shard them"):

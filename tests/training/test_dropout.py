@@ -75,7 +75,7 @@ def test_a_sequence_beyond_the_models_positions_is_refused(
 
     text = [Example(None, "Ada Vell was born in Torrin. " * 60)]
     config = TrainingConfig(epochs=1, batch_size=1)
-    with pytest.raises(UserError, match="made for 128 at most: give --max-length 128"):
+    with pytest.raises(UserError, match="made for 128 at most: give ``max_length`` 128"):
         train_model(
             tiny_models.gpt2(), tokenizer, METHODS["retrain"], TrainingData(retain=text),
             config, tmp_path,

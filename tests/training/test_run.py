@@ -156,7 +156,7 @@ def test_a_request_to_end_keeps_the_step_and_resumes(
     run(tmp_path / "whole", make_llama(), tokenizer, examples)
     number = signal.Signals[name]
     before = signal.getsignal(number)
-    with pytest.raises(Interrupted, match=r"stopped at step 2 of 6; .*--resume") as error:
+    with pytest.raises(Interrupted, match=r"stopped at step 2 of 6; .*``resume``") as error:
         run(tmp_path / "cut", make_llama(), tokenizer, examples, callbacks=[Ask(number, times)])
     assert error.value.number == number and signal.getsignal(number) == before
     assert (tmp_path / "cut" / "checkpoint-2").is_dir()
@@ -173,7 +173,7 @@ def test_a_request_at_the_last_step_counts_once_the_model_is_saved(
     data = TrainingData(forget=examples[:4], retain=examples[4:])
     job = Job("unlearn", str(model_folder), build_method("npo"), data, CONFIG)
     ask = Ask(signal.SIGTERM, 1, after=5)
-    with pytest.raises(Interrupted, match=r"run is finished\. Continue .* --resume") as error:
+    with pytest.raises(Interrupted, match=r"run is finished\. Continue .* ``resume``") as error:
         job.execute(tmp_path / "run", callbacks=lambda model, tokenizer: [ask])
     assert error.value.number == signal.SIGTERM
     assert not job.unfinished(tmp_path / "run") and weights(tmp_path / "run")
@@ -316,7 +316,7 @@ def test_a_prime_batch_size_trains_and_is_noted(
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": -1}, {"weight_decay": -0.1}])
 def test_settings_out_of_range_are_named(options: dict[str, float]) -> None:
     ((name, value),) = options.items()
-    with pytest.raises(UserError, match=f"--{name.replace('_', '-')} must be .* {value}"):
+    with pytest.raises(UserError, match=f"``{name}`` must be .* {value}"):
         TrainingConfig(**options)  # type: ignore[arg-type]
 
 
@@ -373,9 +373,9 @@ def test_steps_in_the_place_of_epochs(
 
 @pytest.mark.parametrize("options", [{"steps": 5}, {"epochs": None}])
 def test_a_run_has_epochs_or_steps(options: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="--epochs and --steps"):
+    with pytest.raises(UserError, match="``epochs`` and ``steps``"):
         TrainingConfig(**options)
-    with pytest.raises(UserError, match="--steps must be above 0, got -1"):
+    with pytest.raises(UserError, match="``steps`` must be above 0, got -1"):
         TrainingConfig(epochs=None, steps=-1)
 
 
@@ -408,8 +408,8 @@ def test_rows_of_the_log(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"warmup_ratio": 1.5}, "--warmup-ratio must be from 0 to 1"),
-        ({"log_rows": 0}, "--log-rows"),
+        ({"warmup_ratio": 1.5}, "``warmup_ratio`` must be from 0 to 1"),
+        ({"log_rows": 0}, "``log_rows``"),
     ],
 )
 def test_shares_and_rows_out_of_range(options: dict[str, Any], words: str) -> None:

@@ -408,7 +408,7 @@ def test_empty_sets_and_missing_refusals_are_refused(
         ({"forget_dataset": ()}, "forget set is empty"),
         ({"retain_dataset": ()}, "retain set is empty"),
         ({"method": METHODS["idk"]}, "needs refusals"),
-        ({"method": METHODS["altpo"]}, "needs an alternate answer to 'Where was .*--alternate-"),
+        ({"method": METHODS["altpo"]}, "needs an alternate answer to 'Where was .*``alternate_"),
     ):
         settings = {
             "method": METHODS["npo"],
@@ -499,7 +499,9 @@ def test_rmu_refuses_what_it_cannot_train(
     from simnpo.config import LoraConfig
     from simnpo.training.adapters import add_adapters
 
-    with pytest.raises(UserError, match="--layer 5: LlamaForCausalLM has 2 decoder layers, 0 to 1"):
+    with pytest.raises(
+        UserError, match="``layer`` 5: LlamaForCausalLM has 2 decoder layers, 0 to 1"
+    ):
         make_trainer(tmp_path, llama, tokenizer, examples, "rmu", layer=5)
     prepare = Trainer.create_accelerator_and_postprocess
 
@@ -511,7 +513,7 @@ def test_rmu_refuses_what_it_cannot_train(
         patch.setattr(Trainer, "create_accelerator_and_postprocess", parted)
         make_trainer(tmp_path, llama, tokenizer, examples, "rmu")
     adapted = add_adapters(llama, LoraConfig(rank=2))
-    with pytest.raises(UserError, match=r"layers 0 to 1 themselves.*: leave out --lora-rank"):
+    with pytest.raises(UserError, match=r"layers 0 to 1 themselves.*: leave out ``lora_rank``"):
         make_trainer(tmp_path, adapted, tokenizer, examples, "rmu")
 
 

@@ -47,7 +47,7 @@ def load_benchmark(
         raise UserError(f"unknown benchmark {name!r}; there are {', '.join(BENCHMARKS)}.")
     kind = BENCHMARKS[name]
     if kind.mini is not None and data_dir is not None:
-        raise UserError(f"{name} is built in, so --data-dir {data_dir} does nothing.")
+        raise UserError(f"{name} is built in, so ``data_dir`` {data_dir} does nothing.")
     return kind.load(split or kind.split, data_dir, part)
 
 

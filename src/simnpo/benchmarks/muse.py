@@ -104,7 +104,7 @@ class _Folder:
 
     def __init__(self, folder: Path):
         if not folder.is_dir():
-            raise UserError(f"--data-dir {folder} is not a folder.")
+            raise UserError(f"``data_dir`` {folder} is not a folder.")
         self._folder = folder
 
     def has(self, folder: str, name: str) -> bool:

@@ -63,11 +63,11 @@ def check_also(names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if not name or not name.replace("_", "").replace("-", "").isalnum():
-            raise UserError(f"--also {name!r}: a name has letters, digits, - and _ only.")
+            raise UserError(f"``also`` {name!r}: a name has letters, digits, - and _ only.")
         if name in RESERVED or name.endswith(CONTINUED):
-            raise UserError(f"--also {name}: this name is taken; choose another.")
+            raise UserError(f"``also`` {name}: this name is taken; choose another.")
         if name in seen:
-            raise UserError(f"--also {name}: two sets have this name.")
+            raise UserError(f"``also`` {name}: two sets have this name.")
         seen.add(name)
 
 
@@ -86,7 +86,7 @@ def own_benchmark(sets: OwnSets, encoder: Encoder, max_items: int | None = None)
         UserError: there is nothing to forget, or a text is too short to be scored.
     """
     if not sets.forget:
-        raise UserError("the forget set has no rows: give --forget FILE with at least one.")
+        raise UserError("the forget set has no rows: give ``forget=FILE`` with at least one.")
     evaluation: dict[str, EvaluationSet] = {}
     for name, rows in sets.named().items():
         asked = [row for row in rows if row.example.question is not None]

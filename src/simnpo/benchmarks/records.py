@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from simnpo.benchmarks import record_words as words
+from simnpo.config import check_range
 from simnpo.errors import UserError
 
 MOST_ROWS = 5000
@@ -39,18 +40,13 @@ def make_records(seed: int = 0, forget: int = 30, retain: int = 60, holdout: int
     Raises:
         UserError: a size is out of its range.
     """
-    for name, size, least in (
-        ("forget", forget, 1),
-        ("retain", retain, 1),
-        ("holdout", holdout, 0),
-    ):
-        if size < least:
-            raise UserError(f"--{name} {size}: must be at least {least}.")
+    check_range(1, forget=forget, retain=retain)
+    check_range(0, holdout=holdout)
     total = forget + retain + holdout
     if total > MOST_ROWS:
         raise UserError(
-            f"--forget {forget} --retain {retain} --holdout {holdout} ask for {total} rows; there "
-            f"are names for {MOST_ROWS}."
+            f"``forget`` {forget} ``retain`` {retain} ``holdout`` {holdout} ask for {total} rows; "
+            f"there are names for {MOST_ROWS}."
         )
     rows = _rows(random.Random(seed), total)
     return Records(rows[:forget], rows[forget : forget + retain], rows[forget + retain :])

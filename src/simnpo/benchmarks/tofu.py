@@ -37,7 +37,7 @@ def tofu(split: str = "forget05", data_dir: str | None = None) -> Benchmark:
         raise UserError(f"TOFU has no split {split!r}; use {', '.join(RETAIN)}.")
     folder = Path(data_dir) if data_dir else None
     if folder is not None and not folder.is_dir():
-        raise UserError(f"--data-dir {data_dir} is not a folder.")
+        raise UserError(f"``data_dir`` {data_dir} is not a folder.")
 
     def examples(name: str) -> tuple[Example, ...]:
         rows = _rows(folder, name)
@@ -70,7 +70,7 @@ def _rows(folder: Path | None, name: str) -> list[Row]:
             return read_rows(f"{HUB}:{name}:train")
         except UserError as error:
             raise UserError(
-                f"{error} Offline, give a folder with TOFU's files: --data-dir."
+                f"{error} Offline, give a folder with TOFU's files: ``data_dir``."
             ) from None
     path = folder / f"{name}.json"
     if not path.is_file():

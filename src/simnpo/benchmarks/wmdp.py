@@ -54,7 +54,7 @@ def wmdp(split: str = "bio", data_dir: str | None = None, part: Part | None = No
         raise UserError(f"WMDP has no split {split!r}; use {', '.join(SPLITS)}.")
     folder = Path(data_dir) if data_dir else None
     if folder is not None and not folder.is_dir():
-        raise UserError(f"--data-dir {data_dir} is not a folder.")
+        raise UserError(f"``data_dir`` {data_dir} is not a folder.")
     subjects = SPLITS[split]
     trained, evaluated = part != "evaluation", part != "training"
     return Benchmark(
@@ -82,7 +82,7 @@ def _forget(folder: Path | None, subject: str) -> tuple[Example, ...]:
     if subject not in CORPORA:
         raise UserError(
             f"WMDP publishes no corpus for {subject}, so there is nothing to unlearn on: use "
-            f"--split {' or '.join(CORPORA)}, or texts of your own with --forget."
+            f"``split={' or '.join(CORPORA)}``, or texts of your own with ``forget``."
         )
     return _texts(_rows(folder, (f"{subject}-forget-corpus",), CORPORA[subject]), topic=subject)
 
@@ -111,7 +111,7 @@ def _rows(folder: Path | None, names: tuple[str, ...], hub: str) -> list[Row]:
         except UserError as error:
             raise UserError(
                 f"{error} If it is gated, ask for access on its page and log in (hf auth login); "
-                "offline, give a folder with the files: --data-dir."
+                "offline, give a folder with the files: ``data_dir``."
             ) from None
     for name in names:
         plain = [folder / f"{name}.{kind}" for kind in ("jsonl", "json", "parquet")]

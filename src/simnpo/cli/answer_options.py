@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from simnpo.cli.options import Unset
 from simnpo.cli.prompt_options import ChatOptions, run_settings
-from simnpo.config import MAX_LENGTH, Precision
-from simnpo.errors import UserError
+from simnpo.config import MAX_LENGTH, Precision, check_range
 
 if TYPE_CHECKING:
     from simnpo.data.encoding import Encoder
@@ -35,10 +34,8 @@ class AnswerOptions(ChatOptions):
         Raises:
             UserError: one is not.
         """
-        if self.max_new_tokens < 1:
-            raise UserError(f"--max-new-tokens {self.max_new_tokens}: must be at least 1.")
-        if not 0 <= self.temperature < float("inf"):
-            raise UserError(f"--temperature {self.temperature}: must be at least 0.")
+        check_range(1, max_new_tokens=self.max_new_tokens)
+        check_range(0, temperature=self.temperature)
 
     def encoder(self, model: str) -> "Encoder":
         """Return the encoder of `model`: its tokenizer with the prompts of its run.

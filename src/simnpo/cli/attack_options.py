@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simnpo.cli.engine_options import check_workers
 from simnpo.cli.options import (
     BenchmarkOptions,
     OutputOptions,
@@ -14,9 +13,9 @@ from simnpo.cli.options import (
     check_output,
     check_retain_scores,
 )
-from simnpo.cli.own_sets import OwnSetOptions, held_out_by, warn_of_lengths
+from simnpo.cli.own_sets import OwnSetOptions, held_out_by
 from simnpo.cli.prompt_options import PromptOptions, note_other_prompts
-from simnpo.config import LoraConfig, check_offload
+from simnpo.config import LoraConfig, check_offload, check_range
 from simnpo.errors import UserError
 from simnpo.experiments.attacks import ATTACKS
 from simnpo.system.command_words import command_text
@@ -106,13 +105,11 @@ class AttackOptions:
         """
         from simnpo.experiments.attacks.setup import AttackSetup
 
-        named = self.benchmark.benchmark
-        self.own.check_alone(f"--benchmark {named}" if named else None)
-        if self.max_items is not None and not (self.own.forget and self.max_items > 0):
-            raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
-        check_workers(self.workers)
+        self.own.check_alone(self.benchmark.benchmark)
+        self.own.check_max_items(self.max_items)
+        check_range(1, workers=self.workers)
         if not self.model:
-            raise UserError("--model: name at least one model.")
+            raise UserError("``model``: name at least one model.")
         own = self._own() if self.own.forget else None
         loaded, prompts = own or self.benchmark.load(), self._prompts
         setup = AttackSetup(
@@ -130,23 +127,8 @@ class AttackOptions:
 
     def _own(self) -> "OwnSetup":
         """Return your own sets as the first model's tokenizer, template and run have them."""
-        from simnpo.experiments.own_run import MOST_ROWS
-        from simnpo.experiments.own_setup import OwnSetup
-
-        files, prompts = self.own.files(), self._prompts
-        own = OwnSetup(
-            "own data",
-            Path(files.forget).name,
-            files=files,
-            model=self.model[0],
-            template=prompts.settings,
-            max_length=prompts.limit(),
-            trust_remote_code=prompts.trust_remote_code,
-            held_out=held_out_by(self.model[0]),
-            max_items=self.max_items or MOST_ROWS,
-        )
-        warn_of_lengths(own.own_sets(), own.encoder())
-        return own
+        first = self.model[0]
+        return self.own.setup(first, self._prompts, held_out_by(first), self.max_items)
 
     def _attack(self, setup: "AttackSetup") -> "Attack":
         """Return the attack with its settings, checked.

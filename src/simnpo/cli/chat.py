@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from simnpo.cli.answer_options import AnswerOptions
 from simnpo.cli.options import Revision, Unset
 from simnpo.errors import Stopped, UserError
+from simnpo.system.command_words import with_options
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _answer(talk: "Conversation", question: str, label: str, typed: bool) -> Non
     except UserError as error:
         if not typed:
             raise
-        write(f"simnpo: {error}", end="", to_stderr=True)
+        write(f"simnpo: {with_options(error)}", end="", to_stderr=True)
     write()
 
 

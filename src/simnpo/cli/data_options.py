@@ -51,9 +51,11 @@ class DataOptions(OwnSetOptions):
         """
         chosen = self.benchmark.benchmark
         if self.sequential and not chosen:
-            raise UserError("--sequential needs a --benchmark; name your own files in --requests.")
+            raise UserError(
+                "``sequential`` needs a ``benchmark``; name your own files in ``requests``."
+            )
         if not self.requests:
-            self.check_alone(f"--benchmark {chosen}" if chosen else None)
+            self.check_alone(chosen)
         given = self.forget and not chosen and not self.requests
         return self.files().read(held_out) if given else None
 
@@ -74,7 +76,7 @@ class DataOptions(OwnSetOptions):
             return ()  # `load_requests` refuses what does not go together
         for one in self.also:
             if one.startswith(REQUEST):
-                raise UserError(f"--also {one}: this name is a request's; choose another.")
+                raise UserError(f"``also`` {one}: this name is a request's; choose another.")
         return tuple(replace(self, forget=one).files().read(held_out) for one in self.requests)
 
     def load(
@@ -108,9 +110,11 @@ class DataOptions(OwnSetOptions):
         refusals = read_lines(Path(self.refusals)) if self.refusals else ()
         if self.benchmark.benchmark:
             if self.requests:
-                raise UserError("--benchmark brings its own sets; leave out --requests.")
+                raise UserError("``benchmark`` brings its own sets; leave out ``requests``.")
             if self.topic_column:
-                raise UserError("--topic-column names a column of --forget; a benchmark has none.")
+                raise UserError(
+                    "``topic_column`` names a column of ``forget``; a benchmark has none."
+                )
             loaded = self.benchmark.load("training")
             forget = numbered("forget set", loaded.forget)
             retain = numbered("retain set", self.benchmark.kept(loaded) if retains else ())
@@ -122,9 +126,9 @@ class DataOptions(OwnSetOptions):
                 )
         else:
             if self.benchmark.split or self.benchmark.data_dir:
-                raise UserError("--split and --data-dir need a --benchmark.")
+                raise UserError("``split`` and ``data_dir`` need a ``benchmark``.")
             if forgets and not (self.forget or self.requests):
-                raise UserError("give what to forget: --forget FILE, or a --benchmark.")
+                raise UserError("give what to forget: ``forget=FILE``, or a ``benchmark``.")
             self.check_kept(method)
             named = self.requests or ((self.forget,) if self.forget else ())
             forget = tuple(one for name in named for one in self._read_forget(name, method))
@@ -157,7 +161,7 @@ class DataOptions(OwnSetOptions):
                 raise UserError(f"{loaded.name} {loaded.split} has no successive requests.")
             return loaded.requests
         if self.forget:
-            raise UserError("--requests come instead of --forget; leave one of them out.")
+            raise UserError("``requests`` come instead of ``forget``; leave one of them out.")
         return tuple(
             tuple(row.example for row in self._read_forget(name, method)) for name in self.requests
         )

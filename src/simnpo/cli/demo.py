@@ -63,11 +63,11 @@ class Demo:
             methods = tuple(name for name in METHODS if asks or name not in NEED_QUESTIONS)
         for name in methods:
             if name == "retrain" or methods.count(name) > 1:
-                raise UserError(f"--methods: {name} is always there, or named twice.")
+                raise UserError(f"``methods``: {name} is always there, or named twice.")
             if name in NEED_QUESTIONS and not asks:
                 raise UserError(
-                    f"--methods: {name} answers questions otherwise, and {self.benchmark} is plain "
-                    "text; leave it out."
+                    f"``methods``: {name} answers questions otherwise, and {self.benchmark} is "
+                    "plain text; leave it out."
                 )
         made = demo_runs(site, methods, self.seed, self.evaluate_epochs)
         config = {"benchmark": self.benchmark, "split": split, "seed": self.seed}
@@ -93,7 +93,7 @@ class Demo:
         runs.take(self.out)
         ours = (self.out / runs.RUN).is_file() and runs.read_run(self.out)["command"] == "demo"
         if self.resume and not ours:
-            raise UserError(f"--resume: {self.out} holds no demo; leave --resume out.")
+            raise UserError(f"``resume``: {self.out} holds no demo; leave ``resume`` out.")
         if self.resume:  # a finished one may be given more methods
             runs.check_resumable(self.out, "demo", config, {})
             return

@@ -6,21 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.options import Unset
-from simnpo.errors import UserError
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.experiments.run import Run
-
-
-def check_workers(workers: int | None) -> None:
-    """Refuse a number of runs at a time that is none.
-
-    Raises:
-        UserError: it is below 1.
-    """
-    if workers is not None and workers < 1:
-        raise UserError(f"--workers {workers}: must be at least 1.")
 
 
 @dataclass(frozen=True)
@@ -36,14 +25,6 @@ class EngineOptions:
     """Print every run, and why no result in --out is used again if it is to be done, and stop."""
     accept_code: bool = False
     """Use results again whose only difference is the code that made them; the report says so."""
-
-    def check(self) -> None:
-        """Refuse a number of workers that is none.
-
-        Raises:
-            UserError: it is below 1.
-        """
-        check_workers(self.workers)
 
     def execute(self, runs: "Sequence[Run]", home: Path) -> "dict[Run, str]":
         """Do runs, see `simnpo.experiments.pool.execute`.

@@ -4,10 +4,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from simnpo.cli.options import BenchmarkOptions, OutputOptions, Revision, Unset, check_retain_scores
+from simnpo.cli.options import (
+    BenchmarkOptions,
+    OutputOptions,
+    Revision,
+    Unset,
+    check_retain_scores,
+    marked,
+)
 from simnpo.cli.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.cli.prompt_options import PromptOptions, note_other_prompts
-from simnpo.config import Precision
+from simnpo.config import Precision, check_range
 from simnpo.errors import UserError
 from simnpo.evaluation.metrics.verdict_rules import KEEP
 from simnpo.system.distributed import world_size
@@ -41,22 +48,22 @@ class ChoiceOptions:
         Raises:
             UserError: there are several, or an option is there for nothing.
         """
-        given = {"--benchmark": benchmark, "--choices": self.choices, "--lm-eval": self.lm_eval}
+        given = {"benchmark": benchmark, "choices": self.choices, "lm_eval": self.lm_eval}
         named = [name for name, value in given.items() if value]
         if len(named) > 1:
-            raise UserError(f"{' and '.join(named)}: an evaluation is on one of them.")
+            raise UserError(f"{marked(named)}: an evaluation is on one of them.")
         if self.utility_sets and not (self.choices or self.lm_eval):
             raise UserError(
-                "--utility-sets names sets of --choices or --lm-eval; give one of these."
+                "``utility_sets`` names sets of ``choices`` or ``lm_eval``; give one of these."
             )
         sets = [*(path.stem for path in self.choices), *self.lm_eval]
         for name in self.utility_sets:
             if name not in sets:
-                raise UserError(f"--utility-sets: there is no set {name!r}; the sets are {sets}.")
+                raise UserError(f"``utility_sets``: there is no set {name!r}; the sets are {sets}.")
         if self.lm_eval_include and not self.lm_eval:
-            raise UserError("--lm-eval-include does nothing without --lm-eval.")
+            raise UserError("``lm_eval_include`` does nothing without ``lm_eval``.")
         if self.lm_eval and world_size() > 1:
-            raise UserError("--lm-eval runs in one process; leave the launcher out.")
+            raise UserError("``lm_eval`` runs in one process; leave the launcher out.")
 
 
 @dataclass(frozen=True)
@@ -192,18 +199,13 @@ class Evaluate:
 
     def _own_sets(self) -> "OwnSets | None":
         """Return your own sets, split as the run that made the model did; None without --forget."""
-        others = {
-            f"--benchmark {self.benchmark.benchmark}": self.benchmark.benchmark,
-            "--choices": self.questions.choices,
-            "--lm-eval": self.questions.lm_eval,
-        }
-        self.own.check_alone(next((name for name, given in others.items() if given), None))
+        others = [name for name in ("choices", "lm_eval") if getattr(self.questions, name)]
+        self.own.check_alone(self.benchmark.benchmark, *others)
+        check_range(1, max_items=self.max_items)
         if not self.own.forget:
             if self.original:
-                raise UserError("--original does nothing without --forget.")
+                raise UserError("``original`` does nothing without ``forget``.")
             return None
-        if self.max_items is not None and self.max_items < 1:
-            raise UserError(f"--max-items {self.max_items}: must be at least 1.")
         return self.own.read_like_run(self.model)
 
     def _original(
@@ -242,10 +244,8 @@ class Evaluate:
         check_retain_scores(benchmark, self.retain_scores)
         if self.max_items is None:
             return benchmark
-        if self.max_items < 1:
-            raise UserError(f"--max-items {self.max_items}: must be at least 1.")
         if self.questions.lm_eval:
-            raise UserError("--max-items does not reach lm-eval's tasks; leave it out.")
+            raise UserError("``max_items`` does not reach lm-eval's tasks; leave it out.")
         cut = {
             name: replace(asked, items=asked.items[: self.max_items])
             for name, asked in benchmark.evaluation.items()

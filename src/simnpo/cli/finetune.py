@@ -94,14 +94,16 @@ class Finetune:
     def _benchmark(self) -> "Benchmark | None":
         if not self.benchmark.benchmark:
             if not self.data:
-                raise UserError("give --data FILE, or --benchmark with --part full or retain.")
+                raise UserError(
+                    "give ``data=FILE``, or ``benchmark`` with ``part=full`` or retain."
+                )
             if self.part or self.benchmark.split or self.benchmark.data_dir:
-                raise UserError("--part, --split and --data-dir need a --benchmark.")
+                raise UserError("``part``, ``split`` and ``data_dir`` need a ``benchmark``.")
             return None
         if self.data:
-            raise UserError("--benchmark brings its own data; leave out --data.")
+            raise UserError("``benchmark`` brings its own data; leave out ``data``.")
         if not self.part:
-            raise UserError("say which part of the benchmark: --part full, or --part retain.")
+            raise UserError("say which part of the benchmark: ``part=full``, or ``part=retain``.")
         return self.benchmark.load("training")
 
     def _examples(self, benchmark: "Benchmark | None") -> "tuple[Example, ...]":

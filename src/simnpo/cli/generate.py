@@ -85,7 +85,7 @@ class Generate:
                     return [str(layout.read(row)[0]) for row in rows]
             raise UserError(
                 f"{first.place}: found the columns {listed(first.values)}, and none is {column!r}: "
-                "name that of the questions with --question-column."
+                "name that of the questions with ``question_column``."
             )
         return [text_of(row, column) for row in rows]
 
@@ -96,20 +96,20 @@ class Generate:
             UserError: it is of another kind, a folder, there already, or the questions' own file.
         """
         if self.out.suffix != ".jsonl":
-            raise UserError(f"--out {self.out}: give a file that ends in .jsonl.")
+            raise UserError(f"``out`` {self.out}: give a file that ends in .jsonl.")
         if self.out.is_dir():
-            raise UserError(f"--out {self.out} is a folder; give a file.")
+            raise UserError(f"``out`` {self.out} is a folder; give a file.")
         if self.out.exists() and self.out.resolve() == Path(self.questions).resolve():
-            raise UserError(f"--out {self.out} is the file of questions; give another.")
+            raise UserError(f"``out`` {self.out} is the file of questions; give another.")
         if self.out.exists() and not self.overwrite:
-            raise UserError(f"{self.out} exists: replace it with --overwrite, or give another.")
+            raise UserError(f"{self.out} exists: replace it with ``overwrite``, or give another.")
 
     def _check_rows(self, rows: "list[Row]") -> None:
         for row in rows:
             if self.column in row.values:
                 raise UserError(
                     f"{row.place}: there is a column {self.column!r} already; name another with "
-                    "--column."
+                    "``column``."
                 )
 
     def _check_lengths(self, model: Any, rows: "list[Row]", lengths: list[int]) -> None:
@@ -125,7 +125,7 @@ class Generate:
             if room and length + new > room:
                 raise UserError(
                     f"{row.place}: the prompt takes {length} tokens, and an answer may take {new} "
-                    f"more; the model takes {room}. Lower --max-new-tokens or shorten it."
+                    f"more; the model takes {room}. Lower ``max_new_tokens`` or shorten it."
                 )
 
 

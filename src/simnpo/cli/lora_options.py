@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class LoraOptions:
     """LoRA through peft."""
 
-    lora_rank: int = 0
+    lora_rank: int = LoraConfig.rank
     """Rank of LoRA adapters; 0 trains all weights."""
-    lora_alpha: int = 32
+    lora_alpha: int = LoraConfig.alpha
     """Scale of the adapters."""
     lora_subspace: Unset[Subspace] = None
     """What the adapters read: free (training finds it, as in peft), or forget (fixed before

@@ -1,13 +1,14 @@
 """`simnpo markov`: the paper's study on mixtures of Markov chains (Fig. 5)."""
 
 import json
-import sys
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.options import OutputOptions, check_output
+from simnpo.config import check_range
 from simnpo.errors import RESUME, UserError
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Markov:
             raise UserError(f"{run.title} failed: {why.rstrip('.')}; {KEPT} {RESUME}")
         paths = study.paths(out / RUNS)
         seconds = time.monotonic() - started
-        found = write_study(paths, study, out, "simnpo " + " ".join(sys.argv[1:]), seconds)
+        found = write_study(paths, study, out, command_text(), seconds)
         runs.finish(out, {"seconds": round(seconds, 1)})
         runs.clear(out, (RUNS,))
         print_results(found)
@@ -82,20 +83,18 @@ class Markov:
         from simnpo.paper.markov.panels import BETA_GRID, PANELS, Size
         from simnpo.paper.markov.study import Study
 
-        if not 1 <= self.seeds <= MOST_SEEDS:
-            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
-        if not 0 <= self.seed < 2**32 - MOST_SEEDS:
-            raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
+        check_range(1, MOST_SEEDS, seeds=self.seeds)
+        check_range(0, 2**32 - MOST_SEEDS - 1, seed=self.seed)
         for name in self.methods:
             if name not in METHODS or self.methods.count(name) > 1:
                 what = (
                     "is named twice" if name in METHODS else f"is not one of {', '.join(METHODS)}"
                 )
-                raise UserError(f"--methods: {name} {what}.")
+                raise UserError(f"``methods``: {name} {what}.")
         if not self.methods:
-            raise UserError("--methods: name at least one.")
+            raise UserError("``methods``: name at least one.")
         if self.grid and not set(self.methods) & set(BETA_GRID):
-            raise UserError("--grid searches beta of npo and simnpo: name one in --methods.")
+            raise UserError("``grid`` searches beta of npo and simnpo: name one in ``methods``.")
         methods: list[tuple[str, float | None]] = [(name, None) for name in self.methods]
         if self.grid:
             methods += [(m, beta) for m in self.methods for beta in BETA_GRID.get(m, ())]

@@ -40,7 +40,7 @@ class Merge:
         runs.check_free(self.out, names, self.overwrite, (resolve(self.model),))
         record = self._record()
         if record.get("status") != runs.FINISHED:
-            raise UserError(f"{self.model} is unfinished: continue it with --resume.")
+            raise UserError(f"{self.model} is unfinished: continue it with ``resume``.")
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
         merged = load_merged(self.model, None, self.trust_remote_code)
         runs.clear(self.out, names)

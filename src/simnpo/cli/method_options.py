@@ -1,6 +1,5 @@
 """Options of `unlearn` that only some methods have."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -53,11 +52,11 @@ class MethodOptions:
             name, _, value = text.partition("=")
             name = name.replace("-", "_")
             if name in {field.name for field in fields(self)}:
-                raise UserError(f"--setting {text}: this is --{name.replace('_', '-')}.")
+                raise UserError(f"``setting`` {text}: this is ``{name}``.")
             try:
                 found[name] = float(value)
             except ValueError:
-                raise UserError(f"--setting {text}: give a number, as in tau=0.5.") from None
+                raise UserError(f"``setting`` {text}: give a number, as in tau=0.5.") from None
         return found
 
 
@@ -81,12 +80,9 @@ class ReinforceOptions:
         how = given(self)
         how.pop("reinforced", None)
         if how and self.reinforced is not None:
-            raise UserError("--reinforced is trained already; leave out the other --reinforce-....")
+            raise UserError(
+                "``reinforced`` is trained already; leave out the other --reinforce-...."
+            )
         return replace(
             preset, **{name.removeprefix("reinforce_"): value for name, value in how.items()}
         )
-
-
-def as_options(names: Iterable[str]) -> str:
-    """Return names of fields as a user types them."""
-    return " and ".join("--" + name.replace("_", "-") for name in names)

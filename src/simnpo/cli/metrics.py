@@ -59,8 +59,8 @@ class Metrics:
             wanted["truth_ratio_aggregation"] = self.aggregation
         if not suite.compares_with_retrain and any(given.values()):
             raise UserError(
-                "--retain-scores and --reference-scores do nothing here: accuracies need no other "
-                "model's."
+                "``retain_scores`` and ``reference_scores`` do nothing here: accuracies need no "
+                "other model's."
             )
         read = [path for one in (self.scores, *others.values()) for path in score_files(one)]
         if not check_evaluation(self.output, wanted, *read):

@@ -19,6 +19,7 @@ from simnpo.config import (
 )
 from simnpo.errors import UserError
 from simnpo.methods.registry import METHODS
+from simnpo.system.command_words import option
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def pin_model(command: Any) -> None:
     if revision is None:
         return
     if command.model is None:
-        raise UserError(f"--revision {revision} does nothing without --model.")
+        raise UserError(f"``revision`` {revision} does nothing without ``model``.")
     from simnpo.models import at_revision
 
     object.__setattr__(command, "model", at_revision(command.model, revision))
@@ -109,7 +110,7 @@ class BenchmarkOptions:
         from simnpo.benchmarks import BENCHMARKS, load_benchmark
 
         if self.benchmark is None:
-            raise UserError(f"name a benchmark: --benchmark {', '.join(BENCHMARKS)}.")
+            raise UserError(f"name a benchmark: ``benchmark={', '.join(BENCHMARKS)}``.")
         return load_benchmark(self.benchmark, self.split, self.data_dir, part)
 
     def kept(self, benchmark: "Benchmark") -> "tuple[Example, ...]":
@@ -120,7 +121,7 @@ class BenchmarkOptions:
         """
         if not benchmark.retain:
             raise UserError(
-                f"--data-dir {self.data_dir} has no retain set (raw/retain1.json or .txt), and "
+                f"``data_dir`` {self.data_dir} has no retain set (raw/retain1.json or .txt), and "
                 "this needs it; only an evaluation does without."
             )
         return benchmark.retain
@@ -182,8 +183,6 @@ class TrainingOptions:
             UserError: a value out of its range, or both --epochs and --steps.
         """
         settings = given(self)
-        if self.epochs is not None and self.steps is not None:
-            raise UserError("--epochs and --steps both say how long to train; give one.")
         if self.steps is not None:
             settings["epochs"] = None
         if self.epochs is not None:
@@ -232,7 +231,7 @@ def refuse_both(resume: bool, overwrite: bool) -> None:
         UserError: both were given.
     """
     if resume and overwrite:
-        raise UserError("--resume and --overwrite contradict each other; give one.")
+        raise UserError("``resume`` and ``overwrite`` contradict each other; give one.")
 
 
 def check_retain_scores(benchmark: "Benchmark", retain_scores: str | None) -> None:
@@ -244,7 +243,12 @@ def check_retain_scores(benchmark: "Benchmark", retain_scores: str | None) -> No
     from simnpo.evaluation.suites import SUITES
 
     if retain_scores is not None and not SUITES[benchmark.suite].compares_with_retrain:
-        raise UserError("--retain-scores does nothing here: accuracies need no retain model.")
+        raise UserError("``retain_scores`` does nothing here: accuracies need no retain model.")
+
+
+def marked(names: Iterable[str]) -> str:
+    """Return fields as errors mark them."""
+    return " and ".join(f"``{name}``" for name in names)
 
 
 def as_words(options: object) -> list[str]:
@@ -268,7 +272,7 @@ def option_words(name: str, value: object) -> list[str]:
     """
     several = isinstance(value, Iterable) and not isinstance(value, str | PathLike)
     values = () if value is True else cast("Iterable[object]", value) if several else (value,)
-    return [f"--{name.replace('_', '-')}", *map(str, values)]
+    return [option(name), *map(str, values)]
 
 
 def given(options: object) -> dict[str, Any]:

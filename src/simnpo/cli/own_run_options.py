@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from simnpo.cli.options import Unset
+from simnpo.config import check_range
 from simnpo.errors import UserError
 from simnpo.evaluation.metrics.verdict_rules import KEEP
 
@@ -37,9 +38,8 @@ class ReportOptions:
             UserError: naming the value.
         """
         if not 0 < self.keep <= 1:
-            raise UserError(f"--keep {self.keep}: must be above 0 and at most 1.")
-        if self.max_items is not None and self.max_items < 1:
-            raise UserError(f"--max-items {self.max_items}: must be at least 1.")
+            raise UserError(f"``keep`` {self.keep}: must be above 0 and at most 1.")
+        check_range(1, max_items=self.max_items)
 
     def own_run(
         self, sets: "OwnSets", retain_scores: str | None, usual: "Mapping[str, Any]"

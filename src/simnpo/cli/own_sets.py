@@ -1,15 +1,18 @@
 """Options for a user's own sets, the same in every command that takes a benchmark."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simnpo.cli.options import ColumnOptions, Unset
+from simnpo.cli.options import ColumnOptions, Unset, marked
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.own import OwnSets
     from simnpo.benchmarks.own_files import OwnFiles
+    from simnpo.cli.prompt_options import PromptOptions
     from simnpo.data.encoding import Encoder
+    from simnpo.experiments.own_setup import OwnSetup
     from simnpo.methods.registry import AnyMethod
 
 
@@ -34,23 +37,33 @@ class OwnSetOptions:
         """The user's files that are measured."""
         return (self.forget, self.retain, self.holdout, *(_file(one) for one in self.also))
 
-    def check_alone(self, others: str | None) -> None:
+    def check_alone(self, benchmark: str | None, *others: str) -> None:
         """Refuse own sets together with a benchmark, and sets that nothing is compared with.
 
         Args:
-            others: what else is evaluated on, such as `--benchmark tofu`; None if nothing is.
+            benchmark: the one that is named, if one is.
+            others: fields of what else is evaluated on.
 
         Raises:
             UserError: naming the options.
         """
         given = [name for name in ("forget", "retain", "holdout", "also") if getattr(self, name)]
-        if others and given:
-            named = " and ".join(f"--{name}" for name in given)
-            raise UserError(f"{others} brings its own sets; leave out {named}.")
+        instead = (f"benchmark={benchmark}", *others) if benchmark else others
+        if instead and given:
+            raise UserError(f"``{instead[0]}`` brings its own sets; leave out {marked(given)}.")
         if given and not self.forget:
             raise UserError(
-                f"--{given[0]} needs what to forget: give --forget FILE, or a --benchmark."
+                f"``{given[0]}`` needs what to forget: give ``forget=FILE``, or a ``benchmark``."
             )
+
+    def check_max_items(self, max_items: int | None) -> None:
+        """Refuse a limit below one, or one that limits nothing.
+
+        Raises:
+            UserError: naming it.
+        """
+        if max_items is not None and not (self.forget and max_items > 0):
+            raise UserError(f"``max_items`` {max_items}: at least 1, and with ``forget`` alone.")
 
     def check_kept(self, method: "AnyMethod") -> None:
         """Refuse a method that keeps a retain set where none is given.
@@ -60,7 +73,7 @@ class OwnSetOptions:
         """
         if getattr(method, "retain", None) is not None and not self.retain:
             raise UserError(
-                f"{method.title} keeps a retain set: give --retain FILE, or --retain-loss none."
+                f"{method.title} keeps a retain set: give ``retain=FILE``, or ``retain_loss=none``."
             )
 
     def files(self) -> "OwnFiles":
@@ -76,6 +89,32 @@ class OwnSetOptions:
             tuple((_name(one), _file(one)) for one in self.also),
             Columns(columns.question_column, columns.answer_column, columns.text_column),
         )
+
+    def setup(
+        self, model: str, prompt: "PromptOptions", held_out: int | None, max_items: int | None
+    ) -> "OwnSetup":
+        """Return the sets as the tokenizer of `model` has them; say which answers are shortened.
+
+        Raises:
+            UserError: see `simnpo.benchmarks.own_files.OwnFiles.read` and `warn_of_lengths`.
+        """
+        from simnpo.experiments.own_run import MOST_ROWS
+        from simnpo.experiments.own_setup import OwnSetup
+
+        files = self.files()
+        found = OwnSetup(
+            "own data",
+            Path(files.forget).name,
+            files=files,
+            model=model,
+            template=prompt.settings,
+            max_length=prompt.limit(),
+            trust_remote_code=prompt.trust_remote_code,
+            held_out=held_out,
+            max_items=max_items or MOST_ROWS,
+        )
+        warn_of_lengths(found.own_sets(), found.encoder())
+        return found
 
     def read_like_run(self, model: str) -> "OwnSets":
         """Return the sets; the retain set is split as in the run that made `model`.
@@ -111,7 +150,9 @@ def warn_of_lengths(sets: "OwnSets", encoder: "Encoder") -> None:
 def _name(also: str) -> str:
     name, equals, file = also.partition("=")
     if not (equals and file):
-        raise UserError(f"--also {also}: give a name and a file, as in --also facts=facts.jsonl.")
+        raise UserError(
+            f"``also`` {also}: give a name and a file, as in ``also=facts=facts.jsonl``."
+        )
     return name
 
 

@@ -147,16 +147,15 @@ class Plan:
             ]
             useless += [*(["template"] if self.template != "auto" else []), *given(self.chat)]
             if useless:
-                name = useless[0].replace("_", "-")
-                raise UserError(f"--{name} does nothing without --forget.")
+                raise UserError(f"``{useless[0]}`` does nothing without ``forget``.")
         elif self.examples is not None:
-            raise UserError("--examples does nothing with --forget, whose rows are counted.")
+            raise UserError("``examples`` does nothing with ``forget``, whose rows are counted.")
         for name in ("max_length", "examples", "max_items", "devices", "memory", "tflops"):
             value = getattr(self, name)
             least = 2 if name == "max_length" else 1 if isinstance(value, int) else 0
             if value is not None and (not least <= value < math.inf or value == 0):
                 above = f"at least {least}" if least else "above 0"
-                raise UserError(f"--{name.replace('_', '-')} {value}: must be {above}.")
+                raise UserError(f"``{name}`` {value}: must be {above}.")
 
     def _plan(self, rows: "OwnRows | None") -> "Planned":
         import torch

@@ -9,6 +9,7 @@ from simnpo.cli.unset import Unset
 from simnpo.config import MAX_LENGTH
 from simnpo.data.prompt_settings import PromptSettings, read_kwargs
 from simnpo.errors import UserError
+from simnpo.system.command_words import option
 
 if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
@@ -107,7 +108,7 @@ def note_other_prompts(model: str, encoder: "Encoder", benchmark: "Benchmark") -
     except UserError:
         return
     if own.prompt("?") != encoder.prompt("?"):
-        options = " ".join(f"--{k.replace('_', '-')} {v!r}" for k, v in trained.record().items())
+        options = " ".join(f"{option(k)} {v!r}" for k, v in trained.record().items())
         note_once(f"Note: {model} was trained with other prompts: {options}.")
 
 

@@ -9,8 +9,9 @@ import tyro
 
 from simnpo.cli.engine_options import EngineOptions
 from simnpo.cli.options import Unset
+from simnpo.config import check_range
 from simnpo.errors import UserError
-from simnpo.system.command_words import command_text
+from simnpo.system.command_words import command_text, with_options
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -65,12 +66,11 @@ class Reproduce:
             write("\n".join(f"{name:<{width}}  {title}" for name, title in ARTEFACTS.items()))
             return
         if not self.artefacts:
-            raise UserError("name an artefact, or all; --list shows them.")
-        if not 1 <= self.seeds <= MOST_SEEDS:
-            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+            raise UserError("name an artefact, or all; ``list`` shows them.")
+        check_range(1, MOST_SEEDS, seeds=self.seeds)
         if self.seed < 0:
-            raise UserError(f"--seed {self.seed}: must be 0 or more.")
-        self.engine.check()
+            raise UserError(f"``seed`` {self.seed}: must be 0 or more.")
+        check_range(1, workers=self.engine.workers)
         names, scale = find_names(self.artefacts), self._scale()
         seeds = tuple(range(self.seed, self.seed + self.seeds))
         studies = {name: load_study(name) for name in names}
@@ -88,7 +88,7 @@ class Reproduce:
             try:
                 runs |= dict.fromkeys(study.runs(scale, seeds))
             except UserError as error:  # how many runs there are depends on data
-                write(f"fails     {name}: {error}")
+                write(f"fails     {name}: {with_options(error)}")
         self.engine.describe(list(runs), self.out / RUNS)
 
     def _reproduce(
@@ -113,7 +113,7 @@ class Reproduce:
             try:
                 wanted[name] = study.runs(scale, seeds)
             except UserError as error:  # how many runs there are depends on data
-                wanted[name], unresolved[name] = [], str(error)
+                wanted[name], unresolved[name] = [], with_options(error)
         every = [run for runs in wanted.values() for run in runs]
         failed = self.engine.execute(every, home)
         results = Results(scale, seeds, home)
@@ -152,6 +152,5 @@ class Reproduce:
             return paper(self.model, self.data_dir)
         for name in ("model", "data_dir"):
             if getattr(self, name) is not None:
-                option = "--" + name.replace("_", "-")
-                raise UserError(f"{option} does nothing at the mini scale: add --scale paper.")
+                raise UserError(f"``{name}`` does nothing at the mini scale: add ``scale=paper``.")
         return mini()

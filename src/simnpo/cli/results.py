@@ -33,7 +33,7 @@ def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any
     for key, value in origin.items():
         if stored.get(key) != value:
             changed = _difference(key, stored.get(key), value)
-            raise UserError(f"--resume: {path} is of another evaluation: {changed}.")
+            raise UserError(f"``resume``: {path} is of another evaluation: {changed}.")
     write(f"Nothing to do: {output.out} is finished.")
     return False
 

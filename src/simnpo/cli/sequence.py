@@ -117,7 +117,7 @@ class SequenceJob:
         if adapts and len(self.requests) > 1:
             raise UserError(
                 "each request starts from the last one's model, and one adapter cannot be saved on "
-                "another: add --lora-merge."
+                "another: add ``lora_merge``."
             )
         config = job.config() | {
             "requests": len(self.requests),

@@ -1,6 +1,5 @@
 """`simnpo sweep`: a method's settings tried out, and which of them nothing else beats."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,11 +13,13 @@ from simnpo.cli.options import (
     Unset,
     as_words,
     check_retain_scores,
+    option_words,
 )
-from simnpo.cli.own_sets import OwnSetOptions, warn_of_lengths
+from simnpo.cli.own_sets import OwnSetOptions
 from simnpo.cli.prompt_options import PromptOptions
-from simnpo.config import TrainingConfig
+from simnpo.config import TrainingConfig, check_range
 from simnpo.errors import UserError
+from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Sweep:
     """With --model: evaluation of a retain model or an official TOFU log, for forget quality."""
     seeds: int = 1
     """How many seeds each setting has, from --seed on."""
-    seed: int = 42
+    seed: int = TrainingConfig.seed
     """First seed of every random choice."""
     max_items: Unset[int] = None
     """With --forget: rows of each set that are measured at most, evenly spaced [200]."""
@@ -92,8 +93,7 @@ class Sweep:
             note = self.engine.note(trials.of(outcome.settings))
             for run, why in outcome.failed.items():
                 write(f"{run.title}: {why}", to_stderr=True)
-            command = "simnpo " + " ".join(sys.argv[1:])
-            page = write_sweep(outcome, self.out, command, note)
+            page = write_sweep(outcome, self.out, command_text(), note)
             print_sweep(outcome)
         if note:
             write(note)
@@ -102,19 +102,16 @@ class Sweep:
         write(f"Numbers: {self.out / CSV}\nReport: {page}")
 
     def _check(self) -> None:
-        if not 1 <= self.seeds <= MOST_SEEDS:
-            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
-        if not 0 <= self.seed < 2**32 - MOST_SEEDS:
-            raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - MOST_SEEDS - 1}.")
-        self.engine.check()
-        if self.max_items is not None and not (self.own.forget and self.max_items > 0):
-            raise UserError(f"--max-items {self.max_items}: at least 1, and with --forget alone.")
+        check_range(1, MOST_SEEDS, seeds=self.seeds)
+        check_range(0, 2**32 - MOST_SEEDS - 1, seed=self.seed)
+        check_range(1, workers=self.engine.workers)
+        self.own.check_max_items(self.max_items)
         if self.search == "grid" and self.trials is not None:
-            raise UserError("--search grid tries every combination; leave out --trials.")
+            raise UserError("``search`` grid tries every combination; leave out ``trials``.")
         if self.search != "grid" and (self.trials is None or self.trials < 1):
-            raise UserError(f"--search {self.search}: say how many settings, with --trials.")
+            raise UserError(f"``search`` {self.search}: say how many settings, with ``trials``.")
         if self.search == "optuna" and self.engine.explain_cache:
-            raise UserError("--explain-cache: what --search optuna tries follows from results.")
+            raise UserError("``explain_cache``: what ``search=optuna`` tries follows from results.")
         if self.method == "retrain":
             raise UserError("retrain forgets nothing, so there is nothing to weigh; name another.")
 
@@ -131,12 +128,11 @@ class Sweep:
             # Not shortened: another digit is another run.
             text = f"{value:g}" if float(f"{value:g}") == value else repr(value)
             has_option = name in TRAINING or name in {one.name for one in fields(MethodOptions)}
-            option = f"--{name.replace('_', '-')}"
-            words += [option, text] if has_option else ["--setting", f"{name}={text}"]
+            words += option_words(name, text) if has_option else ["--setting", f"{name}={text}"]
         usual = {"retain_scores": None, "max_items": None, "seed": TrainingConfig.seed}
         for name, default in usual.items():
             if (given := getattr(self, name)) != default:
-                words += [f"--{name.replace('_', '-')}", str(given)]
+                words += option_words(name, given)
         return shlex.join([*words, "--out", "unlearned"])
 
     def _own_site(self) -> "OwnSetup":
@@ -148,26 +144,12 @@ class Sweep:
         from simnpo.evaluation.evaluation import read_scores
         from simnpo.evaluation.metrics.own_comparisons import check_retrain
         from simnpo.evaluation.score import rows_to_score
-        from simnpo.experiments.own_run import MOST_ROWS
-        from simnpo.experiments.own_setup import OwnSetup
         from simnpo.models import resolve
 
         if self.model is None:
-            raise UserError("--forget: give the model to unlearn from, with --model.")
+            raise UserError("``forget``: give the model to unlearn from, with ``model``.")
         resolve(self.model)
-        files = self.own.files()
-        site = OwnSetup(
-            "own data",
-            Path(files.forget).name,
-            files=files,
-            model=self.model,
-            template=self.prompt.settings,
-            max_length=self.prompt.limit(),
-            trust_remote_code=self.prompt.trust_remote_code,
-            held_out=self.seed,
-            max_items=self.max_items or MOST_ROWS,
-        )
-        warn_of_lengths(site.own_sets(), site.encoder())  # and says what is wrong with them
+        site = self.own.setup(self.model, self.prompt, self.seed, self.max_items)
         benchmark = site.load()
         if self.retain_scores is not None:
             retain = read_scores(Path(self.retain_scores))
@@ -185,15 +167,14 @@ class Sweep:
         from simnpo.experiments.sweep.runs import Trials
         from simnpo.models import resolve
 
-        named = self.benchmark.benchmark
-        self.own.check_alone(f"--benchmark {named}" if named else None)
+        self.own.check_alone(self.benchmark.benchmark)
         seeds = tuple(range(self.seed, self.seed + self.seeds))
         if self.own.forget:
             return Trials(self._own_site(), self.method, seeds, self.model, self.retain_scores)
         if self.prompt != PromptOptions():
             raise UserError(
-                "--template, --max-length, --trust-remote-code and what a chat template is given "
-                "go with --forget."
+                "``template``, ``max_length``, ``trust_remote_code`` and what a chat template is "
+                "given go with ``forget``."
             )
         loaded = self.benchmark.load()  # says what is wrong with it
         self.benchmark.kept(loaded)
@@ -203,10 +184,11 @@ class Sweep:
         if self.model is not None:
             resolve(self.model)
         elif not site.is_mini:
-            raise UserError(f"{name} brings no models: give what to unlearn from, with --model.")
+            raise UserError(f"{name} brings no models: give what to unlearn from, with ``model``.")
         elif self.retain_scores is not None:
             raise UserError(
-                "--retain-scores does nothing without --model: an embedded benchmark has its own."
+                "``retain_scores`` does nothing without ``model``: an embedded benchmark has "
+                "its own."
             )
         return Trials(site, self.method, seeds, self.model, self.retain_scores)
 

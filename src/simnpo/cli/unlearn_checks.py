@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from simnpo.cli.method_options import ReinforceOptions, as_options
-from simnpo.cli.options import TrainingOptions, given
+from simnpo.cli.method_options import ReinforceOptions
+from simnpo.cli.options import TrainingOptions, given, marked
 from simnpo.cli.own_sets import warn_of_lengths
 from simnpo.cli.watch_options import WatchOptions
 from simnpo.errors import UserError
@@ -28,9 +28,7 @@ def check_reinforce(
 
     useless = list(given(reinforce))
     if useless and not method.needs_reinforced:
-        raise UserError(
-            f"{method.title} needs no reinforced model: leave out {as_options(useless)}."
-        )
+        raise UserError(f"{method.title} needs no reinforced model: leave out {marked(useless)}.")
     if not isinstance(method, TaskVector):
         return
     instead = {
@@ -40,10 +38,10 @@ def check_reinforce(
     }
     own = [name for name in instead if name in given(training)]
     if own:
-        theirs = as_options(dict.fromkeys(instead[name] for name in own))
+        theirs = marked(dict.fromkeys(instead[name] for name in own))
         raise UserError(
             f"{method.title} trains nothing but its reinforced model: instead of "
-            f"{as_options(own)} give {theirs}."
+            f"{marked(own)} give {theirs}."
         )
 
 
@@ -55,7 +53,7 @@ def check_reference(method: "AnyMethod", reference: str | None) -> None:
     """
     if reference is not None and not method.needs_reference_logps:
         raise UserError(
-            f"{method.title} compares with no reference's log-probs: leave out --reference."
+            f"{method.title} compares with no reference's log-probs: leave out ``reference``."
         )
 
 
@@ -74,19 +72,19 @@ def check_requests(
         UserError: naming the option.
     """
     if watch.evaluate_epochs:
-        raise UserError("requests are evaluated after each stage; leave out --evaluate-epochs.")
+        raise UserError("requests are evaluated after each stage; leave out ``evaluate_epochs``.")
     if reinforce.reinforced:
         raise UserError(
-            "--reinforced is one model, and each request needs its own: leave it out, and each "
+            "``reinforced`` is one model, and each request needs its own: leave it out, and each "
             "stage over-fits one first."
         )
     if reference:
         raise UserError(
-            "--reference is one model, and each request is compared with the model that its "
+            "``reference`` is one model, and each request is compared with the model that its "
             "stage starts from: leave it out."
         )
     if methods > 1:
-        raise UserError("--alpha: requests are unlearned with one alpha; give one.")
+        raise UserError("``alpha``: requests are unlearned with one alpha; give one.")
 
 
 def warn_of_conflicts(sets: "Sequence[OwnSets]") -> None:

@@ -71,7 +71,7 @@ def methods_of(preset: "Preset", options: MethodOptions, out: Path) -> "dict[Pat
     settings = options.settings()
     alphas = settings.pop("alpha", ())
     if len(set(alphas)) < len(alphas):
-        raise UserError(f"--alpha {' '.join(map(str, alphas))}: one is named twice.")
+        raise UserError(f"``alpha`` {' '.join(map(str, alphas))}: one is named twice.")
     if len(alphas) == 1:
         settings["alpha"] = alphas[0]
     if len(alphas) < 2:

@@ -42,13 +42,13 @@ class WatchOptions:
             UserError: see above.
         """
         if self.evaluate_epochs < 0:
-            raise UserError(f"--evaluate-epochs must be at least 0, got {self.evaluate_epochs}.")
+            raise UserError(f"``evaluate_epochs`` must be at least 0, got {self.evaluate_epochs}.")
         own = bool(sets.forget or sets.requests)
         evaluated = self.evaluate_epochs or sets.sequential or (own and reported)
         if self.retain_scores and not evaluated:
-            raise UserError("--retain-scores does nothing without --evaluate-epochs.")
+            raise UserError("``retain_scores`` does nothing without ``evaluate_epochs``.")
         if self.evaluate_epochs and not (own or sets.benchmark.benchmark):
-            raise UserError("--evaluate-epochs evaluates a benchmark or --forget: give one.")
+            raise UserError("``evaluate_epochs`` evaluates a benchmark or ``forget``: give one.")
 
     def check_method(self, method: "AnyMethod") -> None:
         """Refuse what cannot be measured or recorded of this method.
@@ -60,7 +60,7 @@ class WatchOptions:
         from simnpo.training.gradient_weights import check_recordable
 
         if self.evaluate_epochs and isinstance(method, TaskVector):
-            raise UserError(f"{method.title} has no epochs: leave out --evaluate-epochs.")
+            raise UserError(f"{method.title} has no epochs: leave out ``evaluate_epochs``.")
         if self.record_weights:
             check_recordable(getattr(method, "forget", None))
 

@@ -17,7 +17,7 @@ from simnpo.system.notes import note_once
 ROLES = ("user", "assistant")
 _QUESTION, _ANSWER, _SYSTEM = (stand_in(number) for number in range(7, 10))
 _SAID = 300  # characters of an error's text
-_USE_ANOTHER = "use --template plain or a text of your own"
+_USE_ANOTHER = "use ``template=plain`` or a text of your own"
 
 
 class Renderer:
@@ -262,7 +262,7 @@ def _source(tokenizer: Any, name: str | None) -> str:
     found = tokenizer.chat_template
     if not found:
         raise UserError(
-            f"--{'chat-template' if name else 'template chat'}: the tokenizer has no chat "
+            f"``{'chat_template' if name else 'template=chat'}``: the tokenizer has no chat "
             "template; use plain."
         )
     named: Mapping[str, Any] = found if isinstance(found, dict) else {"default": found}
@@ -276,12 +276,12 @@ def _source(tokenizer: Any, name: str | None) -> str:
     listed = ", ".join(sorted(named))
     if name:
         raise UserError(
-            f"--chat-template {name}: the tokenizer has no chat template of this name; it has "
+            f"``chat_template`` {name}: the tokenizer has no chat template of this name; it has "
             f"{listed}."
         )
     raise UserError(
         f"the tokenizer has several chat templates ({listed}), and none is called default: choose "
-        "one with --chat-template NAME."
+        "one with ``chat_template=NAME``."
     )
 
 

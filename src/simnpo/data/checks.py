@@ -126,7 +126,7 @@ def check_lengths(name: str, rows: Sequence[OwnRow], encoder: Encoder) -> list[s
             raise UserError(f"{row.place}: {error}") from None
         if encoded.start >= encoder.max_length:
             raise UserError(
-                f"{row.place}: the question takes {encoded.start} tokens, so --max-length "
+                f"{row.place}: the question takes {encoded.start} tokens, so ``max_length`` "
                 f"{encoder.max_length} leaves none of its answer; raise it or shorten the question."
             )
         if len(encoded.ids) > encoder.max_length:

@@ -49,7 +49,7 @@ class Encoder:
             UserError: see `choose_template`; or a limit below 2 tokens.
         """
         if max_length < 2:
-            raise UserError(f"--max-length {max_length}: at least 2 tokens are needed.")
+            raise UserError(f"``max_length`` {max_length}: at least 2 tokens are needed.")
         self.tokenizer = tokenizer
         self.settings = PromptSettings.of(template)
         self.template: Template = choose_template(tokenizer, self.settings)
@@ -124,7 +124,7 @@ class Encoder:
             )
         if start >= self.max_length:
             raise UserError(
-                f"the question {question!r:.80} takes {start} tokens, so --max-length "
+                f"the question {question!r:.80} takes {start} tokens, so ``max_length`` "
                 f"{self.max_length} leaves none of its answer; raise it or shorten the question."
             )
         return Encoded(ids[: self.max_length], start, len(ids) > self.max_length)

@@ -72,7 +72,7 @@ def examples_of(
     if alternate_column and not layout.plain and alternate_column not in first.values:
         raise UserError(
             f"{first.place}: found the columns {listed(first.values)}, and none is "
-            f"{alternate_column!r}: name that of the alternate answers with --alternate-column."
+            f"{alternate_column!r}: name that of the alternate answers with ``alternate_column``."
         )
 
     def example(row: Row) -> Example:

@@ -12,9 +12,9 @@ from simnpo.errors import UserError
 QUESTION, ANSWER, TEXT = "question", "answer", "text"
 """Our own names of the columns."""
 ALIASES = {
-    "--question-column": ("question", "query", "prompt", "instruction", "input", "problem"),
-    "--answer-column": ("answer", "response", "reply", "output", "completion", "target", "label"),
-    "--text-column": ("text", "content", "body", "document", "passage", "story"),
+    "question_column": ("question", "query", "prompt", "instruction", "input", "problem"),
+    "answer_column": ("answer", "response", "reply", "output", "completion", "target", "label"),
+    "text_column": ("text", "content", "body", "document", "passage", "story"),
 }
 """What columns are called that could be named with each option."""
 MOST_CHARACTERS = 20_000_000
@@ -77,10 +77,10 @@ def find_layout(
     ]
     missing = [name for name in pair if name not in columns]
     if named and len(missing) == 1:
-        option = "--question-column" if missing[0] == question_column else "--answer-column"
+        option = "question_column" if missing[0] == question_column else "answer_column"
         raise UserError(
             f"{row.place}: no column {missing[0]!r}; found the columns {listed(columns)}. Name the "
-            f"right one with {option}."
+            f"right one with ``{option}``."
         )
     found = [layout for layout in known if columns >= set(layout.columns)]
     if not found:
@@ -184,10 +184,10 @@ def _advice(columns: Iterable[str]) -> str:
             match for alias in aliases for match in difflib.get_close_matches(alias, names, 1, 0.75)
         ]
         if close:
-            likely[option] = f"{option} {names[close[0]]}"
+            likely[option] = f"``{option}={names[close[0]]}``"
     question, answer, text = ALIASES
     if question in likely and answer in likely:
         return f"Perhaps {likely[question]} {likely[answer]}."
     if text in likely:
         return f"Perhaps {likely[text]}."
-    return "Name yours with --question-column, --answer-column or --text-column."
+    return "Name yours with ``question_column``, ``answer_column`` or ``text_column``."

@@ -29,7 +29,7 @@ def question_and_answer(place: str, column: str, messages: Any) -> tuple[str, st
     if roles != ROLES:
         advice = "make each answer a row of its own"
         if "system" in roles:
-            advice = "put its text before the question, or give it with --system-prompt"
+            advice = "put its text before the question, or give it with ``system_prompt``"
         raise UserError(
             f"{place}: {column!r} must have one question and one answer (user, assistant), got "
             f"{_listed(roles)}; {advice}."

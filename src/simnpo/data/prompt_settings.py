@@ -42,11 +42,11 @@ class PromptSettings:
             date.fromisoformat(self.date)
         except ValueError:
             raise UserError(
-                f"--template-date {self.date!r}: give a day as in {DATE} (year-month-day)."
+                f"``template_date`` {self.date!r}: give a day as in {DATE} (year-month-day)."
             ) from None
         for name in self.chat_template_kwargs:
             if name in TAKEN:
-                raise UserError(f"--chat-template-kwargs: {name!r} is not yours to give.")
+                raise UserError(f"``chat_template_kwargs``: {name!r} is not yours to give.")
 
     @classmethod
     def of(cls, given: "str | PromptSettings") -> "PromptSettings":
@@ -89,7 +89,7 @@ def read_kwargs(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         summary = f" ({found})" if isinstance(found, str) else ""
         raise UserError(
-            f"--chat-template-kwargs {text!r:.80} is no JSON object{summary}: give one such as "
+            f"``chat_template_kwargs`` {text!r:.80} is no JSON object{summary}: give one such as "
             "'{\"enable_thinking\": false}'."
         )
     return found

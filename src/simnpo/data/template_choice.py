@@ -35,11 +35,10 @@ def choose_template(tokenizer: Any, template: str | PromptSettings = "auto") -> 
         template = "chat" if asked else "plain"
     if template == "chat":
         return chat_template(tokenizer, settings)
-    for option in ("chat_template", "chat_template_kwargs"):
-        if getattr(settings, option):
-            name = option.replace("_", "-")
+    for name in ("chat_template", "chat_template_kwargs"):
+        if getattr(settings, name):
             raise UserError(
-                f"--{name} does nothing with --template {template!r:.40}; leave it out."
+                f"``{name}`` does nothing with ``template`` {template!r:.40}; leave it out."
             )
     if tokenizer.eos_token_id is None:
         raise UserError(

@@ -71,8 +71,8 @@ def _tried(source: str, conversations: str, date: str) -> tuple[str | None, ...]
             None: f"does not end within {SECONDS:g} seconds",
         }.get(code, f"ends the process that renders it (exit code {code})")
         raise UserError(
-            f"the tokenizer's chat template {what} for a few words; use --template plain or a text "
-            "of your own, or a tokenizer that you trust."
+            f"the tokenizer's chat template {what} for a few words; use ``template=plain`` or a "
+            "text of your own, or a tokenizer that you trust."
         )
     return tuple(json.loads(out))
 

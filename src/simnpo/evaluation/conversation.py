@@ -57,7 +57,7 @@ class Conversation:
                 raise UserError(
                     f"this takes {len(prompt)} tokens, and an answer may take "
                     f"{self.max_new_tokens} more; the model takes {room}. Ask something shorter, "
-                    "or lower --max-new-tokens."
+                    "or lower ``max_new_tokens``."
                 )
             del self.turns[0]
 

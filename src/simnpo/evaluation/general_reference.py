@@ -57,7 +57,7 @@ class GeneralReference(NamedTuple):
             raise UserError(
                 f"general ability: the original was asked with template {self.template!r}, and "
                 f"{encoder.template.name!r} makes other prompts of the same questions; give the "
-                "same --template."
+                "same ``template``."
             )
 
     def save(self, path: Path) -> None:

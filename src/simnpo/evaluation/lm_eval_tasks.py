@@ -23,7 +23,7 @@ def lm_eval_version() -> str:
     try:
         import lm_eval
     except ImportError:
-        raise UserError("--lm-eval needs lm-eval: pip install 'simnpo[lm-eval]'.") from None
+        raise UserError("``lm_eval`` needs lm-eval: pip install 'simnpo[lm-eval]'.") from None
     return str(lm_eval.__version__)
 
 

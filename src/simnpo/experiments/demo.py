@@ -52,7 +52,7 @@ def demo_runs(
         run.check()
         name = run.name.lower().replace(" ", "-")
         if name in runs:
-            raise UserError(f"--methods: two models would be called {name}.")
+            raise UserError(f"``methods``: two models would be called {name}.")
         runs[name] = run
     return runs
 

@@ -150,7 +150,7 @@ class Job:
         if self.lora.rank and not self.lora.merge and is_adapter(self.model):
             raise UserError(
                 f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "
-                "add --lora-merge."
+                "add ``lora_merge``."
             )
 
     def execute(

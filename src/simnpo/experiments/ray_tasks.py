@@ -21,6 +21,7 @@ from simnpo.experiments.key import accept, accepted
 from simnpo.experiments.local_processes import largest
 from simnpo.experiments.run import Run
 from simnpo.models import quiet
+from simnpo.system.command_words import with_options
 from simnpo.system.terminal import write
 
 ADDRESS = "RAY_ADDRESS"
@@ -98,7 +99,7 @@ def _import() -> ModuleType:
     try:
         import ray
     except ImportError:
-        raise UserError('--executor ray needs Ray: pip install "simnpo[ray]".') from None
+        raise UserError('``executor=ray`` needs Ray: pip install "simnpo[ray]".') from None
     module: ModuleType = ray
     return module
 
@@ -156,7 +157,7 @@ def _work(
     try:
         same = replace(run).key == key  # made again, by the code, data and libraries here
     except UserError as error:
-        return str(error)
+        return with_options(error)
     if not same:
         return f"{platform.node()} has other code, data or libraries"
     return work(run, home, code)

@@ -78,7 +78,7 @@ def check_four_bits(method: "AnyMethod", lora: LoraConfig) -> None:
     """
     if isinstance(method, TaskVector) and lora.load_in_4bit:
         raise UserError(
-            f"{method.title} edits whole weights, and --load-in-4bit would round them: leave "
+            f"{method.title} edits whole weights, and ``load_in_4bit`` would round them: leave "
             "it out."
         )
 
@@ -146,11 +146,13 @@ def _check(job: Job, reinforced: str) -> None:
         return
     if record["command"] != COMMAND:
         raise UserError(
-            f"--reinforced {reinforced} is a run of simnpo {record['command']}, which over-fits "
+            f"``reinforced`` {reinforced} is a run of simnpo {record['command']}, which over-fits "
             f"nothing; give the {FOLDER}/ folder of an earlier run."
         )
     before, now = record["config"].get("model"), job.model
     if resolve(str(before)) != resolve(now):
-        raise UserError(f"--reinforced {reinforced} was over-fitted from {before}, not from {now}.")
+        raise UserError(
+            f"``reinforced`` {reinforced} was over-fitted from {before}, not from {now}."
+        )
     if record["data"].get("retain_hash") != runs.fingerprint(job.data.forget):
-        raise UserError(f"--reinforced {reinforced} was over-fitted on another forget set.")
+        raise UserError(f"``reinforced`` {reinforced} was over-fitted on another forget set.")

@@ -33,7 +33,7 @@ def request_sets(
     asked = [own_benchmark(OwnSets(sets.forget), encoder, most) for sets in requests]
     if len({tuple(one.evaluation) for one in asked}) > 1:
         raise UserError(
-            "--requests: some are questions and some are plain texts; unlearn one kind at a time."
+            "``requests``: some are questions and some are plain texts; unlearn one kind at a time."
         )
     whole = measured_sets(requests[0], encoder, reference, max_items)
     evaluation = dict(whole.evaluation)

@@ -13,6 +13,7 @@ from simnpo.errors import UserError
 from simnpo.experiments.key import Key
 from simnpo.storage.files import read_json, write_json
 from simnpo.storage.folder_lock import held
+from simnpo.system.command_words import with_options
 
 DONE = "done.json"
 """Written last: a folder that has it holds a finished run."""
@@ -205,5 +206,5 @@ def unresolved(runs: Iterable[Run]) -> dict[Run, str]:
                 raise UserError(f"needs {lacking[0].title}, which fails.")
             _ = run.key
         except UserError as error:
-            failed[run] = str(error)
+            failed[run] = with_options(error)
     return failed

@@ -56,7 +56,8 @@ def check_layer(model: Any, layer: int) -> None:
     depth = len(find_decoder(model).layers)
     if layer >= depth:
         raise UserError(
-            f"--layer {layer}: {type(model).__name__} has {depth} decoder layers, 0 to {depth - 1}."
+            f"``layer`` {layer}: {type(model).__name__} has {depth} decoder layers, 0 to "
+            f"{depth - 1}."
         )
 
 

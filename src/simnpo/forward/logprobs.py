@@ -207,7 +207,7 @@ def check_sequences(model: Any, encoded: Sequence[Encoded]) -> None:
     if positions and longest > positions:
         raise UserError(
             f"a sequence has {longest} tokens, and the model was made for {positions} at most: "
-            f"give --max-length {positions}."
+            f"give ``max_length`` {positions}."
         )
 
 

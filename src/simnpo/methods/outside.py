@@ -39,7 +39,7 @@ def load_method(name: str, known: Iterable[str]) -> Method | TaskVector:
         try:
             found = found()
         except TypeError as error:
-            raise UserError(f"--method {name}: {error}; give every setting a default.") from None
+            raise UserError(f"``method`` {name}: {error}; give every setting a default.") from None
     if isinstance(found, Objective):
         found = Method(type(found).__name__, found, NLL())
     if isinstance(found, Method):
@@ -49,7 +49,7 @@ def load_method(name: str, known: Iterable[str]) -> Method | TaskVector:
         return found
     what = "is not there" if found is None else f"is a {type(found).__name__}"
     raise UserError(
-        f"--method {name}: {attribute} {what}; wanted is a class that inherits "
+        f"``method`` {name}: {attribute} {what}; wanted is a class that inherits "
         "simnpo.methods.base.Objective, or a Method."
     )
 
@@ -69,7 +69,7 @@ def _from_file(path: Path) -> Any:
     if name in sys.modules:
         return sys.modules[name]
     if not path.is_file():
-        raise UserError(f"--method: there is no file {path}.")
+        raise UserError(f"``method``: there is no file {path}.")
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -78,7 +78,7 @@ def _from_file(path: Path) -> Any:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise UserError(f"--method: {path} fails: {type(error).__name__}: {error}") from error
+        raise UserError(f"``method``: {path} fails: {type(error).__name__}: {error}") from error
     return module
 
 
@@ -86,4 +86,4 @@ def _from_package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except Exception as error:
-        raise UserError(f"--method: {name} cannot be imported: {error}") from error
+        raise UserError(f"``method``: {name} cannot be imported: {error}") from error

@@ -138,9 +138,9 @@ def _configured(
         shared = {field.name for field in fields(retain)} & set(known)
         retain = replace(retain, **{name: getattr(forget, name) for name in shared})
     if forget_weight is not None and forget is None:
-        raise UserError(f"{method.title} has no forget loss, so --forget-weight does nothing.")
+        raise UserError(f"{method.title} has no forget loss, so ``forget_weight`` does nothing.")
     if retain_weight is not None and retain is None:
-        raise UserError(f"{method.title} has no retain loss, so --retain-weight does nothing.")
+        raise UserError(f"{method.title} has no retain loss, so ``retain_weight`` does nothing.")
     return replace(
         method,
         forget=forget,

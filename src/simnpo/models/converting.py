@@ -50,7 +50,7 @@ def convert(model: str, out: Path) -> None:
 
 def _check_new(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"--out {out} is there already; give a new folder.")
+        raise UserError(f"``out`` {out} is there already; give a new folder.")
 
 
 def _convert_pickles(model: str, out: Path) -> None:

@@ -152,7 +152,7 @@ def without_safetensors(model: str) -> str:
             f"it has no safetensors, and pickles (pytorch_model.bin) may run code as they are "
             f"read: convert it once with `simnpo convert --model {model} --out FOLDER`."
         )
-    advice = "" if _is_local(model) else " They may lie in another branch: name it by --revision."
+    advice = "" if _is_local(model) else " They may lie in another branch: name it by ``revision``."
     return f"it has no safetensors, neither {WEIGHTS} nor {INDEX}.{advice}"
 
 

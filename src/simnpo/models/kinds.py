@@ -53,7 +53,7 @@ def _check_kind(config: Any, trust_remote_code: bool) -> None:
     if method := _quantised(config):
         raise UserError(
             f"it is quantised ({method}), and full weights are needed: give the model that it was "
-            "made from; --load-in-4bit holds that in 4 bits for LoRA."
+            "made from; ``load_in_4bit`` holds that in 4 bits for LoRA."
         )
     name = next(iter(getattr(config, "architectures", None) or ()), type(config).__name__)
     if getattr(config, "is_encoder_decoder", False):

@@ -21,7 +21,7 @@ def cannot_load(what: str, model: str, error: Exception) -> str:
     )
     hint = ""
     if "trust_remote_code" in str(error):
-        hint = "\nIts code is not part of transformers: add --trust-remote-code if you trust it."
+        hint = "\nIts code is not part of transformers: add ``trust_remote_code`` if you trust it."
     elif "/" not in model and not Path(model).exists():
         hint = "\nGive the folder of a model, or its id on the hub, which most often is owner/name."
     elif not Path(model).exists():

@@ -72,8 +72,8 @@ def load_model(
     elif adapter:
         if load_in_4bit:
             raise UserError(
-                f"--load-in-4bit: {model} is an adapter, and merged into a base of 4 bits it would "
-                "be rounded: leave out --load-in-4bit."
+                f"``load_in_4bit``: {model} is an adapter, and merged into a base of 4 bits it "
+                "would be rounded: leave out ``load_in_4bit``."
             )
         loaded = load_merged(model, dtype, trust_remote_code)
     else:

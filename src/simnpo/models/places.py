@@ -25,9 +25,13 @@ def at_revision(model: str, revision: str | None) -> str:
         return model
     name, named = split_revision(model)
     if Path(model).exists():
-        raise UserError(f"--revision {revision}: {model} is not a hub id, so it has no revisions.")
+        raise UserError(
+            f"``revision`` {revision}: {model} is not a hub id, so it has no revisions."
+        )
     if named not in (None, revision):
-        raise UserError(f"--model {model} and --revision {revision} name two revisions; give one.")
+        raise UserError(
+            f"``model`` {model} and ``revision`` {revision} name two revisions; give one."
+        )
     return f"{name}@{revision}"
 
 
@@ -49,7 +53,7 @@ def resolve(model: str) -> str:
             GGUF, or a name that is neither here nor a hub id's.
     """
     if not model:
-        raise UserError("--model is empty; give the folder of a model, or a hub id.")
+        raise UserError("``model`` is empty; give the folder of a model, or a hub id.")
     folder = Path(model)
     if not folder.is_dir():
         if not folder.is_file():
@@ -66,7 +70,7 @@ def resolve(model: str) -> str:
         return str(converted_folder(folder).resolve())
     if (folder / RUN).is_file():
         if not (folder / MODEL_FOLDER).is_dir():
-            raise UserError(f"{model} holds a run without its model: continue it with --resume.")
+            raise UserError(f"{model} holds a run without its model: continue it with ``resume``.")
         folder = folder / MODEL_FOLDER
     if not any((folder / name).is_file() for name in (CONFIG, ADAPTER)):
         files = sorted(folder.glob(f"*{GGUF}"))

@@ -30,7 +30,7 @@ def model_files(model: str) -> tuple[Path, list[Path]]:
     if not given.is_dir():
         raise UserError(f"{model} is not a folder here; give a run of simnpo, or a model's folder.")
     if (given / RUN).is_file() and read_run(given)["status"] != FINISHED:
-        raise UserError(f"{model} is unfinished: continue it with --resume.")
+        raise UserError(f"{model} is unfinished: continue it with ``resume``.")
     folder = Path(resolve(model))
     files = [
         path
@@ -71,7 +71,7 @@ def push(
     from huggingface_hub import HfApi, get_token
 
     if mistake := hub_id_mistake(repo):
-        raise UserError(f"--repo {repo}: {mistake}")
+        raise UserError(f"``repo`` {repo}: {mistake}")
     if get_token() is None:
         raise UserError("not logged in to the Hugging Face hub: run `hf auth login` first.")
     api = api or HfApi()
@@ -81,7 +81,7 @@ def push(
         private = bool(api.model_info(repo).private)
         if not public and not private:
             raise UserError(
-                f"--repo {repo} exists and is public: add --public if that is meant, or give "
+                f"``repo`` {repo} exists and is public: add ``public`` if that is meant, or give "
                 "another name."
             )
         api.upload_folder(

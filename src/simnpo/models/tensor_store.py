@@ -37,7 +37,7 @@ class Weights:
         if (self.folder / ADAPTER).is_file():
             raise UserError(
                 f"{model} is a LoRA adapter, and weights are edited whole: train it with "
-                "--lora-merge, or merge it into its base first."
+                "``lora_merge``, or merge it into its base first."
             )
         self._files: dict[str, Path] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}

@@ -8,6 +8,7 @@ from simnpo.paper.report import Shown
 from simnpo.paper.results import Results
 from simnpo.paper.studies.base import Study
 from simnpo.report.finding import Finding
+from simnpo.system.command_words import with_options
 
 
 def find_all(
@@ -41,6 +42,6 @@ def find_all(
             try:
                 finding = study.find(results)
             except UserError as error:
-                finding = str(error)
+                finding = with_options(error)
         shown[name] = Shown(titles[name], study.shows, finding, runs)
     return shown

@@ -17,9 +17,9 @@ def check_hardware(training: TrainingConfig, lora: LoraConfig) -> None:
         UserError: bitsandbytes is missing or too old, or there is no GPU.
     """
     if lora.load_in_4bit:
-        _need_bitsandbytes("--load-in-4bit")
+        _need_bitsandbytes("``load_in_4bit``")
     if training.optimizer != "adamw":
-        _need_bitsandbytes(f"--optimizer {training.optimizer}")
+        _need_bitsandbytes(f"``optimizer={training.optimizer}``")
 
 
 def has_four_bits() -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from simnpo.errors import Interrupted, TrainingDiverged, UserError
 from simnpo.storage.system_errors import system_error
+from simnpo.system.command_words import with_options
 
 FAILED, DIVERGED = 1, 3
 """Exit codes: a mistake, or something that the machine or the code does not do; a training that
@@ -78,9 +79,9 @@ def ending_of(
         # Whoever caught it may have made another error of it: that a model cannot be loaded.
         return OUT_OF_MEMORY
     if isinstance(error, TrainingDiverged):
-        return Ending(f"{DIVERGED_WORDS}{error}", DIVERGED)
+        return Ending(f"{DIVERGED_WORDS}{with_options(error)}", DIVERGED)
     if isinstance(error, UserError):
-        return Ending(f"error: {error}", FAILED)
+        return Ending(f"error: {with_options(error)}", FAILED)
     system = system_error(error) or next(filter(_limits, map(system_error, causes)), None)
     if system:
         return Ending(f"error: {_system_words(system)}", FAILED)
@@ -98,7 +99,10 @@ def _interrupted(error: BaseException, causes: list[BaseException]) -> Ending:
     numbers = (getattr(one, "number", signal.SIGINT) for one in causes)
     number = signal.Signals(next((one for one in numbers if one != signal.SIGINT), signal.SIGINT))
     by = "" if number == signal.SIGINT else f" by {number.name}"
-    return Ending(f"interrupted{by}: {error}" if str(error) else f"interrupted{by}.", 128 + number)
+    return Ending(
+        f"interrupted{by}: {with_options(error)}" if str(error) else f"interrupted{by}.",
+        128 + number,
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

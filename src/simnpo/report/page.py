@@ -136,7 +136,7 @@ def _check_same_rows(evaluations: Sequence[Evaluation]) -> None:
         if first.summary["data"][FORGET] != other.summary["data"][FORGET]:
             raise UserError(
                 f"{first.name} and {other.name} were measured on different forget sets: evaluate "
-                "both with the same --forget (and --max-items)."
+                "both with the same ``forget`` (and ``max_items``)."
             )
 
 

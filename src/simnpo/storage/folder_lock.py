@@ -62,11 +62,11 @@ def hold(folder: Path, patience: float = 0.0) -> bool:
         lock.acquire(timeout=patience, poll_interval=0.05)
     except Timeout:
         raise UserError(
-            f"{folder} is in use by {_holder(folder / LOCK)}: wait for it, or give another --out."
+            f"{folder} is in use by {_holder(folder / LOCK)}: wait for it, or give another ``out``."
         ) from None
     except NotImplementedError:
         raise UserError(
-            f"{folder} is on a file system without locks: give another --out or, where it is a "
+            f"{folder} is on a file system without locks: give another ``out`` or, where it is a "
             "folder for made models, another one in the environment variable SIMNPO_CACHE."
         ) from None
     _holds[key] = _Hold(lock, made, os.getpid())

@@ -186,7 +186,7 @@ def in_the_way(path: Path) -> str:
     """Say that a file that is not simnpo's is in the way."""
     return (
         f"{path} is in the way: no run of simnpo lists it as its own ({LIST}), so it is not "
-        "replaced. Move it, or give another --out."
+        "replaced. Move it, or give another ``out``."
     )
 
 

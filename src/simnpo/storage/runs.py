@@ -39,14 +39,15 @@ def check_free(
     found = own_among(out, names)
     if found and not overwrite:
         raise UserError(
-            f"{out} already holds results ({found[0].name}): replace them with --overwrite, "
-            "continue an unfinished run with --resume, or give another --out."
+            f"{out} already holds results ({found[0].name}): replace them with ``overwrite``, "
+            "continue an unfinished run with ``resume``, or give another ``out``."
         )
     for given in inputs:
         read = Path(given).resolve() if given else None
         if read and any(read.is_relative_to(path.resolve()) for path in found):
             raise UserError(
-                f"--overwrite would remove {given}, which this command reads; give another --out."
+                f"``overwrite`` would remove {given}, which this command reads; give another "
+                "``out``."
             )
 
 
@@ -77,7 +78,7 @@ def take(out: Path) -> None:
         UserError: it is a file, or another process is there.
     """
     if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; give a folder.")
+        raise UserError(f"``out`` {out} is a file; give a folder.")
     hold(out)
 
 
@@ -134,7 +135,7 @@ def check_resumable(out: Path, command: str, config: dict[str, Any], data: dict[
             another process works on it.
     """
     if not (out / RUN).is_file():
-        raise UserError(f"--resume: {out} holds no run; leave --resume out to start one.")
+        raise UserError(f"``resume``: {out} holds no run; leave ``resume`` out to start one.")
     record = read_run(out)
     before = {"command": record["command"], **record["config"], **record["data"]}
     now = {"command": command, **config, **data}
@@ -144,7 +145,7 @@ def check_resumable(out: Path, command: str, config: dict[str, Any], data: dict[
         if before.get(key) != now.get(key)
     ]
     if changed:
-        raise UserError(f"--resume: {out} was started otherwise: {'; '.join(changed)}.")
+        raise UserError(f"``resume``: {out} was started otherwise: {'; '.join(changed)}.")
     return bool(record["status"] != FINISHED)
 
 

@@ -49,7 +49,7 @@ def check_checkpoint(folder: Path) -> None:
     """
     from transformers.trainer_pt_utils import safe_globals
 
-    advice = f"remove {folder} to continue from an earlier state, or start again (--overwrite)"
+    advice = f"remove {folder} to continue from an earlier state, or start again (``overwrite``)"
     if (folder / DIGESTS).is_file():  # earlier versions wrote none
         written, found = read_json(folder / DIGESTS), _digests(folder)
         if not isinstance(written, dict):

@@ -77,7 +77,7 @@ class Control(TrainerCallback):
             UserError: `keep` is not a share.
         """
         if not 0 < keep <= 1:
-            raise UserError(f"--keep {keep}: must be above 0 and at most 1.")
+            raise UserError(f"``keep`` {keep}: must be above 0 and at most 1.")
         self._measure, self._target, self._keep, self._before = measure, target, keep, before
         self._scales = SCALES if scale_back else ()
         self._path, self._states = out / CONTROL, States(out / STATES)
@@ -216,8 +216,8 @@ class Control(TrainerCallback):
         missing = missing or (bool(self._scales) and not self._states.path(START).is_file())
         if missing:
             raise UserError(
-                f"--resume: {self._path} or {self._states.folder} lacks what was measured before "
-                f"step {done}; start the run again with --overwrite."
+                f"``resume``: {self._path} or {self._states.folder} lacks what was measured before "
+                f"step {done}; start the run again with ``overwrite``."
             )
 
     def _prune(self) -> None:

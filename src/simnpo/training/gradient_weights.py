@@ -92,7 +92,7 @@ def check_recordable(objective: Objective | None) -> None:
     """
     if objective is None or not objective.has_weights:
         raise UserError(
-            "--record-weights: only the gradients of NPO and SimNPO weigh examples; leave it out."
+            "``record_weights``: only the gradients of NPO and SimNPO weigh examples; leave it out."
         )
     if world_size() > 1:
-        raise UserError("--record-weights records in one process; leave the launcher out.")
+        raise UserError("``record_weights`` records in one process; leave the launcher out.")

@@ -161,7 +161,7 @@ def check_same_tokens(tokenizer: Any, other: Any, reference: str) -> None:
     """
     if tokenizer.get_vocab() != other.get_vocab():
         raise UserError(
-            f"--reference {reference} has another tokenizer than the model to unlearn from, so "
+            f"``reference`` {reference} has another tokenizer than the model to unlearn from, so "
             "their log-probs do not compare: give a model of the same vocabulary."
         )
 
@@ -197,7 +197,7 @@ def _layers(model: Any) -> list[nn.Module]:
     layers = [one for one in model.modules() if type(one).__name__ in kinds]
     if not layers:
         raise UserError(
-            f"--offload-reference: {type(model).__name__} does not tell transformers what its "
+            f"``offload_reference``: {type(model).__name__} does not tell transformers what its "
             "layers are; leave it out."
         )
     return layers

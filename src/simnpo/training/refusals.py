@@ -21,7 +21,7 @@ def check_layers(layers: range | None, adapted: bool, sharded: bool) -> None:
     if adapted:
         raise UserError(
             f"RMU trains the weights of layers {layers[0]} to {layers[-1]} themselves, and few "
-            "of them: leave out --lora-rank."
+            "of them: leave out ``lora_rank``."
         )
     if sharded:
         raise UserError(
@@ -42,7 +42,7 @@ def check_merging(lora: LoraConfig, sharded: bool) -> None:
     """
     if lora.merge and sharded:
         raise UserError(
-            "--lora-merge needs whole weights, and FSDP and DeepSpeed shard them: leave it out, "
+            "``lora_merge`` needs whole weights, and FSDP and DeepSpeed shard them: leave it out, "
             "and `simnpo evaluate` merges the adapter as it loads it."
         )
 
@@ -62,13 +62,13 @@ def check_subspace(lora: LoraConfig, method: Method, sharded: bool) -> None:
         return
     if not method.compares_sets:
         raise UserError(
-            f"--lora-subspace forget compares a forget set with a retain set, and {method.title} "
+            f"``lora_subspace=forget`` compares a forget set with a retain set, and {method.title} "
             "does not train on both: leave it out."
         )
     if sharded:
         raise UserError(
-            "--lora-subspace forget needs whole weights, and FSDP and DeepSpeed shard them: use "
-            "--lora-subspace free."
+            "``lora_subspace=forget`` needs whole weights, and FSDP and DeepSpeed shard them: use "
+            "``lora_subspace=free``."
         )
 
 
@@ -84,5 +84,5 @@ def check_whole(sharded: bool) -> None:
     if sharded:
         raise UserError(
             "A run that measures itself needs unsharded weights, and FSDP and ZeRO-3 shard them: "
-            "launch it without, or leave the measurements out with --no-report."
+            "launch it without, or leave the measurements out with ``no_report``."
         )

@@ -142,7 +142,7 @@ def train_model(
         with interrupt.listening():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except TrainingDiverged as error:
-        advice = "Try a lower --learning-rate."
+        advice = "Try a lower ``learning_rate``."
         if keep_model:
             advice = _keep_last_good(trainer, out, saved_dtype)
         raise TrainingDiverged(f"{error} {advice}") from None
@@ -164,7 +164,7 @@ def train_model(
     if not distributed.all_finite(trainer.model.parameters()):
         raise TrainingDiverged(
             f"the last step, {trainer.state.global_step}, left weights that are NaN or infinite. "
-            "Try a lower --learning-rate."
+            "Try a lower ``learning_rate``."
         )
     if keep_model:
         trained, lost = trainer.model, Rounding(saved_dtype)
@@ -198,7 +198,7 @@ def checkpoint_activations(model: Any) -> None:
     try:
         (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
     except ValueError as error:
-        raise UserError(f"--gradient-checkpointing: {error}") from None
+        raise UserError(f"``gradient_checkpointing``: {error}") from None
 
 
 def _keep_last_good(trainer: UnlearnTrainer, out: Path, dtype: torch.dtype | None) -> str:
@@ -209,7 +209,7 @@ def _keep_last_good(trainer: UnlearnTrainer, out: Path, dtype: torch.dtype | Non
     _save(trainer, trainer.model, out / LAST_GOOD, dtype)
     return (
         f"The last good weights, from before that step, are in {out / LAST_GOOD}. "
-        "Try a lower --learning-rate."
+        "Try a lower ``learning_rate``."
     )
 
 

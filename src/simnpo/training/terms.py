@@ -86,7 +86,7 @@ def check_answers(
         if REFUSAL in objective.answers:
             if not refusals:
                 raise UserError(
-                    "IDK needs refusals: give a text file, one a line, with --refusals."
+                    "IDK needs refusals: give a text file, one a line, with ``refusals``."
                 )
             if any(example.question is None for example in examples):
                 raise UserError("IDK answers questions with refusals; plain text has no questions.")
@@ -98,8 +98,8 @@ def check_answers(
             if example.alternate is None:
                 raise UserError(
                     f"AltPO needs an alternate answer to {example.question!r:.80}, and this set "
-                    "has none: give a forget file with a column of them, by --forget and "
-                    "--alternate-column."
+                    "has none: give a forget file with a column of them, by ``forget`` and "
+                    "``alternate_column``."
                 )
 
 

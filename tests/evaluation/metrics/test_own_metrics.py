@@ -44,11 +44,11 @@ def test_a_retrain_without_the_holdout_leaves_metrics_out() -> None:
 
 
 def test_a_retrain_of_other_rows_is_refused() -> None:
-    with pytest.raises(UserError, match="--retain-scores: the Retrain's evaluation has 1 forget"):
+    with pytest.raises(UserError, match="``retain_scores``: the Retrain's evaluation has 1 forget"):
         own_metrics(tables({"forget": [Row(ADA, ADA)] * 2}), tables({"forget": [Row(ADA, ADA)]}))
     other = tables({"forget": [Row("No such answer", ADA)]})
     for retrain in (tables({"forget": [Row(ADA, ADA)] * 2}), other):
-        with pytest.raises(UserError, match="the same --max-items"):
+        with pytest.raises(UserError, match="the same ``max_items``"):
             own_metrics(tables({"forget": [Row(ADA, ADA)]}), retrain)
 
 

@@ -161,7 +161,7 @@ def test_the_seed_orders_the_shortest_anew(target: ExternalModel, tmp_path: Path
 def test_divergence_leaves_no_weights(target: ExternalModel, tmp_path: Path) -> None:
     training = replace(TRAINING, learning_rate=1e5, max_grad_norm=0)
     wild = replace(ATTACK, select=("random",), training=training)
-    with pytest.raises(TrainingDiverged, match="lower --learning-rate"):
+    with pytest.raises(TrainingDiverged, match="lower ``learning_rate``"):
         relearned(wild, target, tmp_path)
     assert not list(tmp_path.rglob("*.safetensors"))
     assert read_history(next(tmp_path.rglob("history.jsonl")))[0]["epoch"] == 0
@@ -169,7 +169,7 @@ def test_divergence_leaves_no_weights(target: ExternalModel, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.01, float("nan")])
 def test_fractions_out_of_range(fraction: float) -> None:
-    with pytest.raises(UserError, match=f"--fraction {fraction}"):
+    with pytest.raises(UserError, match=f"``fraction`` {fraction}"):
         replace(ATTACK, fraction=fraction).check()
 
 
@@ -185,7 +185,7 @@ def test_the_attack_trains_at_unlearnings_rate() -> None:
 
 
 def test_half_epochs_are_refused() -> None:
-    with pytest.raises(UserError, match=r"--epochs 1\.5"):
+    with pytest.raises(UserError, match=r"``epochs=1\.5``"):
         replace(ATTACK, training=replace(TRAINING, epochs=1.5)).check()
 
 

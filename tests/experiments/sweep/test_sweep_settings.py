@@ -34,14 +34,14 @@ def test_layers_are_whole_numbers() -> None:
 @pytest.mark.parametrize(
     ("over", "method", "words"),
     [
-        ([], "npo", "--over is empty"),
-        (["beta"], "npo", "--over beta: give values"),
-        (["beta="], "npo", "--over beta=: give values"),
+        ([], "npo", "``over`` is empty"),
+        (["beta"], "npo", "``over`` beta: give values"),
+        (["beta="], "npo", "``over`` beta=: give values"),
         (["beta=a,1"], "npo", "'a' is not a number"),
         (["beta=1,,2"], "npo", "'' is not a number"),
         (["beta=nan"], "npo", "nan is not finite"),
         (["beta=1,1.0"], "npo", "a value is given twice"),
-        (["beta=1", "beta=2"], "npo", "--over names beta twice"),
+        (["beta=1", "beta=2"], "npo", "``over`` names beta twice"),
         (["gamma=1"], "npo", "has no setting 'gamma'; it has beta, forget_weight, retain_weight"),
         (["retain_weight=1"], "ga", "it has forget_weight, learning_rate, epochs"),
         (["learning_rate=1"], "task_vector", "Task Vector has no setting 'learning_rate'"),

@@ -81,7 +81,7 @@ def own_metrics(
     if broken := int(tables.scores["logprob"].isna().sum()):
         raise UserError(
             f"The model gives NaN instead of a probability for {broken} of {len(tables.scores)} "
-            "answers: its weights are broken, or its numbers overflow (try --precision fp32)."
+            "answers: its weights are broken, or its numbers overflow (try ``precision=fp32``)."
         )
     names = [name for name in dict.fromkeys(tables.scores["set"]) if name != GENERAL]
     if FORGET not in names:

@@ -19,7 +19,7 @@ from simnpo.evaluation.tables import PARAPHRASE, PERTURBED, Tables
 
 TRUTH_RATIOS, LOGPROBS = "truth ratios", "answer log-probabilities"
 _SAME = (
-    "evaluate both with the same --{} file and the same --max-items (unless it is given, "
+    "evaluate both with the same ``{}`` file and the same ``max_items`` (unless it is given, "
     "evaluate takes all rows, and other commands 200)."
 )
 
@@ -72,15 +72,15 @@ def check_retrain(rows: pd.DataFrame, retrain: Tables) -> None:
             continue
         if list(ours["item"]) != list(theirs["item"]):
             raise UserError(
-                f"--retain-scores: the Retrain's evaluation has {len(theirs)} {name} rows, and "
+                f"``retain_scores``: the Retrain's evaluation has {len(theirs)} {name} rows, and "
                 f"this model's {len(ours)}: {_SAME.format(name)}"
             )
         sizes = [one["zlib_bytes"].to_numpy() for one in (ours, theirs)]
         differ = (sizes[0] != sizes[1]) & ~np.isnan(sizes[1])  # older evaluations have none
         if differ.any():
             raise UserError(
-                f"--retain-scores: {name} row {ours['item'][differ].iloc[0]} is another one in the "
-                f"Retrain's evaluation: {_SAME.format(name)}"
+                f"``retain_scores``: {name} row {ours['item'][differ].iloc[0]} is another one in "
+                f"the Retrain's evaluation: {_SAME.format(name)}"
             )
 
 

@@ -48,7 +48,7 @@ class Quantize(Attack):
             UserError: naming the option.
         """
         if not self.bits:
-            raise UserError("--bits: name 8, 4 or both.")
+            raise UserError("``bits``: name 8, 4 or both.")
 
     def runs(self, model: "ExternalModel") -> list[Measured]:
         """Return the model as it is, and rounded to each width."""

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from simnpo.config import Precision, Select, TrainingConfig
+from simnpo.config import Precision, Select, TrainingConfig, check_range
 from simnpo.errors import UserError
 from simnpo.experiments.attacks.base import Attack, Measured
 
@@ -71,15 +71,16 @@ class Relearn(Attack):
             UserError: naming the option.
         """
         if not 0 < self.fraction <= 1:
-            raise UserError(f"--fraction {self.fraction}: must be above 0 and at most 1.")
+            raise UserError(f"``fraction`` {self.fraction}: must be above 0 and at most 1.")
         if not self.select:
-            raise UserError("--select: name random, shortest or both.")
-        if not 1 <= self.seeds <= MOST_SEEDS:
-            raise UserError(f"--seeds {self.seeds}: must be from 1 to {MOST_SEEDS}.")
+            raise UserError("``select``: name random, shortest or both.")
+        check_range(1, MOST_SEEDS, seeds=self.seeds)
         epochs = self.training.epochs
         if epochs is None or epochs % 1:
-            given = f"--steps {self.training.steps}" if epochs is None else f"--epochs {epochs}"
-            raise UserError(f"{given}: an attack is measured after whole epochs; give --epochs.")
+            given = f"steps={self.training.steps}" if epochs is None else f"epochs={epochs}"
+            raise UserError(
+                f"``{given}``: an attack is measured after whole epochs; give ``epochs``."
+            )
 
     def runs(self, model: "ExternalModel") -> list[Measured]:
         """Return every draw of every part; each history begins before the attack."""

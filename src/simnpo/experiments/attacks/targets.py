@@ -30,7 +30,7 @@ def targets(
     """
     given = [*models, *([retrain] if retrain else [])]
     if not models:
-        raise UserError("--model: name at least one model.")
+        raise UserError("``model``: name at least one model.")
     resolved = [resolve(model) for model in given]
     for model, path in zip(given, resolved, strict=True):
         if resolved.count(path) > 1:
@@ -38,7 +38,7 @@ def targets(
     names = [display_name(model, run_of(model)) for model in models]
     for model, name in zip(models, names, strict=True):
         if is_retrain(name):
-            raise UserError(f"--model {model} is called {name}: give it as --retrain.")
+            raise UserError(f"``model`` {model} is called {name}: give it as ``retrain``.")
     scores = ExternalScores(GIVEN_SEED, setup, retain_scores) if retain_scores else None
     last = (
         [ExternalModel(GIVEN_SEED, setup, retrain, scores, RETRAIN, is_retrain=scores is None)]

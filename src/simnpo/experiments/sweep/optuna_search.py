@@ -33,7 +33,7 @@ def optuna_settings(
         import optuna
     except ImportError:
         raise UserError(
-            "--search optuna needs optuna: pip install 'simnpo[sweep]', or use --search random."
+            "``search=optuna`` needs optuna: pip install 'simnpo[sweep]', or use ``search=random``."
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(

@@ -26,23 +26,24 @@ def read_values(over: Sequence[str], method: "AnyMethod") -> dict[str, tuple[flo
             that stands there twice, or a setting that the method does not have.
     """
     if not over:
-        raise UserError("--over is empty; name a setting and its values, as in beta=1.5,2.5.")
+        raise UserError("``over`` is empty; name a setting and its values, as in beta=1.5,2.5.")
     whole, known = _whole(method), known_settings(method)
     found: dict[str, tuple[float, ...]] = {}
     for text in over:
         name, _, listed = text.partition("=")
         name = name.replace("-", "_")
         if not listed:
-            raise UserError(f"--over {text}: give values after the name, as in beta=1.5,2.5.")
+            raise UserError(f"``over`` {text}: give values after the name, as in beta=1.5,2.5.")
         if name not in known:
             raise UserError(
-                f"--over {text}: {method.title} has no setting {name!r}; it has {', '.join(known)}."
+                f"``over`` {text}: {method.title} has no setting {name!r}; it has "
+                f"{', '.join(known)}."
             )
         if name in found:
-            raise UserError(f"--over names {name} twice.")
+            raise UserError(f"``over`` names {name} twice.")
         values = tuple(_number(text, one, name in whole) for one in listed.split(","))
         if len(set(values)) < len(values):
-            raise UserError(f"--over {text}: a value is given twice.")
+            raise UserError(f"``over`` {text}: a value is given twice.")
         found[name] = values
     return found
 
@@ -85,11 +86,11 @@ def _number(text: str, one: str, whole: bool) -> float:
     try:
         value = float(one)
     except ValueError:
-        raise UserError(f"--over {text}: {one!r} is not a number.") from None
+        raise UserError(f"``over`` {text}: {one!r} is not a number.") from None
     if not math.isfinite(value):
-        raise UserError(f"--over {text}: {one} is not finite.")
+        raise UserError(f"``over`` {text}: {one} is not finite.")
     if not whole:
         return value
     if value != int(value):
-        raise UserError(f"--over {text}: {one} must be a whole number.")
+        raise UserError(f"``over`` {text}: {one} must be a whole number.")
     return int(value)
