@@ -146,7 +146,7 @@ class Evaluate:
         }
         if self.precision != "auto":
             wanted["precision"] = self.precision
-        settings: dict[str, Any] = {
+        settings: dict[str, object] = {
             "truth_ratio_aggregation": self.aggregation,
             "controls": list(benchmark.controls),
         }

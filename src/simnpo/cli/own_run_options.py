@@ -1,7 +1,7 @@
 """How `unlearn` measures a run on your own sets."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.options import Unset
 from simnpo.errors import UserError
@@ -42,7 +42,7 @@ class ReportOptions:
             raise UserError(f"--max-items {self.max_items}: must be at least 1.")
 
     def own_run(
-        self, sets: "OwnSets", retain_scores: str | None, usual: "Mapping[str, Any]"
+        self, sets: "OwnSets", retain_scores: str | None, usual: "Mapping[str, object]"
     ) -> "OwnRun":
         """Return how a run on `sets` is measured."""
         from simnpo.experiments.own_run import MOST_ROWS, OwnRun
