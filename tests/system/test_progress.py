@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from transformers import TrainerState
 
 from simnpo.system import progress as module
 from simnpo.system.progress import LINE, progress
@@ -61,11 +62,8 @@ def test_a_pipe_gets_a_line_now_and_then(
 def test_training_shows_the_newest_row_of_the_log(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class State:
-        max_steps, global_step = 4, 0
-
     monkeypatch.setattr(module, "LOG_EVERY", 0.0)
-    bar, state = ShowProgress("SimNPO"), State()
+    bar, state = ShowProgress("SimNPO"), TrainerState(max_steps=4)
     unused: Any = None
     bar.on_train_begin(unused, state, unused)
     bar.on_step_end(unused, state, unused)

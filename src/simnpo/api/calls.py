@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from simnpo.data.given_rows import row_values
 from simnpo.errors import UserError
@@ -86,7 +86,7 @@ def _options(words: Sequence[str]) -> set[str]:
     return set(options_of(command))
 
 
-def _file(name: str, data: Any, room: Path) -> str:
+def _file(name: str, data: Data, room: Path) -> str:
     if isinstance(data, str | PathLike):
         return fspath(data)
     path = room / f"{name}.jsonl"

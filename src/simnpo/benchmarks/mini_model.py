@@ -1,7 +1,6 @@
 """The tokenizer and the architecture of the embedded benchmarks' models."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, PreTrainedTokenizerFast
@@ -32,7 +31,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     )
 
 
-def model_config(vocab_size: int, **changes: Any) -> LlamaConfig:
+def model_config(vocab_size: int, **changes: object) -> LlamaConfig:
     """Return the architecture: a Llama of width 128 with 3 layers, about 0.8 million weights.
 
     `changes` stand instead of its settings.

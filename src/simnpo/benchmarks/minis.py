@@ -1,13 +1,13 @@
 """An embedded benchmark, and all it takes to make its models."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from transformers import PreTrainedConfig
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.config import TrainingConfig
 from simnpo.data.examples import Example
+from simnpo.data.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Mini:
     """What the base model is trained on: the language, never what it is then fine-tuned on."""
     rehearsal: tuple[Example, ...]
     """What fine-tuning repeats of it, for Original and Retrain alike."""
-    tokenizer: Any
+    tokenizer: Tokenizer
     architecture: PreTrainedConfig
     pretrain: TrainingConfig
     finetune: TrainingConfig

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.benchmarks import record_words as words
 from simnpo.config import check_range
@@ -52,7 +52,7 @@ def make_records(seed: int = 0, forget: int = 30, retain: int = 60, holdout: int
     return Records(rows[:forget], rows[forget : forget + retain], rows[forget + retain :])
 
 
-def as_values(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def as_values(rows: Sequence[Row]) -> list[dict[str, object]]:
     """Return rows as JSON objects."""
     return [{**row._asdict(), "identifiers": list(row.identifiers)} for row in rows]
 

@@ -1,6 +1,7 @@
 """TOFU (arXiv 2401.06121), from the hub or from a folder with the official files."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def _rows(folder: Path | None, name: str) -> list[Row]:
 
 
 def _item(row: Row) -> Item:
-    perturbed = row.values.get("perturbed_answer")
+    perturbed: Any = row.values.get("perturbed_answer")
     if isinstance(perturbed, str):
         perturbed = [perturbed]
     if perturbed is None or not np.size(perturbed):

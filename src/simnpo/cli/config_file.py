@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 from simnpo.errors import UserError
 from simnpo.system.notes import note_once
@@ -56,9 +56,9 @@ def _present_word(word: str) -> str:
     return f"--{present_name(option).replace('_', '-')}{equals}{value}"
 
 
-def options_of(command: type) -> dict[str, Any]:
+def options_of(command: type) -> dict[str, object]:
     """Return the types of a command's options by name, with underscores; groups are looked into."""
-    kinds, found = get_type_hints(command), dict[str, Any]()
+    kinds, found = get_type_hints(command), dict[str, object]()
     for field in fields(command):
         kind = kinds[field.name]
         grouped = isinstance(kind, type) and is_dataclass(kind)
@@ -114,7 +114,7 @@ def _read(file: Path, head: list[str], command: type) -> list[list[str]]:
     return options
 
 
-def _mapping(file: Path) -> Mapping[str, Any]:
+def _mapping(file: Path) -> Mapping[str, object]:
     from simnpo.storage.files import read_json, read_yaml
 
     found = read_json(file) if file.suffix == ".json" else read_yaml(file)

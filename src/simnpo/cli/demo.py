@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from simnpo.cli.options import Unset, refuse_both
 from simnpo.errors import UserError
@@ -83,7 +82,7 @@ class Demo:
             raise UserError(f"{reasons} The report has the others.")
         runs.finish(self.out, {"seconds": round(time.monotonic() - started, 1)})
 
-    def _check_out(self, folders: list[str], config: dict[str, Any]) -> None:
+    def _check_out(self, folders: list[str], config: dict[str, object]) -> None:
         """Make room in --out; the folders in it are removed only if a demo made them."""
         from simnpo.experiments.demo import RUNS
         from simnpo.report.rendering import REPORT

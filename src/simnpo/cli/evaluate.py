@@ -155,7 +155,7 @@ class Evaluate:
         }
         if self.precision != "auto":
             wanted["precision"] = self.precision
-        settings: dict[str, Any] = {
+        settings: dict[str, object] = {
             "truth_ratio_aggregation": self.aggregation,
             "utility_sets": list(benchmark.utility_sets),
         }

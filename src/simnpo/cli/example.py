@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -63,7 +63,7 @@ class ExampleStory:
 
         story = load_story()
         retain, holdout = ([{"text": text} for text in part] for part in story[1:])
-        files: dict[str, Sequence[dict[str, Any]] | str] = {
+        files: dict[str, Sequence[Mapping[str, object]] | str] = {
             "forget.txt": story.forget + "\n",
             "retain.jsonl": retain,
             "full.jsonl": [{"text": story.forget}, *retain],
@@ -75,7 +75,9 @@ class ExampleStory:
         _print_next(self.out, "forget.txt", "--epochs 30", " --max-length 128")
 
 
-def _write(out: Path, files: Mapping[str, Sequence[dict[str, Any]] | str], overwrite: bool) -> None:
+def _write(
+    out: Path, files: Mapping[str, Sequence[Mapping[str, object]] | str], overwrite: bool
+) -> None:
     """Write rows as JSON lines and texts as they are, and print what each file holds."""
     from simnpo.storage.files import write_text
     from simnpo.storage.runs import check_free, clear
@@ -93,7 +95,7 @@ def _write(out: Path, files: Mapping[str, Sequence[dict[str, Any]] | str], overw
             write(f"{out / name}: {len(content):,} {'rows' if len(content) > 1 else 'row'}")
 
 
-def _everyday() -> list[dict[str, str]]:
+def _everyday() -> list[dict[str, object]]:
     """Return questions that have nothing to do with what is taught."""
     from simnpo.benchmarks.example_questions import EXAMPLE_QUESTIONS
 

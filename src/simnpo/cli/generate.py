@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simnpo.cli.answer_options import AnswerOptions
 from simnpo.cli.options import Revision
@@ -13,6 +13,7 @@ from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.data.rows import Row
+    from simnpo.models.causal_lm import CausalLM
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Generate:
                     "``column``."
                 )
 
-    def _check_lengths(self, model: Any, rows: "list[Row]", lengths: list[int]) -> None:
+    def _check_lengths(self, model: "CausalLM", rows: "list[Row]", lengths: list[int]) -> None:
         """Make sure that the model takes every question with its answer.
 
         Raises:
@@ -129,6 +130,6 @@ class Generate:
                 )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return what Parquet and the hub hold, such as arrays and dates, as JSON has it."""
     return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from simnpo.cli.options import Revision
 from simnpo.system.command_words import command_words
@@ -50,7 +49,7 @@ class Merge:
         write_json(self.out / runs.RUN, record)  # last: nothing is finished before
         write(f"Model: {self.out / MODEL_FOLDER}\nRecord: {self.out / runs.RUN}")
 
-    def _record(self) -> dict[str, Any]:
+    def _record(self) -> dict[str, object]:
         """Return what `run.json` records: the adapter's run, as if --lora-merge had been given."""
         from simnpo.config import MAX_LENGTH
         from simnpo.storage import runs

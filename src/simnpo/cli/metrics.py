@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -67,7 +67,7 @@ class Metrics:
             return
         tables = read_scores(self.scores)
         retain, reference = (read_scores(path) if path else None for path in others.values())
-        origin: dict[str, Any] = {"name": self.scores.stem, "benchmark": self.benchmark}
+        origin: dict[str, object] = {"name": self.scores.stem, "benchmark": self.benchmark}
         origin["split"] = None
         utility_sets: tuple[str, ...] = ()
         if self.scores.is_dir():

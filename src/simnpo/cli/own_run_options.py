@@ -1,7 +1,7 @@
 """How `unlearn` measures a run on your own sets."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.options import Unset
 from simnpo.config import check_range
@@ -42,7 +42,7 @@ class ReportOptions:
         check_range(1, max_items=self.max_items)
 
     def own_run(
-        self, sets: "OwnSets", retain_scores: str | None, usual: "Mapping[str, Any]"
+        self, sets: "OwnSets", retain_scores: str | None, usual: "Mapping[str, object]"
     ) -> "OwnRun":
         """Return how a run on `sets` is measured."""
         from simnpo.experiments.own_run import MOST_ROWS, OwnRun

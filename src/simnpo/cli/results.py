@@ -1,14 +1,16 @@
 """How the commands that evaluate guard their output folder and show what they made."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from simnpo.cli.options import OutputOptions, refuse_both
 from simnpo.errors import UserError
 from simnpo.system.terminal import write
 
 
-def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any) -> bool:
+def check_evaluation(
+    output: OutputOptions, origin: Mapping[str, object], *inputs: str | Path | None
+) -> bool:
     """Return whether an evaluation is to be made in `output.out`.
 
     Args:
@@ -38,7 +40,7 @@ def check_evaluation(output: OutputOptions, origin: dict[str, Any], *inputs: Any
     return False
 
 
-def _difference(key: str, before: Any, now: Any) -> str:
+def _difference(key: str, before: object, now: object) -> str:
     """Name the first difference of two unlike values, within objects by its dotted key."""
     if isinstance(before, dict) and isinstance(now, dict):
         inner = next(name for name in {**before, **now} if before.get(name) != now.get(name))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simnpo.cli.options import OutputOptions, check_output
 from simnpo.cli.stage_evaluations import StageEvaluations, Stages
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from simnpo.benchmarks.base import Benchmark
     from simnpo.config import Reinforcement, TrainingConfig
     from simnpo.data.examples import Example
+    from simnpo.data.tokenizer import Tokenizer
     from simnpo.evaluation.tables import Tables
     from simnpo.experiments.jobs import Callbacks, Job
     from simnpo.experiments.own_sequence import OwnSequence
+    from simnpo.models.causal_lm import CausalLM
 
 
 @dataclass(frozen=True)
@@ -207,8 +209,8 @@ class SequenceJob:
         stage: "Job",
         others: "Callbacks | None",
         made: "list[TrainerCallback]",
-        model: Any,
-        tokenizer: Any,
+        model: "CausalLM",
+        tokenizer: "Tokenizer",
     ) -> "list[TrainerCallback]":
         """Return what controls and watches a stage on own data."""
         assert self.own

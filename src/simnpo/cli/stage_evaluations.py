@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
@@ -81,7 +81,7 @@ class StageEvaluations:
             model_name=name,
         )
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> dict[str, object]:
         """Write and print what all stages have done; return what `run.json` is to say of it."""
         if self.own:
             return {"verdict": self._judge(self.own)}
@@ -108,7 +108,7 @@ class StageEvaluations:
             runs.add(self.stages.folder(number), {"verdict": verdict.record()})
             write(f"Stage {number}: {verdict.sentence}")
 
-    def _judge(self, own: "OwnSequence") -> dict[str, Any]:
+    def _judge(self, own: "OwnSequence") -> dict[str, object]:
         """Write and print what was forgotten and kept, and return the verdict's record."""
         from simnpo.evaluation.evaluation import EVALUATION
         from simnpo.experiments.original import BEFORE

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simnpo.cli.options import OutputOptions, check_output
 from simnpo.system.command_words import command_text
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from transformers import TrainerCallback
 
+    from simnpo.data.tokenizer import Tokenizer
     from simnpo.experiments.jobs import Callbacks, Job
     from simnpo.experiments.own_run import OwnRun
+    from simnpo.models.causal_lm import CausalLM
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ class TrainingJob:
     def _callbacks(
         self,
         others: "Callbacks | None",
-        model: Any,
-        tokenizer: Any,
+        model: "CausalLM",
+        tokenizer: "Tokenizer",
     ) -> "Sequence[TrainerCallback]":
         assert self.measured is not None
         made = self.measured.start(self.job, self.output.out, model, tokenizer)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simnpo.cli.data_options import DataOptions
 from simnpo.cli.options import Unset, check_retain_scores
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback
 
     from simnpo.benchmarks.base import Benchmark
+    from simnpo.data.tokenizer import Tokenizer
     from simnpo.experiments.own_run import OwnRun
     from simnpo.methods.registry import AnyMethod
+    from simnpo.models.causal_lm import CausalLM
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ class WatchOptions:
         check_retain_scores(benchmark, self.retain_scores)
         return benchmark
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return what `run.json` says of these options, where they are used."""
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         if self.evaluate_epochs:
             found |= {"evaluate_epochs": self.evaluate_epochs, "retain_scores": self.retain_scores}
         if self.record_weights:
@@ -90,8 +92,8 @@ class WatchOptions:
         prompt: PromptOptions,
         out: Path,
         own: "OwnRun | None",
-        model: Any,
-        tokenizer: Any,
+        model: "CausalLM",
+        tokenizer: "Tokenizer",
     ) -> "Sequence[TrainerCallback]":
         """Return what watches the training of a run in `out`, on own data where `own` is given."""
         from simnpo.data.encoding import Encoder

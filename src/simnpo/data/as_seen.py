@@ -3,16 +3,16 @@
 import hashlib
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from simnpo.data.encoding import Encoder
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import UserError
 
 MOST_CHARACTERS = 2000
 """Of a rendered prompt or answer that is recorded."""
 
 
-def decoded(tokenizer: Any, ids: Sequence[int]) -> str:
+def decoded(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     """Return what ids say, with their special tokens and all spaces."""
     return str(
         tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
@@ -21,7 +21,7 @@ def decoded(tokenizer: Any, ids: Sequence[int]) -> str:
 
 def prompt_record(
     encoder: Encoder, question: str | None = None, answer: str = "", verbatim: bool = False
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what `run.json` and `summary.json` say of the prompts.
 
     Args:
@@ -31,7 +31,7 @@ def prompt_record(
         verbatim: whether the question is asked as it stands, without a template.
     """
     template, tokenizer = encoder.template, encoder.tokenizer
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "template": template.name,
         "template_hash": hashlib.sha256(template.source.encode()).hexdigest()[:16],
         "tokenizer_class": type(tokenizer).__name__,

@@ -4,7 +4,7 @@ Batches are padded on the right and need no attention mask: in a causal model no
 token from its right.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import torch
@@ -21,7 +21,7 @@ class Batch(TypedDict):
     answer_mask: Bool[Tensor, "rows time"]
 
 
-def pad(encoded: Sequence[Encoded], pad_id: int = 0) -> Batch:
+def pad(encoded: Sequence[Encoded], pad_id: int = 0, device: torch.device | str = "cpu") -> Batch:
     """Right-pad `encoded` to its longest sequence.
 
     Any `pad_id` that the model knows does, the end-of-sequence id or another: padding is recognised
@@ -34,7 +34,7 @@ def pad(encoded: Sequence[Encoded], pad_id: int = 0) -> Batch:
         length = len(one.ids)
         ids[row, :length] = torch.tensor(one.ids)
         answer[row, one.start : length] = True
-    return {"input_ids": ids, "answer_mask": answer}
+    return {"input_ids": ids.to(device), "answer_mask": answer.to(device)}
 
 
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -93,7 +93,7 @@ def whole(batch: Batch) -> tuple[Int[Tensor, " rows"], Batch]:
     return torch.arange(len(ids), device=ids.device), batch
 
 
-def rows_of(batch: Batch | Mapping[str, Tensor], rows: Any, width: int | None = None) -> Batch:
+def rows_of(batch: Batch, rows: Any, width: int | None = None) -> Batch:
     """Return some rows of a batch, as whatever torch takes as an index, and of `width` tokens."""
     return {
         "input_ids": batch["input_ids"][rows, :width],

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from itertools import takewhile
-from typing import Any
 
 from simnpo.data.control_tokens import ControlTokens, stand_in
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.data.template_trial import tried
 from simnpo.data.templates import Template
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import UserError
 from simnpo.system.notes import note_once
 
@@ -23,7 +23,7 @@ _USE_ANOTHER = "use ``template=plain`` or a text of your own"
 class Renderer:
     """A chat template, and all that it is given besides the messages."""
 
-    def __init__(self, tokenizer: Any, settings: PromptSettings):
+    def __init__(self, tokenizer: Tokenizer, settings: PromptSettings):
         """Compile the template.
 
         Raises:
@@ -59,7 +59,7 @@ class Renderer:
             one.pop("strftime_now", None)
         tried(self.source, conversations, day)
 
-    def _on(self, day: str) -> dict[str, Any]:
+    def _on(self, day: str) -> dict[str, object]:
         """Return the template's date variables, and the values that were given."""
         today = datetime.combine(date.fromisoformat(day), time())
         dates = {"strftime_now": today.strftime, "date_string": today.strftime("%d %b %Y")}
@@ -95,7 +95,7 @@ class Renderer:
         system: str = "",
         prompt: bool = False,
         in_parts: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Return all that the template is given for a conversation: see `render`."""
         roles = [ROLES[number % 2] for number in range(len(contents))]
         turns = [("system", system)] if system else []
@@ -166,7 +166,7 @@ class ChatTemplate(Template):
         return replace(self, system=system)
 
 
-def chat_template(tokenizer: Any, settings: PromptSettings) -> ChatTemplate:
+def chat_template(tokenizer: Tokenizer, settings: PromptSettings) -> ChatTemplate:
     """Return a tokenizer's chat template.
 
     Raises:
@@ -253,7 +253,7 @@ def _compare(finished: str, prompt: str) -> None:
     )
 
 
-def _source(tokenizer: Any, name: str | None) -> str:
+def _source(tokenizer: Tokenizer, name: str | None) -> str:
     """Return the text of a tokenizer's chat template.
 
     Raises:
@@ -265,7 +265,7 @@ def _source(tokenizer: Any, name: str | None) -> str:
             f"``{'chat_template' if name else 'template=chat'}``: the tokenizer has no chat "
             "template; use plain."
         )
-    named: Mapping[str, Any] = found if isinstance(found, dict) else {"default": found}
+    named: Mapping[str, object] = found if isinstance(found, dict) else {"default": found}
     if (name or "default") in named:
         chosen = named[name or "default"]
         if not isinstance(chosen, str):

@@ -4,7 +4,9 @@ import copy
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from simnpo.data.tokenizer import Tokenizer
 
 # Stand-ins are digits, since no template trims, escapes or capitalises them. A 9 stands at their
 # beginning alone, so that digits next to them cannot be taken for a part of them.
@@ -40,7 +42,7 @@ class Quoted(NamedTuple):
 class ControlTokens:
     """A tokenizer's control tokens, and the ids of texts whose contents hold some."""
 
-    def __init__(self, tokenizer: Any, written: str = ""):
+    def __init__(self, tokenizer: Tokenizer, written: str = ""):
         """Find the control tokens: the special ones, and those of the template.
 
         Args:
@@ -141,7 +143,7 @@ class ControlTokens:
         return bool(mark) and self._ids(f"{mark}a")[1:] != self._ids("a")
 
     @cached_property
-    def _splitting(self) -> Any:
+    def _splitting(self) -> Tokenizer:
         """The tokenizer with all control tokens marked as special, since only these are split."""
         if not self._own:
             return self._tokenizer

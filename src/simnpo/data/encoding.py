@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.config import MAX_LENGTH
 from simnpo.data.examples import Example
@@ -11,6 +11,7 @@ from simnpo.data.normal_text import LETTER
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.data.template_choice import choose_template
 from simnpo.data.templates import Template
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.data.tokenizer_checks import begin_ids
 from simnpo.errors import UserError
 
@@ -39,7 +40,7 @@ class Encoder:
 
     def __init__(
         self,
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         template: str | PromptSettings = "auto",
         max_length: int = MAX_LENGTH,
     ):
@@ -59,7 +60,7 @@ class Encoder:
         self._begin = begin_ids(tokenizer)
         self._last_prompt: tuple[str, tuple[int, ...]] = ("", ())
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return what `summary.json` says of this encoder."""
         return {
             **self.settings.record(),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from simnpo.data.text_files import read_text
 from simnpo.errors import UserError
@@ -21,7 +20,7 @@ def folder_of(source: str) -> tuple[Path, str] | None:
     return (Path(folder), split) if colon and folder and Path(folder).is_dir() else None
 
 
-def folder_records(folder: Path, split: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def folder_records(folder: Path, split: str = "") -> Iterator[tuple[str, dict[str, object]]]:
     """Yield place and values of each record of a folder.
 
     Args:
@@ -38,7 +37,7 @@ def folder_records(folder: Path, split: str = "") -> Iterator[tuple[str, dict[st
     return _texts(folder)
 
 
-def _saved(folder: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _saved(folder: Path, split: str) -> Iterator[tuple[str, dict[str, object]]]:
     from datasets import DatasetDict, load_from_disk
 
     try:
@@ -65,7 +64,7 @@ def _saved(folder: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"{folder}, row {number}", dict(record)
 
 
-def _texts(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _texts(folder: Path) -> Iterator[tuple[str, dict[str, object]]]:
     files = sorted(
         path
         for path in folder.rglob("*")

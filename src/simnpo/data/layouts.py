@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.data.messages import as_messages, as_turns, is_list, question_and_answer
 from simnpo.data.rows import Row
@@ -131,7 +131,7 @@ def _text(column: str) -> Layout:
     return Layout((column,), lambda row: (None, text_of(row, column)), plain=True)
 
 
-def _of(row: Row, column: str) -> tuple[str, Any]:
+def _of(row: Row, column: str) -> tuple[str, object]:
     if column not in row.values:
         raise UserError(f"{row.place}: no column {column!r}; it has {listed(row.values)}.")
     return column, row.values[column]

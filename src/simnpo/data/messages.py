@@ -1,7 +1,7 @@
 """A question and its answer in TRL's conversational form: a list of messages with roles."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TypeGuard
 
 from simnpo.errors import UserError
 
@@ -10,7 +10,7 @@ SHAREGPT = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "a
 """Roles by the names that ShareGPT's form has for them; others go by their own names."""
 
 
-def question_and_answer(place: str, column: str, messages: Any) -> tuple[str, str]:
+def question_and_answer(place: str, column: str, messages: object) -> tuple[str, str]:
     """Return what the user asks and the assistant answers.
 
     Anything else in a conversation is refused, since the prompt would not be the one that was
@@ -38,7 +38,7 @@ def question_and_answer(place: str, column: str, messages: Any) -> tuple[str, st
     return asked, answered
 
 
-def as_messages(place: str, column: str, value: Any) -> list[dict[str, Any]]:
+def as_messages(place: str, column: str, value: object) -> list[dict[str, object]]:
     """Return a value as a list of messages.
 
     Raises:
@@ -54,27 +54,27 @@ def as_messages(place: str, column: str, value: Any) -> list[dict[str, Any]]:
     return messages
 
 
-def as_turns(place: str, column: str, value: Any) -> list[dict[str, Any]]:
+def as_turns(place: str, column: str, value: object) -> list[dict[str, object]]:
     """Return a conversation in ShareGPT's form (`from` and `value`), or in TRL's, as messages.
 
     Raises:
         UserError: it is something else.
     """
-    turns = list(value) if is_list(value) else value
-    if turns and all(isinstance(one, dict) and {"from", "value"} <= one.keys() for one in turns):
-        turns = [
-            {"role": SHAREGPT.get(one["from"], one["from"]), "content": one["value"]}
-            for one in turns
-        ]
-    return as_messages(place, column, turns)
+    found = list(value) if is_list(value) else []
+    turns = [one for one in found if isinstance(one, dict) and {"from", "value"} <= one.keys()]
+    if not turns or len(turns) < len(found):
+        return as_messages(place, column, value)
+    return [
+        {"role": SHAREGPT.get(one["from"], one["from"]), "content": one["value"]} for one in turns
+    ]
 
 
-def is_list(value: Any) -> bool:
+def is_list(value: object) -> TypeGuard[Iterable[object]]:
     """Return whether a value is several, as JSON, Parquet and `datasets` have them."""
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | dict)
 
 
-def _text(place: str, column: str, message: dict[str, Any]) -> str:
+def _text(place: str, column: str, message: dict[str, object]) -> str:
     content = message["content"]
     parts = [] if isinstance(content, str) or not isinstance(content, Iterable) else list(content)
     if len(parts) == 1 and isinstance(parts[0], dict) and parts[0].get("type") == "text":

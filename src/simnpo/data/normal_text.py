@@ -44,7 +44,7 @@ def _in_order(run: re.Match[str]) -> str:
     )
 
 
-def composed(value: Any) -> Any:
+def composed(value: object) -> Any:
     """Return a text in NFC form, or a list of such values: the same letters in the same bytes.
 
     An accented letter has two Unicode forms, one character or a letter and a mark. Editors and file

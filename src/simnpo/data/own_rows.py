@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.data.examples import Example, examples_of
 from simnpo.data.rows import Row, read_rows
@@ -112,5 +112,5 @@ def _listed(place: str, column: str, value: str) -> tuple[str, ...] | None:
     return tuple(texts)
 
 
-def _not_texts(place: str, column: str, value: Any) -> UserError:
+def _not_texts(place: str, column: str, value: object) -> UserError:
     return UserError(f"{place}: {column!r} must be text or a list of texts, got {value!r:.80}.")

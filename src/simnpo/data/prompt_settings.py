@@ -11,7 +11,7 @@ from simnpo.errors import UserError
 DATE = "2024-07-26"
 """The day that chat templates see as today, unless another is given: Llama 3's own default.
 Prompts would change overnight with the real one, and no two evaluations could be compared."""
-USUAL: dict[str, Any] = {
+USUAL: dict[str, object] = {
     "chat_template": None,
     "chat_template_kwargs": {},
     "system_prompt": "",
@@ -30,7 +30,7 @@ class PromptSettings:
     """See `simnpo.data.template_choice.choose_template`."""
     chat_template: str | None = None
     """Name of the chat template, where a tokenizer has several."""
-    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    chat_template_kwargs: Mapping[str, object] = field(default_factory=dict, hash=False)
     """Further values for the chat template, such as `enable_thinking`."""
     system_prompt: str = ""
     """Instruction before every question."""
@@ -76,7 +76,7 @@ class PromptSettings:
         )
 
 
-def read_kwargs(text: str) -> dict[str, Any]:
+def read_kwargs(text: str) -> dict[str, object]:
     """Return a chat template's further values from JSON.
 
     Raises:

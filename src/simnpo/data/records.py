@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from simnpo.data.text_files import read_text
 from simnpo.errors import UserError
@@ -19,7 +18,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST = min(sys.maxsize, 2**31 - 1)  # a long of C's, of 32 bits on Windows
 
 
-def json_records(path: Path) -> Iterator[tuple[str, Any]]:
+def json_records(path: Path) -> Iterator[tuple[str, object]]:
     """Yield place and value of each record: of a list, or of one a line.
 
     Raises:
@@ -92,7 +91,7 @@ def csv_records(path: Path, delimiter: str | None = None) -> Iterator[tuple[str,
         raise UserError(f"{path}, line {begin}: not CSV ({error}).") from None
 
 
-def _check_characters(place: str, record: Any) -> None:
+def _check_characters(place: str, record: object) -> None:
     try:
         json.dumps(record, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -109,7 +108,7 @@ def _check_names(place: str, columns: list[str]) -> None:
             raise UserError(f"{place}: two columns are named {name!r}; rename one.")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Return a JSON object, of which two values may not have one name: one of them would be lost.
 
     Raises:

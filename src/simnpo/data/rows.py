@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.data.folders import folder_of, folder_records
 from simnpo.data.records import csv_records, json_records
@@ -21,7 +21,7 @@ class Row(NamedTuple):
     """One record and where it is, e.g. `forget.jsonl, line 3`."""
 
     place: str
-    values: dict[str, Any]
+    values: dict[str, object]
 
 
 def read_rows(source: str) -> list[Row]:
@@ -113,7 +113,7 @@ def read_lines(path: Path) -> tuple[str, ...]:
     return lines
 
 
-def _row(place: str, record: Any) -> Row:
+def _row(place: str, record: object) -> Row:
     if not isinstance(record, dict):
         raise UserError(f"{place}: expected an object with named columns, got {record!r:.80}.")
     return Row(place, record)

@@ -1,12 +1,14 @@
 """Which tokens of an answer hold a string."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from simnpo.data.encoding import Encoded
+from simnpo.data.tokenizer import Tokenizer
 
 
-def token_spans(tokenizer: Any, encoded: Encoded, strings: Iterable[str]) -> tuple[slice, ...]:
+def token_spans(
+    tokenizer: Tokenizer, encoded: Encoded, strings: Iterable[str]
+) -> tuple[slice, ...]:
     """Return the answer's tokens that hold each string, in whatever case.
 
     A string that the answer does not have, as where the length limit cut it away, is left out.

@@ -1,11 +1,10 @@
 """The template for a tokenizer: its own, one by name, or a text."""
 
-from typing import Any
-
 from simnpo.data.chat_template import chat_template
 from simnpo.data.control_tokens import ControlTokens
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.data.templates import PLAIN, Template
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import UserError
 
 PRESETS = {
@@ -15,7 +14,7 @@ PRESETS = {
 }
 
 
-def choose_template(tokenizer: Any, template: str | PromptSettings = "auto") -> Template:
+def choose_template(tokenizer: Tokenizer, template: str | PromptSettings = "auto") -> Template:
     r"""Choose the template for a tokenizer.
 
     Args:

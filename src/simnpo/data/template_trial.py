@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -32,7 +31,9 @@ _NO_MEMORY, _TOO_LONG = 41, 42
 _WATCHED_EVERY = 0.02  # seconds
 
 
-def tried(source: str, conversations: Sequence[Mapping[str, Any]], date: str) -> list[str | None]:
+def tried(
+    source: str, conversations: Sequence[Mapping[str, object]], date: str
+) -> list[str | None]:
     """Return what a chat template writes, as a process of its own has found within limits.
 
     Each template is tried once for the same conversations.
@@ -77,7 +78,7 @@ def _tried(source: str, conversations: str, date: str) -> tuple[str | None, ...]
     return tuple(json.loads(out))
 
 
-def _run(given: Mapping[str, Any]) -> tuple[int | None, str]:
+def _run(given: Mapping[str, object]) -> tuple[int | None, str]:
     """Return the exit code of the child, None where it took too long, and what it wrote."""
     paths = os.pathsep.join(filter(None, sys.path))
     child = subprocess.Popen(
@@ -99,7 +100,7 @@ def _run(given: Mapping[str, Any]) -> tuple[int | None, str]:
         return (child.wait() if exceeded == 0 else exceeded), talk.result()[0]
 
 
-def _watch(talk: "Future[Any]", watched: psutil.Process) -> int | None:
+def _watch(talk: "Future[tuple[str, str]]", watched: psutil.Process) -> int | None:
     """Wait for the child, return 0 once it has ended, else which limit it has gone beyond."""
     end = time.monotonic() + PATIENCE
     while True:

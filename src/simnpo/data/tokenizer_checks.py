@@ -3,25 +3,26 @@
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.system.notes import note_once
 
 SAMPLE = "Ada's 3 cats, née Zoë, said:\n\n  Hello (twice), and left ."
 """Capitals, accents, digits, spaces and line breaks, as any tokenizer of English has them."""
 
 
-def begin_ids(tokenizer: Any) -> tuple[int, ...]:
+def begin_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
     """Return what a tokenizer puts before every text: nothing, or a beginning-of-sequence token."""
     plain = list(tokenizer("a", add_special_tokens=False)["input_ids"])
     whole = list(tokenizer("a")["input_ids"])
     places = [n for n in range(len(whole)) if plain and whole[n : n + len(plain)] == plain]
     if places and places[0]:
         return tuple(whole[: places[0]])
-    return (tokenizer.bos_token_id,) if _declares_bos(tokenizer) else ()
+    begin = tokenizer.bos_token_id
+    return (begin,) if begin is not None and _declares_bos(tokenizer) else ()
 
 
-def restore_bos(tokenizer: Any) -> None:
+def restore_bos(tokenizer: Tokenizer) -> None:
     """Have a tokenizer add the beginning-of-sequence token that its configuration declares.
 
     transformers 5 passes over `add_bos_token` where there is a `tokenizer.json`, whose own rule
@@ -35,7 +36,7 @@ def restore_bos(tokenizer: Any) -> None:
         )
 
 
-def check_tokenizer(tokenizer: Any) -> None:
+def check_tokenizer(tokenizer: Tokenizer) -> None:
     """Warn of a tokenizer that does not give texts back, or whose class and file disagree."""
     ids = tokenizer(SAMPLE, add_special_tokens=False)["input_ids"]
     back = str(tokenizer.decode(ids, skip_special_tokens=True))
@@ -66,14 +67,14 @@ _AS_IN_FILE = ("TokenizersBackend", "PreTrainedTokenizerFast")
 @cache
 def _ids_of_file(path: Path, end: str) -> dict[str, tuple[int, ...]]:
     """Return texts with their ids as tokenizer.json alone makes them."""
-    from tokenizers import Tokenizer
+    import tokenizers
 
-    read = Tokenizer.from_file(str(path))
+    read = tokenizers.Tokenizer.from_file(str(path))
     texts = (SAMPLE, " a", f"a{end}b {end} c")
     return {text: tuple(read.encode(text, add_special_tokens=False).ids) for text in texts}
 
 
-def _declares_bos(tokenizer: Any) -> bool:
+def _declares_bos(tokenizer: Tokenizer) -> bool:
     """Return whether a tokenizer's configuration says that it adds BOS."""
     path = _file(tokenizer, "tokenizer_config.json")
     return tokenizer.bos_token_id is not None and path is not None and _adds_bos(path)
@@ -84,7 +85,7 @@ def _adds_bos(path: Path) -> bool:
     return bool(json.loads(path.read_text(encoding="utf-8")).get("add_bos_token"))
 
 
-def _file(tokenizer: Any, name: str) -> Path | None:
+def _file(tokenizer: Tokenizer, name: str) -> Path | None:
     """Return one of the files that a tokenizer was read from; None where it is not to be found."""
     from huggingface_hub import try_to_load_from_cache
 

@@ -1,10 +1,10 @@
 """A key-value cache with room to grow, so that a step of generation does not copy it."""
 
-from typing import Any
-
 from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
+
+from simnpo.models.causal_lm import PreTrainedConfig
 
 LEAST_ROOM = 64
 """Tokens of room that a layer makes at least."""
@@ -22,7 +22,7 @@ class RoomyLayer(DynamicLayer):
     is_initialized: bool
 
     def update(
-        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+        self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
     ) -> tuple[Tensor, Tensor]:
         """Add the keys and values of new tokens; return all there are.
 
@@ -61,7 +61,7 @@ def _empty_like(one: Tensor, tokens: int) -> Tensor:
     return one.new_empty(rows, heads, tokens, width)
 
 
-def roomy_cache(config: Any) -> DynamicCache:
+def roomy_cache(config: PreTrainedConfig) -> DynamicCache:
     """Return a cache for a model; layers of another kind than the plain one are transformers'."""
     cache = DynamicCache(config=config)
     cache.layers = [RoomyLayer() if type(one) is DynamicLayer else one for one in cache.layers]

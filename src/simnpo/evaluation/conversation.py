@@ -2,20 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+
+from torch import Tensor
 
 from simnpo.data.encoding import Encoder
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import UserError
 from simnpo.evaluation.decoding import sampled
 from simnpo.evaluation.generate import ends_of_answers
 from simnpo.models import longest_sequence
+from simnpo.models.causal_lm import CausalLM
 
 
 @dataclass
 class Conversation:
     """A model and what was said to it; greedy answers are those that an evaluation measures."""
 
-    model: Any
+    model: CausalLM
     encoder: Encoder
     max_new_tokens: int = 256
     temperature: float = 0.0
@@ -66,7 +69,7 @@ class TextStream:
     """A streamer for transformers' `generate`: tokens in, text out as soon as it is certain."""
 
     def __init__(
-        self, tokenizer: Any, stop_ids: frozenset[int], write: Callable[[str], object]
+        self, tokenizer: Tokenizer, stop_ids: frozenset[int], write: Callable[[str], object]
     ) -> None:
         """Start an answer.
 
@@ -80,7 +83,7 @@ class TextStream:
         self._tokenizer, self._stop_ids, self._write = tokenizer, stop_ids, write
         self._ids: list[int] | None = None  # until the prompt was seen
 
-    def put(self, value: Any) -> None:
+    def put(self, value: Tensor) -> None:
         """Take the prompt, and then one token at a time."""
         if self._ids is None:
             self._ids = []

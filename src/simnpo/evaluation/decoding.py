@@ -3,15 +3,16 @@
 import inspect
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from simnpo.models.causal_lm import CausalLM
+
 
 @torch.no_grad()
 def greedy(
-    model: Any,
+    model: CausalLM,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     stop_ids: frozenset[int],
@@ -73,7 +74,7 @@ _COMPACT_BELOW = 0.75
 """Share of live rows below which the ended ones are dropped: dropping copies the whole cache."""
 
 
-def _is_stepped(model: Any) -> bool:
+def _is_stepped(model: CausalLM) -> bool:
     """Return whether `greedy` can take the model's steps: with transformers' own kind of cache."""
     own = model.get_base_model() if hasattr(model, "get_base_model") else model
     # MiniMax takes these arguments and refuses every cache but its own.
@@ -94,12 +95,12 @@ def _pad_left(prompts: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Te
 
 @torch.no_grad()
 def sampled(
-    model: Any,
+    model: CausalLM,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     stop_ids: frozenset[int],
     temperature: float,
-    streamer: Any = None,
+    streamer: object = None,
 ) -> list[list[int]]:
     """Continue each prompt through transformers' own `generate`, up to a stop token (left out).
 
@@ -115,13 +116,13 @@ def sampled(
 
 
 def _generate(
-    model: Any,
+    model: CausalLM,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     stop_ids: frozenset[int],
     pad_id: int,
     temperature: float = 0.0,
-    streamer: Any = None,
+    streamer: object = None,
 ) -> list[list[int]]:
     """Do the same through transformers, for architectures with a cache of another kind.
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import GENERAL
@@ -22,12 +21,13 @@ from simnpo.evaluation.suites import SUITES
 from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.summary import run_of, summarise
 from simnpo.evaluation.tables import Tables
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.precision import in_four_bits, precision_of
 from simnpo.storage.runs import fingerprint
 from simnpo.system.distributed import barrier, is_main, is_sharded
 
 
-def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables:
+def evaluate_model(model: CausalLM, encoder: Encoder, benchmark: Benchmark) -> Tables:
     """Score every answer variant and answer every question, each once.
 
     The model is put into evaluation mode for it, and back.
@@ -48,7 +48,7 @@ def evaluate_model(model: Any, encoder: Encoder, benchmark: Benchmark) -> Tables
     return Tables(scores, answers)
 
 
-def general_scores(model: Any, reference: GeneralReference) -> GeneralScores:
+def general_scores(model: CausalLM, reference: GeneralReference) -> GeneralScores:
     """Return how far a model is from the original on its answers to generic prompts.
 
     Raises:
@@ -67,7 +67,7 @@ def evaluation_hashes(benchmark: Benchmark) -> dict[str, str]:
     return {name: fingerprint(composed(asked.items)) for name, asked in sets if name != GENERAL}
 
 
-def _prompt_record(encoder: Encoder, benchmark: Benchmark) -> dict[str, Any]:
+def _prompt_record(encoder: Encoder, benchmark: Benchmark) -> dict[str, object]:
     """Return what prompts depend on, with the first item that is scored as an example."""
     for asked in benchmark.evaluation.values():
         if asked.scored and asked.items:
@@ -78,7 +78,7 @@ def _prompt_record(encoder: Encoder, benchmark: Benchmark) -> dict[str, Any]:
 
 def evaluate_into(
     folder: Path,
-    model: Any,
+    model: CausalLM,
     encoder: Encoder,
     benchmark: Benchmark,
     retain: Tables | None,
@@ -94,7 +94,7 @@ def evaluate_into(
     keep: float = KEEP,
     is_original: bool = False,
     judged: int | None = None,
-    **origin: Any,
+    **origin: object,
 ) -> None:
     """Evaluate a model and write the evaluation's folder.
 
@@ -168,7 +168,7 @@ def evaluate_into(
     barrier()
 
 
-def _rounding_caution(before: Evaluation | None, rounding: Mapping[str, Any]) -> tuple[str, ...]:
+def _rounding_caution(before: Evaluation | None, rounding: Mapping[str, object]) -> tuple[str, ...]:
     """Say where the original was measured with weights or products rounded otherwise."""
     then = "" if before is None else computed_in(before.summary)
     now = computed_in(rounding)

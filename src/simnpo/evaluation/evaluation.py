@@ -35,13 +35,13 @@ class Evaluation(NamedTuple):
     tables: Tables
 
 
-def computed_in(summary: Mapping[str, Any]) -> str:
+def computed_in(summary: Mapping[str, object]) -> str:
     """Return the precision that a summary's model computed in; empty where it does not say."""
     precision = str(summary.get("precision") or "")
     return f"{precision} on weights of 4 bits" if summary.get("load_in_4bit") else precision
 
 
-def write_evaluation(folder: Path, summary: dict[str, Any], tables: Tables) -> None:
+def write_evaluation(folder: Path, summary: dict[str, object], tables: Tables) -> None:
     """Write the three files; the summary last, so that a summary means a whole evaluation."""
     claim(*(folder / name for name in FILES))
     (folder / SUMMARY).unlink(missing_ok=True)

@@ -8,11 +8,11 @@ full vocabulary (data-processing inequality), and close to it.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Float64, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from simnpo.benchmarks.general_prompts import PROMPTS
 from simnpo.data.batching import pad, token_budget_batches
@@ -26,6 +26,7 @@ from simnpo.forward.divergences import outcome_kl, outcomes
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
 from simnpo.models import longest_sequence
+from simnpo.models.causal_lm import CausalLM
 from simnpo.system.shared_rows import compute_rows
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class GeneralAbility(NamedTuple):
 
 @torch.no_grad()
 def reference_answers(
-    model: Any,
+    model: CausalLM,
     encoder: Encoder,
     prompts: Sequence[str] = PROMPTS,
     max_new_tokens: int = MAX_NEW_TOKENS,
@@ -139,7 +140,7 @@ def reference_answers(
 
 @torch.no_grad()
 def general_ability(
-    model: nn.Module, reference: GeneralReference, tokens_per_batch: int = TOKENS_PER_BATCH
+    model: CausalLM, reference: GeneralReference, tokens_per_batch: int = TOKENS_PER_BATCH
 ) -> GeneralAbility:
     """Compare a model with the original on the original's answers.
 
@@ -190,7 +191,7 @@ def _first_choice(
 
 
 def _at_answers(
-    model: nn.Module, encoded: Sequence[Encoded], work: Callable[[slice, Tensor], T]
+    model: CausalLM, encoded: Sequence[Encoded], work: Callable[[slice, Tensor], T]
 ) -> list[T]:
     """Do `work` on the logits that predict answer tokens, a chunk of positions at a time.
 
@@ -200,7 +201,7 @@ def _at_answers(
         work: given which of all answer tokens a chunk is about, and its logits in float32.
     """
     where, head = next(model.parameters()).device, output_head(model)
-    batch: Any = {key: value.to(where) for key, value in cast(Any, pad(encoded)).items()}
+    batch = pad(encoded, device=where)
     after = probe_lm_head(model, head, batch["input_ids"]).after
     if after is None:
         logits = answer_logits(model, batch, head).logits
@@ -220,7 +221,7 @@ def _at_answers(
 
 
 def _check_lengths(
-    model: Any, prompts: Sequence[str], asked: Sequence[tuple[int, ...]], new: int
+    model: CausalLM, prompts: Sequence[str], asked: Sequence[tuple[int, ...]], new: int
 ) -> None:
     """Refuse prompts whose answers would go beyond the model's positions."""
     longest = longest_sequence(model)

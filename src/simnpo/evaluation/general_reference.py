@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from simnpo.data.encoding import Encoded, Encoder
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import UserError
 from simnpo.storage.files import write_tensors
 
@@ -89,7 +90,7 @@ class GeneralReference(NamedTuple):
         try:
             with safe_open(path, framework="pt") as file:
                 found = {name: file.get_tensor(name) for name in _TENSORS}
-                metadata: dict[str, Any] = json.loads(file.metadata()["simnpo"])
+                metadata = json.loads(file.metadata()["simnpo"])
             sequences = found["ids"].split(found["lengths"].tolist())
             encoded = tuple(
                 Encoded(tuple(ids.tolist()), start)
@@ -111,7 +112,7 @@ class GeneralReference(NamedTuple):
             ) from None
 
 
-def vocabulary_hash(tokenizer: Any) -> str:
+def vocabulary_hash(tokenizer: Tokenizer) -> str:
     """Return a short hash of a tokenizer's tokens and their ids."""
     listed = sorted(tokenizer.get_vocab().items())
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]

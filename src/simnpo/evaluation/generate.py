@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from simnpo.evaluation.decoding import greedy, sampled
 from simnpo.evaluation.tables import GENERATION_COLUMNS
 from simnpo.forward.logprobs import check_tokens
 from simnpo.models import longest_sequence
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.precision import weights_cast_once
 from simnpo.system.notes import note_once
 from simnpo.system.shared_rows import compute_rows
@@ -25,7 +26,7 @@ step costs them hardly more."""
 
 
 def generate(
-    model: Any,
+    model: CausalLM,
     encoder: Encoder,
     evaluation: Mapping[str, EvaluationSet],
     tokens_per_batch: int | None = None,
@@ -65,7 +66,7 @@ def generate(
 
 
 def answer_ids(
-    model: Any,
+    model: CausalLM,
     encoder: Encoder,
     prompts: Sequence[tuple[tuple[int, ...], int]],
     tokens_per_batch: int | None = None,
@@ -151,13 +152,13 @@ def _within(positions: int, rows: Sequence[_Row]) -> list[tuple[tuple[int, ...],
     return asked
 
 
-def _bytes_per_token(model: Any) -> int:
+def _bytes_per_token(model: CausalLM) -> int:
     """Return what a token takes in the cache, counted with as many key heads as query heads."""
     config = model.config.get_text_config()
     return int(2 * config.num_hidden_layers * config.hidden_size * model.dtype.itemsize)
 
 
-def ends_of_answers(model: Any, encoder: Encoder) -> frozenset[int]:
+def ends_of_answers(model: CausalLM, encoder: Encoder) -> frozenset[int]:
     """Return the tokens that end an answer: the template's, and those the model's authors name."""
     own = getattr(model.generation_config, "eos_token_id", None)
     named = own if isinstance(own, list) else [own]

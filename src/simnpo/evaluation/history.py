@@ -1,7 +1,7 @@
 """Metrics over a run's epochs: `history.jsonl`, a JSON object a line."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         return []
-    records = list(json_records(path))
-    for place, record in records:
+    rows = []
+    for place, record in json_records(path):
         if not isinstance(record, dict):
             raise UserError(f"{place}: expected an object, got {record!r:.80}.")
-    return [record for _, record in records]
+        rows.append(record)
+    return rows
 
 
-def write_history(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_history(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write all rows."""
     write_text(path, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))

@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import UserError
 from simnpo.evaluation.score import zlib_bytes
 from simnpo.evaluation.tables import ANSWER, GENERATION_COLUMNS, PERTURBED, SCORE_COLUMNS, Tables
+from simnpo.models.causal_lm import CausalLM
 
 UNKNOWN = ("matches", "tail_matches")
 """Whole numbers that lm-eval does not tell; they are missing, as `min40_logprob` is."""
@@ -28,7 +30,7 @@ def lm_eval_version() -> str:
 
 
 def lm_eval_tables(
-    model: Any, tokenizer: Any, tasks: Sequence[str], include: Path | None = None
+    model: CausalLM, tokenizer: Tokenizer, tasks: Sequence[str], include: Path | None = None
 ) -> Tables:
     """Let lm-eval ask a model, zero-shot and without a chat template.
 
@@ -93,7 +95,9 @@ def _samples(found: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]
     yield from sorted(found["samples"][name], key=lambda sample: int(sample["doc_id"]))
 
 
-def _rows(asked: Any, name: str, item: int, sample: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _rows(
+    asked: Any, name: str, item: int, sample: Mapping[str, Any]
+) -> Iterator[dict[str, object]]:
     """Yield the columns that lm-eval tells of each answer to a question."""
     answers = list(zip(sample["arguments"], sample["filtered_resps"], strict=True))
     if "acc_mutual_info" in sample["metrics"]:  # each answer once more, without the question
@@ -111,7 +115,7 @@ def _rows(asked: Any, name: str, item: int, sample: Mapping[str, Any]) -> Iterat
         }
 
 
-def _right(name: str, item: int, target: Any, answers: Sequence[str]) -> int:
+def _right(name: str, item: int, target: object, answers: Sequence[str]) -> int:
     """Return the place of the right answer, which a task names by place or by its text.
 
     Raises:

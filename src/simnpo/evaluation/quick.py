@@ -1,16 +1,17 @@
 """A few numbers of each answer from one scoring pass, for measurements while a model is trained."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float64
-from torch import Tensor, nn
+from torch import Tensor
 
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded
 from simnpo.forward.logprobs import answer_logprobs
+from simnpo.models.causal_lm import CausalLM
 from simnpo.system.shared_rows import compute_rows
 
 TOKENS_PER_BATCH = 8192
@@ -33,7 +34,7 @@ class QuickScores(NamedTuple):
 
 @torch.no_grad()
 def quick_scores(
-    model: nn.Module, encoded: Sequence[Encoded], secrets: Sequence[Sequence[slice]] = ()
+    model: CausalLM, encoded: Sequence[Encoded], secrets: Sequence[Sequence[slice]] = ()
 ) -> QuickScores:
     """Score answers.
 
@@ -46,8 +47,7 @@ def quick_scores(
     where = next(model.parameters()).device
 
     def compute(rows: list[int]) -> list[tuple[float, ...]]:
-        batch: Any = pad([encoded[row] for row in rows])
-        scored = answer_logprobs(model, {key: value.to(where) for key, value in batch.items()})  # type: ignore[arg-type]
+        scored = answer_logprobs(model, pad([encoded[row] for row in rows], device=where))
         found: list[tuple[float, ...]] = []
         for row, (logprobs, hits, mask) in zip(rows, zip(*scored, strict=True), strict=True):
             own, right = logprobs[mask].double(), hits[mask].double()

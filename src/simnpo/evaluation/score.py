@@ -2,14 +2,14 @@
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from simnpo.benchmarks.base import EvaluationSet
-from simnpo.data.batching import pad, token_budget_batches
+from simnpo.data.batching import Batch, pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.data.normal_text import composed
 from simnpo.evaluation.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS
@@ -21,6 +21,7 @@ from simnpo.forward.logprobs import (
     check_sequences,
 )
 from simnpo.models import longest_sequence
+from simnpo.models.causal_lm import CausalLM
 from simnpo.system.shared_rows import compute_rows
 
 TOKENS_PER_BATCH = 8192
@@ -40,7 +41,7 @@ class _Row(NamedTuple):
 
 
 def score(
-    model: nn.Module,
+    model: CausalLM,
     encoder: Encoder,
     evaluation: Mapping[str, EvaluationSet],
     tokens_per_batch: int = TOKENS_PER_BATCH,
@@ -68,8 +69,7 @@ def score(
     firsts = first_alike([row.encoded for row in rows])
 
     def compute(numbers: list[int]) -> list[tuple[float, ...]]:
-        batch: Any = pad([rows[number].encoded for number in numbers])
-        batch = {key: value.to(where) for key, value in batch.items()}
+        batch = pad([rows[number].encoded for number in numbers], device=where)
         places = {number: place for place, number in enumerate(numbers)}
         shared = torch.tensor([places[firsts[number]] for number in numbers], device=where)
         return _statistics(model, batch, shared, plus_plus=has_texts)
@@ -92,7 +92,7 @@ def score(
 
 
 def checked_rows(
-    model: nn.Module, encoder: Encoder, evaluation: Mapping[str, EvaluationSet]
+    model: CausalLM, encoder: Encoder, evaluation: Mapping[str, EvaluationSet]
 ) -> list[_Row]:
     """Return what is scored, encoded; for arguments see `score`.
 
@@ -165,7 +165,7 @@ def first_alike(encoded: Sequence[Encoded]) -> list[int]:
 
 @torch.no_grad()
 def _statistics(
-    model: nn.Module, batch: Any, shared: Tensor, plus_plus: bool
+    model: CausalLM, batch: Batch, shared: Tensor, plus_plus: bool
 ) -> list[tuple[float, ...]]:
     """Return logprob, tokens, matches, tail_matches, min40_logprob, min40_plus_plus of each row."""
     scored: AnswerLogprobs | AnswerMoments = (

@@ -11,7 +11,7 @@ from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.storage.runs import RUN, read_run, versions
 
 
-def summarise(suite: str, inputs: SuiteInputs, **origin: Any) -> dict[str, Any]:
+def summarise(suite: str, inputs: SuiteInputs, **origin: object) -> dict[str, object]:
     """Return the content of `summary.json`.
 
     Args:
@@ -54,7 +54,7 @@ def display_name(model: str, run: dict[str, Any]) -> str:
 
     A fine-tuned model goes by its folder, since Original and Retrain are both made so.
     """
-    made: dict[str, Any] = run["run"] or {}
+    made = run["run"] or {}
     return str(made["method"]) if made.get("command") in ("unlearn", "demo") else Path(model).name
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from transformers import TrainerCallback
 
@@ -53,7 +53,7 @@ class BenchmarkSetup:
     trust_remote_code: bool = False
     """Whether Python code that comes with a model may run."""
 
-    def asked(self) -> list[Any]:
+    def asked(self) -> list[object]:
         """Return how models are asked, as far as the benchmark's items do not say it."""
         record = PromptSettings.of(self.template).record()
         if record == {"template": "auto"}:
@@ -149,7 +149,7 @@ class BenchmarkSetup:
         return {"all": self.original, "retain": self.retrain}.get(what)
 
 
-def evaluated(benchmark: Benchmark) -> list[Any]:
+def evaluated(benchmark: Benchmark) -> list[object]:
     """Return all that an evaluation depends on, for keys: the items, and how they are asked."""
     how = {
         name: {one.name: getattr(asked, one.name) for one in fields(asked) if one.name != "items"}

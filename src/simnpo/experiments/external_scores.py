@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from simnpo.evaluation.evaluation import EVALUATION, read_scores, score_files, write_evaluation
 from simnpo.evaluation.suites.base import SuiteInputs
@@ -42,14 +41,14 @@ class ExternalScores(Run):
         """The benchmark."""
         return frozenset({self.site.benchmark})
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> object:
         """Return the content of the files, wherever they lie."""
         source = Path(self.scores)
         read_scores(source)  # says what is wrong with them
         hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in score_files(source)]
         return {"settings": {"benchmark": self.site.name}, "data": {"scores": hashes}}
 
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Keep the tables, and measure them as a retain model's."""
         benchmark, tables = self.site.load(), read_scores(Path(self.scores))
         summary = summarise(

@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 
 from simnpo.config import LoraConfig, TrainingConfig, check_offload
 from simnpo.data.as_seen import prompt_record
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import RESUME, UserError
 from simnpo.evaluation.history import HISTORY
 from simnpo.experiments.model_card import base_of, write_model_card
@@ -24,6 +25,7 @@ from simnpo.models import (
     save_model,
     training_precision,
 )
+from simnpo.models.causal_lm import CausalLM
 from simnpo.planning.hardware import check_hardware
 from simnpo.storage import runs
 from simnpo.storage.folder_lock import held
@@ -53,7 +55,7 @@ from simnpo.training.track_kl import DRIFT
 
 NAMES = (runs.RUN, HISTORY, WEIGHTS, DRIFT, CONTROL, STATES, *FILES)
 """What a job writes into its folder."""
-Callbacks: TypeAlias = Callable[[Any, Any], Sequence[TrainerCallback]]
+Callbacks: TypeAlias = Callable[[CausalLM, Tokenizer], Sequence[TrainerCallback]]
 """Given the model as it is before and its tokenizer, further callbacks of transformers' Trainer."""
 
 
@@ -72,7 +74,7 @@ class Job:
     """The model over-fitted on the forget set, for a method that needs one."""
     reference: str | None = None
     """The model that a method's reference log-probs come from, instead of `model`."""
-    further: Mapping[str, Any] = field(default_factory=dict)
+    further: Mapping[str, object] = field(default_factory=dict)
     """What `run.json` records besides these settings."""
     keeps_type: bool = True
     """Whether the model is saved in the type that it came in, where no type is asked for."""
@@ -84,7 +86,7 @@ class Job:
         """Patterns of all that is written into the run's folder."""
         return (*NAMES, *self.also_writes)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """Return the settings that `run.json` records."""
         named = {"model": self.model, **self.method.record()}
         if isinstance(self.method, TaskVector):
@@ -108,7 +110,7 @@ class Job:
             **self.further,
         }
 
-    def fingerprints(self) -> dict[str, Any]:
+    def fingerprints(self) -> dict[str, object]:
         """Return what `run.json` records of the data."""
         sets = {name: getattr(self.data, name) for name in ("forget", "retain", "refusals")}
         return {
@@ -213,7 +215,7 @@ class Job:
         raise_postponed(f"the training in {out} is finished. {RESUME}")
         return results
 
-    def _train(self, out: Path) -> "tuple[_Work, dict[str, Any]]":
+    def _train(self, out: Path) -> "tuple[_Work, dict[str, object]]":
         """Load what training needs, and return the training and a record of its prompts."""
         lora, trust = self.lora, self.trust_remote_code
         precision = training_precision(self.training.precision, lora.rank > 0)
@@ -237,7 +239,7 @@ class Job:
         check_reinforced(self.method, model, reinforced)
         check_reference(self.method, model, reference)
 
-        def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, Any]:
+        def work(resume: bool, report_to: str, callbacks: Callbacks | None) -> dict[str, object]:
             assert isinstance(self.method, Method)
             watching = callbacks(model, tokenizer) if callbacks else ()
             results = train_model(
@@ -259,13 +261,13 @@ class Job:
 
         return work, self._prompts(tokenizer) | {"precision": precision}
 
-    def _edit(self, out: Path) -> "tuple[_Work, dict[str, Any]]":
+    def _edit(self, out: Path) -> "tuple[_Work, dict[str, object]]":
         """Find the tensors that are edited, and return the edit and a record of the prompts."""
         assert isinstance(self.method, TaskVector) and self.reinforced
         tokenizer = load_tokenizer(self.model, self.trust_remote_code)
         edited = EditedModel(self.model, self.reinforced, self.method.alpha)
 
-        def work(_: bool, __: str, callbacks: Callbacks | None) -> dict[str, Any]:
+        def work(_: bool, __: str, callbacks: Callbacks | None) -> dict[str, object]:
             if callbacks:  # there is nothing to call them in, but they measure the model before
                 callbacks(load_model(self.model, "auto", self.trust_remote_code), tokenizer)
             started = time.monotonic()
@@ -280,7 +282,7 @@ class Job:
 
         return work, self._prompts(tokenizer)
 
-    def _prompts(self, tokenizer: Any) -> dict[str, Any]:
+    def _prompts(self, tokenizer: Tokenizer) -> dict[str, object]:
         """Return what prompts depend on, with the first row of the data as an example."""
         encoder = self.data.encoder(tokenizer)
         row = next(iter((*self.data.forget[:1], *self.data.retain[:1])), None)
@@ -293,4 +295,4 @@ def tidy(out: Path) -> None:
     remove_states(out)
 
 
-_Work: TypeAlias = Callable[[bool, str, Callbacks | None], dict[str, Any]]
+_Work: TypeAlias = Callable[[bool, str, Callbacks | None], dict[str, object]]

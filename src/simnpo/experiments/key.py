@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any
 
 from simnpo.storage.code import code_hashes
 from simnpo.storage.runs import fingerprint, versions
@@ -21,8 +20,8 @@ class Key:
     kind: str
     """The class of the run."""
     seed: int
-    settings: Any
-    data: Any
+    settings: object
+    data: object
     """Hashes, by the name of what they are of."""
     needs: list[list[str]]
     """The title and the key of each run that it needs; titles are for people alone."""
@@ -68,7 +67,7 @@ class Key:
             return None
         return cls(**{name: record[name] for name in names})
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return it as JSON, for `read`."""
         return asdict(self)
 

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.evaluation.quick import quick_scores
 from simnpo.experiments.jobs import Job
 from simnpo.methods.base import REFUSAL
+from simnpo.models.causal_lm import CausalLM
 from simnpo.training.target import Point
 
 CONTROL_ROWS = 100
@@ -59,7 +59,7 @@ class Measuring:
         self.tokens = sum(len(one.ids) for rows in (*self._encoded, known) for one in rows)
         """Tokens that a measurement takes through the model."""
 
-    def measure(self, model: Any) -> Point:
+    def measure(self, model: CausalLM) -> Point:
         """Return one measurement of a model in evaluation mode."""
         forget = quick_scores(model, self._encoded[0], self._secrets)
         retain = quick_scores(model, self._encoded[1]) if self._encoded[1] else None

@@ -25,7 +25,7 @@ SETTINGS = (
 
 
 def write_model_card(
-    out: Path, measured: Mapping[str, Any] | None = None, finished: bool = False
+    out: Path, measured: Mapping[str, object] | None = None, finished: bool = False
 ) -> Path:
     """Write the card of the finished run in `out` into its model's folder, and return its path.
 
@@ -75,9 +75,9 @@ def base_of(model: object) -> tuple[str, bool]:
     return re.split(r"[\\/]", given.rstrip("\\/"))[-1], False
 
 
-def measured_of(out: Path) -> dict[str, Any]:
+def measured_of(out: Path) -> dict[str, object]:
     """Return what the run in `out` was measured to be, for `model_card`; {} if it was not."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     verdict = read_run(out).get("verdict")
     if isinstance(verdict, Mapping):
         verdict = verdict.get("sentence")
@@ -101,7 +101,7 @@ def model_card(
     base: str,
     base_is_hub_id: bool,
     adapter: bool,
-    measured: Mapping[str, Any] | None = None,
+    measured: Mapping[str, object] | None = None,
 ) -> str:
     """Return a model card: Markdown after a YAML block that the hub understands.
 
@@ -166,7 +166,7 @@ def _front_matter(method: str, base: str | None, adapter: bool) -> str:
 
 
 def _introduction(
-    record: Mapping[str, Any], method: str, base: str, unlearned: bool, adapter: bool
+    record: Mapping[str, object], method: str, base: str, unlearned: bool, adapter: bool
 ) -> str:
     made = f"a LoRA adapter for {escape(base)}" if adapter else f"made from {escape(base)}"
     papers = {one.title: one.paper for one in METHODS.values() if one.paper}
@@ -198,7 +198,7 @@ def _measured(measured: Mapping[str, Any]) -> str:
     return "\n\n".join(lines)
 
 
-def _how_to_load(config: Mapping[str, Any], adapter: bool, base_is_hub_id: bool) -> str:
+def _how_to_load(config: Mapping[str, object], adapter: bool, base_is_hub_id: bool) -> str:
     template = config.get("template")
     kind = "AutoPeftModelForCausalLM" if adapter else "AutoModelForCausalLM"
     code = [
@@ -238,19 +238,19 @@ def _fenced(code: str, language: str = "") -> str:
     return f"{fence}{language}\n{code}\n{fence}"
 
 
-def _settings(config: Mapping[str, Any]) -> dict[str, str]:
+def _settings(config: Mapping[str, object]) -> dict[str, str]:
     shown = {name: config[name] for name in SETTINGS if config.get(name) is not None}
     return {name.replace("_", " "): _value(value) for name, value in shown.items()}
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, Mapping):  # a loss with its settings
         inner = [f"{key} {one}" for key, one in value.items() if key != "name"]
         return f"{value.get('name', '')} ({', '.join(inner)})" if inner else str(value.get("name"))
     return json.dumps(value) if isinstance(value, str) and not value.strip() else str(value)
 
 
-def _data(data: Mapping[str, Any]) -> dict[str, str]:
+def _data(data: Mapping[str, object]) -> dict[str, str]:
     """Return each set's size and hash; anything else that a record holds is left out."""
     sets: dict[str, list[str]] = {}
     for key, value in data.items():
@@ -264,7 +264,7 @@ def _data(data: Mapping[str, Any]) -> dict[str, str]:
     return {name.replace("_", " "): ", ".join(parts) for name, parts in sets.items()}
 
 
-def _versions(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def _versions(record: Mapping[str, object]) -> Mapping[str, object]:
     versions = record.get("versions")
     return versions if isinstance(versions, Mapping) else {}
 

@@ -15,6 +15,7 @@ from simnpo.evaluation.general import reference_answers
 from simnpo.evaluation.general_reference import GeneralReference
 from simnpo.evaluation.score import checked_rows
 from simnpo.evaluation.tables import Tables
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.precision import precision_of
 from simnpo.storage.files import read_json
 from simnpo.system.distributed import is_main
@@ -48,7 +49,7 @@ def measured_sets(
 
 def measure_original(
     folder: Path,
-    model: Any,
+    model: CausalLM,
     encoder: Encoder,
     sets: OwnSets,
     *,
@@ -93,7 +94,7 @@ def measure_original(
     )
 
 
-def check_rows(model: Any, encoder: Encoder, sets: OwnSets) -> None:
+def check_rows(model: CausalLM, encoder: Encoder, sets: OwnSets) -> None:
     """Make sure that a model takes every row, measured or not, before it is asked anything.
 
     Raises:
@@ -102,7 +103,7 @@ def check_rows(model: Any, encoder: Encoder, sets: OwnSets) -> None:
     checked_rows(model, encoder, own_benchmark(sets, encoder).evaluation)
 
 
-def _is_measured(folder: Path, known: Mapping[str, Any]) -> bool:
+def _is_measured(folder: Path, known: Mapping[str, object]) -> bool:
     """Return whether `folder` holds a finished evaluation whose summary agrees with `known`."""
     if not ((folder / SUMMARY).is_file() and (folder / REFERENCE).is_file()):
         return False

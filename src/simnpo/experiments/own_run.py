@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from transformers import TrainerCallback
@@ -13,6 +12,7 @@ from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import OwnSets, own_benchmark
 from simnpo.config import Precision
 from simnpo.data.encoding import Encoder
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.evaluation.evaluate import evaluate_into
 from simnpo.evaluation.evaluation import EVALUATION, SUMMARY, read_evaluation, read_scores
 from simnpo.evaluation.evaluation import FILES as EVALUATED
@@ -22,6 +22,7 @@ from simnpo.evaluation.metrics.verdict import Verdict
 from simnpo.evaluation.metrics.verdict_rules import KEEP
 from simnpo.evaluation.score import rows_to_score
 from simnpo.evaluation.suites.own import own_evaluation
+from simnpo.evaluation.tables import Tables
 from simnpo.experiments.jobs import Job
 from simnpo.experiments.measuring import Measuring, step_tokens, teaches_refusals
 from simnpo.experiments.model_card import write_model_card
@@ -29,6 +30,7 @@ from simnpo.experiments.original import BEFORE, Original, measure_original, meas
 from simnpo.experiments.own_texts import next_steps, outcome_text, page_title, plan_text
 from simnpo.methods.method import Method
 from simnpo.models import load_model, load_tokenizer
+from simnpo.models.causal_lm import CausalLM
 from simnpo.report.page import FILES as PAGE
 from simnpo.report.page import write_report
 from simnpo.storage import runs
@@ -60,10 +62,10 @@ class OwnRun:
     """Whether weights that have forgotten enough are scaled back, see `Control`."""
     max_items: int | None = MOST_ROWS
     retain_scores: str | None = None
-    usual: Mapping[str, Any] = field(default_factory=dict)
+    usual: Mapping[str, object] = field(default_factory=dict)
     """Settings that such a run has by default, for advice."""
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return what `run.json` says of these settings."""
         return {
             "until": self.until,
@@ -74,7 +76,7 @@ class OwnRun:
             **self.asked(),
         }
 
-    def asked(self) -> dict[str, Any]:
+    def asked(self) -> dict[str, object]:
         """Return what measurements ask: a resumed run must ask the same."""
         return {"max_items": self.max_items, **self.sets.fingerprints()}
 
@@ -100,7 +102,9 @@ class OwnRun:
         if (retain := self.retain_tables()) is not None:
             check_retrain(rows_to_score(benchmark.evaluation), retain)
 
-    def start(self, job: Job, out: Path, model: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
+    def start(
+        self, job: Job, out: Path, model: CausalLM, tokenizer: Tokenizer
+    ) -> Sequence[TrainerCallback]:
         """Measure the original model, and return what controls the training.
 
         Raises:
@@ -204,14 +208,14 @@ class OwnRun:
             write_report([before, after], out, title, command, verdict, steps)
         return outcome_text(out, before, after, verdict, self.usual)
 
-    def retain_tables(self) -> Any:
+    def retain_tables(self) -> Tables | None:
         """Return the tables of the Retrain that is compared with, if one is."""
         return read_scores(Path(self.retain_scores)) if self.retain_scores else None
 
 
 def load_measured(
     job: Job, name: str, precision: Precision, four_bits: bool
-) -> tuple[Any, Encoder]:
+) -> tuple[CausalLM, Encoder]:
     """Return a model as it is measured, and its tokenizer bound to the template.
 
     On a base of 4 bits an adapter is measured as it was trained: unmerged. Merged into it, it

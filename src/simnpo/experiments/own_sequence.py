@@ -16,6 +16,7 @@ from transformers import TrainerCallback
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.set_titles import REQUEST
 from simnpo.data.encoding import Encoder
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.evaluation.evaluate import evaluate_into, evaluate_model
 from simnpo.evaluation.evaluation import SUMMARY, read_evaluation
 from simnpo.evaluation.general import reference_answers
@@ -37,6 +38,7 @@ from simnpo.experiments.own_texts import (
 from simnpo.experiments.request_sets import request_sets
 from simnpo.methods.method import Method
 from simnpo.models import load_tokenizer, training_precision
+from simnpo.models.causal_lm import CausalLM
 from simnpo.report.stages import write_stages
 from simnpo.storage.files import read_json, write_json
 from simnpo.system.distributed import broadcast_from_main, is_main
@@ -55,7 +57,7 @@ class OwnSequence:
     runs: tuple[OwnRun, ...]
     """One for each request; they differ in what is to be forgotten, and in `usual`."""
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return what `run.json` says of these settings."""
         first = self.runs[0]
         requests = {f"{REQUEST}{n}": run.sets.forget for n, run in enumerate(self.runs, 1)}
@@ -99,7 +101,7 @@ class OwnSequence:
         self._evaluate(folder, model, encoder, job.model, reference, "Before", is_original=True)
 
     def start(
-        self, number: int, job: Job, out: Path, before: Path, model: Any, tokenizer: Any
+        self, number: int, job: Job, out: Path, before: Path, model: CausalLM, tokenizer: Tokenizer
     ) -> Sequence[TrainerCallback]:
         """Print what a stage is about to do, and return what controls its training.
 
@@ -176,7 +178,7 @@ class OwnSequence:
     def _evaluate(
         self,
         folder: Path,
-        model: Any,
+        model: CausalLM,
         encoder: Encoder,
         model_name: str,
         reference: GeneralReference | None,
@@ -217,7 +219,7 @@ class OwnSequence:
         return request_sets(sets, encoder, reference, most)
 
 
-def _load(job: Job, name: str) -> tuple[Any, Encoder]:
+def _load(job: Job, name: str) -> tuple[CausalLM, Encoder]:
     """Return a model as training has it, and its tokenizer bound to the template."""
     precision = training_precision(job.training.precision, job.lora.rank > 0)
     return load_measured(job, name, precision, job.lora.load_in_4bit)

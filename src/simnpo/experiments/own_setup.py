@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from transformers import TrainerCallback
 
@@ -50,7 +49,7 @@ class OwnSetup(BenchmarkSetup):
         """The forget file."""
         return self.split
 
-    def asked(self) -> list[Any]:
+    def asked(self) -> list[object]:
         """Return how models are asked and judged, as far as the benchmark's items do not say it."""
         how = [self.max_length, self.trust_remote_code]
         return [*(super().asked() or ["auto"]), *how, self.own_sets().fingerprints()]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -22,6 +21,7 @@ from simnpo.evaluation.metrics.verdict import Verdict
 from simnpo.evaluation.suites.display import Column, NumberKind
 from simnpo.experiments.jobs import Job
 from simnpo.models import MODEL_FOLDER
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.experts import count_weights
 from simnpo.models.precision import precision_of
 from simnpo.report.before import Plan, SetSize, describe_run
@@ -59,7 +59,7 @@ def lengths_text(sets: OwnSets, encoder: Encoder) -> str:
     return f"Warning: {' '.join(found)} What is left is trained on, and compared with."
 
 
-def plan_text(job: Job, sets: OwnSets, model: Any, encoder: Encoder) -> str:
+def plan_text(job: Job, sets: OwnSets, model: CausalLM, encoder: Encoder) -> str:
     """Return the block that is printed before training.
 
     Raises:
@@ -104,7 +104,7 @@ def _adapters(lora: LoraConfig) -> str:
 
 
 def outcome_text(
-    out: Path, before: Evaluation, after: Evaluation, verdict: Verdict, usual: Mapping[str, Any]
+    out: Path, before: Evaluation, after: Evaluation, verdict: Verdict, usual: Mapping[str, object]
 ) -> str:
     """Return what is printed after unlearning: verdict, numbers, answers, what to do next.
 
@@ -149,7 +149,7 @@ def page_title(job: Job, after: Evaluation) -> str:
     return f"{job.method.title} on {name}, {after.summary['date']}"
 
 
-def next_steps(after: Evaluation, verdict: Verdict, usual: Mapping[str, Any]) -> tuple[str, ...]:
+def next_steps(after: Evaluation, verdict: Verdict, usual: Mapping[str, object]) -> tuple[str, ...]:
     """Return what to change after a verdict, see `outcome_text` and `advice`."""
     settings = (after.summary.get("run") or {}).get("settings", {})
     return advice(verdict.kind, settings, usual, bool(verdict.damage))

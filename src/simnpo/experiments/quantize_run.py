@@ -6,11 +6,11 @@ The rounding is simulated, so it runs anywhere: weights keep their type and take
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 from transformers.pytorch_utils import Conv1D
 
@@ -22,6 +22,7 @@ from simnpo.experiments.model_runs import retain_tables
 from simnpo.experiments.run import LOADED, Run
 from simnpo.forward.lm_head import output_head
 from simnpo.models import load_model
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.experts import describe_left_out, is_linear, stacked_experts
 
 GROUP = 128
@@ -48,7 +49,7 @@ def round_to_nearest(
 
 
 @torch.no_grad()
-def quantize_model(model: nn.Module, bits: int) -> float:
+def quantize_model(model: CausalLM, bits: int) -> float:
     """Round the weights of all linear layers but the LM head, and of all experts.
 
     Embeddings, norms and biases stay; matrices that are neither, such as routers, are named.
@@ -74,7 +75,7 @@ def quantize_model(model: nn.Module, bits: int) -> float:
     return rounded / sum(parameter.numel() for parameter in model.parameters())
 
 
-def _matrices(model: nn.Module) -> Iterator[tuple[Any, bool]]:
+def _matrices(model: CausalLM) -> Iterator[tuple[Tensor, bool]]:
     """Yield the weights of linear layers and experts, and whether inputs come before outputs."""
     for module in model.modules():
         if is_linear(module):  # transformers' Conv1D, as GPT-2 has it, is held transposed
@@ -111,11 +112,11 @@ class QuantizeRun(Run):
         """The benchmark."""
         return frozenset({self.of.site.benchmark})
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> object:
         """Return what the weights are rounded to."""
         return {"settings": {"bits": self.bits, "group": GROUP}}
 
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Round, and evaluate; the model is not kept."""
         site, name = self.of.site, self.of.model
         model = load_model(name, site.precision, site.trust_remote_code)

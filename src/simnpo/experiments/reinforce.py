@@ -4,9 +4,10 @@ RKLD calls that model strengthened, MUSE reinforced. It is a run of its own, `re
 folder of the run that needs it, or of a sweep whose runs share it.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from simnpo.config import LoraConfig, Reinforcement
 from simnpo.errors import UserError
@@ -133,7 +134,7 @@ def unlearn(
             stage.job.execute(stage.out, resume=begun, report_to=report_to, callbacks=own)
 
 
-def _recording(job: Job, further: dict[str, Any]) -> Job:
+def _recording(job: Job, further: Mapping[str, object]) -> Job:
     return replace(job, further={**job.further, **further})
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -86,7 +85,7 @@ class RelearnRun(Run):
         site = self.of.site
         return self.training or relearning_preset(site.benchmark, site.split)
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> object:
         """Return the settings; the forget set is in the model's key."""
         settings = {
             "select": self.select,
@@ -95,7 +94,7 @@ class RelearnRun(Run):
         }
         return {"settings": settings}
 
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Relearn; the history is all that is kept."""
         folder, site = self.folder(home), self.of.site
         benchmark = site.load()

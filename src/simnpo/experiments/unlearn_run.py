@@ -1,6 +1,6 @@
 """A model after unlearning, with its evaluation and what was recorded on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.preset import Preset
 from simnpo.data.encoding import Encoder
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.experiments.benchmark_setup import BenchmarkSetup, evaluated
 from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.jobs import Job
@@ -20,6 +21,7 @@ from simnpo.experiments.run import Run
 from simnpo.methods.registry import configure
 from simnpo.methods.task_vector import TaskVector
 from simnpo.models import MODEL_FOLDER
+from simnpo.models.causal_lm import CausalLM
 from simnpo.storage.ownership import remove_own
 from simnpo.storage.runs import RUN, fingerprint
 from simnpo.training.evaluate_callback import EvaluateWhileTraining
@@ -103,10 +105,10 @@ class UnlearnRun(Run):
         """The method and the benchmark."""
         return frozenset({self.method, self.site.benchmark})
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> object:
         """Return data and settings."""
         preset, benchmark = self.preset(), self.benchmark()
-        sets: dict[str, Sequence[Any]] = {
+        sets: dict[str, Sequence[object]] = {
             "forget": benchmark.forget,
             "retain": benchmark.retain,
             "refusals": benchmark.refusals,
@@ -152,17 +154,17 @@ class UnlearnRun(Run):
             reference=reference,
         )
 
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Unlearn, evaluate, and keep the model where another run starts from it."""
         folder, benchmark, preset = self.folder(home), self.benchmark(), self.preset()
         reference = model_of(self.reference, home) if self.reference else None
         job = self._job(model_of(self.origin, home), reference)
         retain = retain_tables(self.needs, home)
 
-        def watch(_: Any, tokenizer: Any) -> Sequence[TrainerCallback]:
+        def watch(_: CausalLM, tokenizer: Tokenizer) -> Sequence[TrainerCallback]:
             encoder = Encoder(tokenizer, self.site.template, benchmark.max_length)
             sets = {"forget": benchmark.forget, "retain": benchmark.retain}
-            made: dict[Record, Any] = {
+            made: dict[Record, Callable[[], TrainerCallback]] = {
                 "history": lambda: EvaluateWhileTraining(
                     benchmark, encoder, folder, self.history_epochs, retain
                 ),

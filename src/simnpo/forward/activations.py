@@ -12,6 +12,7 @@ from simnpo.data.batching import Batch
 from simnpo.errors import UserError
 from simnpo.forward.answer_tokens import head_at_positions
 from simnpo.forward.lm_head import output_head
+from simnpo.models.causal_lm import CausalLM
 
 
 class Decoder(NamedTuple):
@@ -30,7 +31,7 @@ class Decoder(NamedTuple):
         return found
 
 
-def find_decoder(model: Any) -> Decoder:
+def find_decoder(model: CausalLM) -> Decoder:
     """Find the decoder layers of a causal LM of transformers, not wrapped.
 
     Raises:
@@ -47,7 +48,7 @@ def find_decoder(model: Any) -> Decoder:
     )
 
 
-def check_layer(model: Any, layer: int) -> None:
+def check_layer(model: CausalLM, layer: int) -> None:
     """Make sure that `model` has a decoder layer of that index, counted from 0.
 
     Raises:
@@ -62,7 +63,7 @@ def check_layer(model: Any, layer: int) -> None:
 
 
 def layer_activations(
-    run: Callable[..., Any], model: nn.Module, batch: Batch, layer: int
+    run: Callable[..., object], model: CausalLM, batch: Batch, layer: int
 ) -> Float[Tensor, "rows time width"]:
     """Return the output of a decoder layer at every token; no layer beyond it is run.
 
@@ -75,7 +76,7 @@ def layer_activations(
     decoder = find_decoder(model)
     whole, made = decoder.layers, list[Tensor]()
 
-    def note(_: nn.Module, inputs: Any, output: Any) -> None:
+    def note(_: nn.Module, inputs: object, output: Any) -> None:
         made.append(output[0] if isinstance(output, tuple) else output)
 
     hook = whole[layer].register_forward_hook(note)
@@ -92,7 +93,7 @@ def layer_activations(
 
 
 @contextmanager
-def training_only(model: nn.Module, layers: Iterable[int]) -> Iterator[None]:
+def training_only(model: CausalLM, layers: Iterable[int]) -> Iterator[None]:
     """Let nothing but some decoder layers of `model` require a gradient for the length of a block.
 
     What no gradient reaches takes no optimizer state either, and no backward pass goes below.

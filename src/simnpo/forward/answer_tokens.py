@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from simnpo.data.batching import Batch
 from simnpo.forward.fused import TokenLogprobs
 from simnpo.forward.lm_head import output_head
+from simnpo.models.causal_lm import CausalLM
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class AnswerLogits(NamedTuple):
         return TokenLogprobs(chosen - logits.logsumexp(-1), logits.argmax(-1) == self.targets)
 
 
-def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None) -> AnswerLogits:
+def answer_logits(model: CausalLM, batch: Batch, head: nn.Module | None = None) -> AnswerLogits:
     """Run `model` once and keep all logits that predict answer tokens.
 
     For small vocabularies, and for models whose head cannot be fused: all others go through
@@ -64,7 +65,7 @@ def answer_logits(model: nn.Module, batch: Batch, head: nn.Module | None = None)
 
 
 def run_with_head_replaced(
-    model: nn.Module, batch: Batch, head: nn.Module, work: Callable[[Any, Tensor], T]
+    model: CausalLM, batch: Batch, head: nn.Module, work: Callable[[Any, Tensor], T]
 ) -> T:
     """Run `model` once and do `work` instead of its LM head, which then makes no logits.
 
@@ -92,7 +93,7 @@ def run_with_head_replaced(
     return done[0]
 
 
-def _run(model: nn.Module, batch: Batch) -> Any:
+def _run(model: CausalLM, batch: Batch) -> Any:
     # No attention mask: what stands right of a token cannot reach it in a causal model, and
     # without a mask attention takes its fast path. The last column predicts nothing.
     return model(input_ids=batch["input_ids"][:, :-1], use_cache=False)

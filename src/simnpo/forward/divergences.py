@@ -24,6 +24,7 @@ from simnpo.forward.answer_tokens import (
 from simnpo.forward.fused import LogitTransform
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import scatter_to_rows
+from simnpo.models.causal_lm import CausalLM
 
 Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probs of the whole vocabulary under the model and under the reference, each of shape
@@ -46,8 +47,8 @@ class AnswerDivergences(NamedTuple):
 
 
 def answer_divergences(
-    model: nn.Module,
-    references: Sequence[AbstractContextManager[nn.Module]],
+    model: CausalLM,
+    references: Sequence[AbstractContextManager[CausalLM]],
     batch: Batch,
     divergence: Divergence,
     head: nn.Module | None = None,
@@ -135,7 +136,7 @@ class _Kept(NamedTuple):
         return self.states if self.after is None else _Head(self.head, self.after)(self.states)
 
 
-def _keep(frozen: nn.Module, batch: Batch) -> _Kept:
+def _keep(frozen: CausalLM, batch: Batch) -> _Kept:
     """Run a frozen model, keeping as little of it as its head allows."""
     head = output_head(frozen)
     after = probe_lm_head(frozen, head, batch["input_ids"]).after

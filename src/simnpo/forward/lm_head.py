@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from simnpo.errors import UserError
 from simnpo.forward.fused import LogitTransform
+from simnpo.models.causal_lm import CausalLM
 from simnpo.system.terminal import write
 
 
-def output_head(model: Any) -> nn.Module:
+def output_head(model: CausalLM) -> nn.Module:
     """Return the LM head of a causal LM.
 
     Raises:
@@ -36,7 +37,7 @@ class HeadProbe(NamedTuple):
 _read: "WeakKeyDictionary[nn.Module, HeadProbe]" = WeakKeyDictionary()
 
 
-def probe_lm_head(model: nn.Module, head: nn.Module, ids: Tensor) -> HeadProbe:
+def probe_lm_head(model: CausalLM, head: nn.Module, ids: Tensor) -> HeadProbe:
     """Find out, once for each head, how its output becomes logits, and say so if it is unclear.
 
     Candidates come from the model's configuration; the one that gives the model's own logits on a
@@ -54,7 +55,7 @@ def probe_lm_head(model: nn.Module, head: nn.Module, ids: Tensor) -> HeadProbe:
     return _read[head]
 
 
-def _read_now(model: nn.Module, head: nn.Module, ids: Tensor) -> HeadProbe:
+def _read_now(model: CausalLM, head: nn.Module, ids: Tensor) -> HeadProbe:
     if type(head) is not nn.Linear:
         return HeadProbe(None, f"the LM head is a {type(head).__name__}, not a plain linear layer")
     if hasattr(head, "_hf_hook"):

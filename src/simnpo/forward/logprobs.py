@@ -6,7 +6,7 @@ that little of what it computes is padding.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -32,6 +32,7 @@ from simnpo.forward.fused import (
 )
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.models import longest_sequence
+from simnpo.models.causal_lm import CausalLM
 from simnpo.system.distributed import is_sharded
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class AnswerMoments(NamedTuple):
 
 
 def answer_logprobs(
-    model: nn.Module,
+    model: CausalLM,
     batch: Batch,
     head: nn.Module | None = None,
     shared: Int[Tensor, " rows"] | None = None,
@@ -97,7 +98,7 @@ def answer_logprobs(
 
 
 @torch.no_grad()
-def answer_moments(model: nn.Module, batch: Batch) -> AnswerMoments:
+def answer_moments(model: CausalLM, batch: Batch) -> AnswerMoments:
     """Return the log-probs of a batch's answer tokens with their distributions' moments.
 
     Args:
@@ -115,7 +116,7 @@ def answer_moments(model: nn.Module, batch: Batch) -> AnswerMoments:
 
 
 def _in_groups(
-    model: nn.Module, batch: Batch, work: Callable[[Batch], Sequence[Tensor]]
+    model: CausalLM, batch: Batch, work: Callable[[Batch], Sequence[Tensor]]
 ) -> list[Tensor]:
     """Do `work`, which gives values per answer token, on the rows of a batch, in groups.
 
@@ -138,14 +139,14 @@ def _in_groups(
     return [torch.cat(parts)[order] for parts in zip(*grids, strict=True)]
 
 
-def _token_logprobs(model: nn.Module, batch: Batch, head: nn.Module) -> TokenLogprobs:
+def _token_logprobs(model: CausalLM, batch: Batch, head: nn.Module) -> TokenLogprobs:
     after = probe_lm_head(model, head, batch["input_ids"]).after
     if after is None:
         return answer_logits(model, batch, head).token_logprobs()
     return _at_linear_head(model, batch, head, after, linear_logprobs)
 
 
-def _token_moments(model: nn.Module, batch: Batch, head: nn.Module) -> TokenMoments:
+def _token_moments(model: CausalLM, batch: Batch, head: nn.Module) -> TokenMoments:
     after = probe_lm_head(model, head, batch["input_ids"]).after
     if after is None:
         scores = answer_logits(model, batch, head)
@@ -154,7 +155,7 @@ def _token_moments(model: nn.Module, batch: Batch, head: nn.Module) -> TokenMome
 
 
 def _at_linear_head(
-    model: nn.Module, batch: Batch, head: nn.Module, after: LogitTransform, work: Callable[..., T]
+    model: CausalLM, batch: Batch, head: nn.Module, after: LogitTransform, work: Callable[..., T]
 ) -> T:
     targets = answer_targets(batch)
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
@@ -167,7 +168,7 @@ def _at_linear_head(
 
 
 def _shared_logprobs(
-    model: nn.Module,
+    model: CausalLM,
     batch: Batch,
     head: nn.Module,
     firsts: Int[Tensor, " read"],
@@ -195,7 +196,7 @@ def _shared_logprobs(
     )
 
 
-def check_sequences(model: Any, encoded: Sequence[Encoded]) -> None:
+def check_sequences(model: CausalLM, encoded: Sequence[Encoded]) -> None:
     """Make sure that `model` knows every token of `encoded`, and has a position for each.
 
     Raises:
@@ -211,7 +212,7 @@ def check_sequences(model: Any, encoded: Sequence[Encoded]) -> None:
         )
 
 
-def check_tokens(model: Any, rows: Sequence[Sequence[int]]) -> None:
+def check_tokens(model: CausalLM, rows: Sequence[Sequence[int]]) -> None:
     """Make sure that `model` knows every token of `rows`.
 
     Raises:
@@ -235,6 +236,6 @@ def scatter_to_rows(
 
 
 @torch.no_grad()
-def sum_logprobs(model: nn.Module, batch: Batch) -> Float[Tensor, " rows"]:
+def sum_logprobs(model: CausalLM, batch: Batch) -> Float[Tensor, " rows"]:
     """Return the summed log-probability of each row's answer, in nats, without gradients."""
     return answer_logprobs(model, batch).logprobs.sum(-1)

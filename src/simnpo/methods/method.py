@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from simnpo.errors import UserError
 from simnpo.methods.base import (
@@ -80,7 +79,7 @@ class Method:
             for name in term.references
         }
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return the settings as plain values, for `run.json`."""
         return {
             "method": self.title,
@@ -92,5 +91,5 @@ class Method:
         }
 
 
-def _name_and_settings(objective: Objective | None) -> dict[str, Any] | None:
+def _name_and_settings(objective: Objective | None) -> dict[str, object] | None:
     return {"name": type(objective).__name__, **asdict(objective)} if objective else None

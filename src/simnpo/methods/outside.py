@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from simnpo.errors import UserError
 from simnpo.methods.base import Objective
@@ -64,7 +64,7 @@ def _installed(name: str, known: Iterable[str]) -> EntryPoint:
     )
 
 
-def _from_file(path: Path) -> Any:
+def _from_file(path: Path) -> ModuleType:
     name = f"simnpo_method_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
@@ -82,7 +82,7 @@ def _from_file(path: Path) -> Any:
     return module
 
 
-def _from_package(name: str) -> Any:
+def _from_package(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except Exception as error:

@@ -53,7 +53,7 @@ class TaskVector:
         if not math.isfinite(self.alpha):
             raise UserError(f"{self.title}: alpha must be finite, got {self.alpha}.")
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return the settings as plain values, for `run.json`."""
         return {"method": self.title, **asdict(self)}
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import CausalLM, PeftConfig
 from simnpo.models.files import check_file, is_adapter
 from simnpo.models.load_errors import cannot_load
 from simnpo.models.merging import Rounding, merge, tensors_of, unmergeable
@@ -53,7 +53,7 @@ def beneath(model: str) -> tuple[list[str], str]:
 
 def load_merged(
     model: str, dtype: torch.dtype | None = None, trust_remote_code: bool = False
-) -> Any:
+) -> CausalLM:
     """Load an adapter's base with the adapter merged into it, in evaluation mode, onto the CPU.
 
     The sum is made in float32 and rounded once; weights that the adapter leaves alone keep every
@@ -73,7 +73,7 @@ def load_merged(
         raise UserError(f"{model} is a complete model, not an adapter: there is nothing to merge.")
     settings = {one: _settings(one) for one in adapters}  # before anything large is read
 
-    def load_base(kind: torch.dtype | None) -> Any:
+    def load_base(kind: torch.dtype | None) -> CausalLM:
         return _load_base(model, base, kind, trust_remote_code)
 
     # Rounded to a narrower type before the sum, a base would be rounded twice.
@@ -97,8 +97,8 @@ def load_merged(
 
 
 def load_beside(
-    model: str, dtype: torch.dtype, trust_remote_code: bool, four_bits: Any = None
-) -> Any:
+    model: str, dtype: torch.dtype, trust_remote_code: bool, four_bits: object = None
+) -> CausalLM:
     """Load an adapter on its base without merging it, as it was trained on a base of 4 bits.
 
     Args:
@@ -123,8 +123,8 @@ def _load_base(
     base: str,
     dtype: torch.dtype | None,
     trust_remote_code: bool,
-    four_bits: Any = None,
-) -> Any:
+    four_bits: object = None,
+) -> CausalLM:
     """Load the base of the adapter `model`; an error names both."""
     try:
         return load_whole(base, dtype, trust_remote_code, four_bits)
@@ -132,7 +132,7 @@ def _load_base(
         raise UserError(cannot_load("the adapter and its base", model, error)) from None
 
 
-def _settings(model: str) -> Any:
+def _settings(model: str) -> PeftConfig:
     """Return an adapter's configuration.
 
     Raises:
@@ -154,7 +154,7 @@ def _settings(model: str) -> Any:
     return settings
 
 
-def _adapted(model: str, base: Any, settings: Any) -> Any:
+def _adapted(model: str, base: CausalLM, settings: PeftConfig) -> CausalLM:
     """Return `base` with the adapter on it.
 
     Raises:
@@ -194,14 +194,16 @@ def _adapted(model: str, base: Any, settings: Any) -> Any:
     if differences:
         wrong = f"its tensors are not those that {ADAPTER} describes on {base.config.name_or_path}."
         raise UserError("\n".join([f"cannot load the adapter {model}: {wrong}", *differences]))
-    return adapted
+    made: CausalLM = adapted
+    return made
 
 
-def _fit_vocabulary(base: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def _fit_vocabulary(base: CausalLM, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Enlarge the vocabulary of `base` to that of an adapter which brings embeddings of its own."""
     own = {
         id(module): module.weight.shape[0]
         for module in (base.get_input_embeddings(), base.get_output_embeddings())
+        if module is not None
     }
     places = [name for name, module in base.named_modules() if id(module) in own]
     sizes = [
@@ -213,7 +215,7 @@ def _fit_vocabulary(base: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
         base.resize_token_embeddings(max(sizes))
 
 
-def _cast(merged: Any, like: Any) -> None:
+def _cast(merged: CausalLM, like: CausalLM) -> None:
     """Round the tensors of `merged` to the types that they have in `like`."""
     dtypes = {name: one.dtype for name, one in tensors_of(like)}
     for name, one in tensors_of(merged):

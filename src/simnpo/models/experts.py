@@ -7,10 +7,11 @@ out most of the model.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from torch import Tensor, nn
 
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.tensors import listed
 from simnpo.models.whole import other_parts
 
@@ -26,7 +27,7 @@ class Experts(NamedTuple):
     """Whether inputs come before outputs."""
 
 
-def is_linear(module: nn.Module) -> bool:
+def is_linear(module: nn.Module) -> TypeGuard[nn.Linear]:
     """Tell whether `module` is a linear layer: torch's, or GPT-2's, which is held transposed.
 
     Llama 4's router is made from torch's and returns more than a product, so it is none.
@@ -49,7 +50,7 @@ def matrix_shape(module: Any) -> tuple[int, int]:
     return int(outputs), int(inputs)
 
 
-def count_weights(model: Any) -> int:
+def count_weights(model: CausalLM) -> int:
     """Return the number of a model's weights, those in 4 bits too."""
     packed = {
         id(module.weight): math.prod(matrix_shape(module)) - module.weight.numel()
@@ -59,7 +60,7 @@ def count_weights(model: Any) -> int:
     return sum(one.numel() + packed.get(id(one), 0) for one in model.parameters())
 
 
-def linear_layers(model: Any) -> dict[str, nn.Module]:
+def linear_layers(model: CausalLM) -> dict[str, nn.Linear]:
     """Return the linear layers by name, all of a model's text part but its LM head."""
     head = model.get_output_embeddings()
     others = {id(one) for one in other_parts(model)}
@@ -91,7 +92,7 @@ def _is_of_torch(module: nn.Module) -> bool:
     return type(module).__module__.startswith("torch.")
 
 
-def _is_transposed(model: Any, module: Any, name: str, weight: Tensor) -> bool:
+def _is_transposed(model: nn.Module, module: nn.Module, name: str, weight: Tensor) -> bool:
     """Tell whether inputs come before outputs, as transformers says it, or by the sizes.
 
     The first product's inputs are as wide as the model, the second's outputs.
@@ -105,7 +106,7 @@ def _is_transposed(model: Any, module: Any, name: str, weight: Tensor) -> bool:
     return second if "down" in name or "output" in name else first
 
 
-def left_out(model: Any) -> dict[str, int]:
+def left_out(model: CausalLM) -> dict[str, int]:
     """Return the matrices of a model that are neither linear layers, experts nor embeddings.
 
     Routers are such ones. Each is named without the numbers of its layers, with the weights that
@@ -125,7 +126,7 @@ def left_out(model: Any) -> dict[str, int]:
     return found
 
 
-def describe_left_out(model: Any) -> str:
+def describe_left_out(model: CausalLM) -> str:
     """Say what of a mixture of experts, or of 1 % or more of a model, `left_out` names; or ""."""
     found = left_out(model)
     share = sum(found.values()) / max(1, count_weights(model))

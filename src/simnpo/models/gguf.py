@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import PreTrainedConfig
 from simnpo.models.load_errors import cannot_load
 from simnpo.models.tensors import check_tensors
 from simnpo.storage.cache import cache_folder, made_by_one
@@ -66,7 +67,7 @@ def convert_gguf(gguf: Path, out: Path) -> None:
 
     if find_spec("gguf") is None:
         raise UserError(f"{gguf} needs the package gguf: pip install 'simnpo[gguf]'")
-    where: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent)}
+    where: dict[str, object] = {"pretrained_model_name_or_path": str(gguf.parent)}
     where["gguf_file"] = gguf.name
     try:
         with _read_once():
@@ -144,7 +145,7 @@ def _inside(gguf: Path) -> tuple[Tensor | None, int, torch.dtype]:
     return positions, weights, types.pop() if len(types) == 1 else torch.float32
 
 
-def _scale_positions(config: Any, factors: Tensor, gguf: Path) -> None:
+def _scale_positions(config: PreTrainedConfig, factors: Tensor, gguf: Path) -> None:
     """Write into a configuration that positions are scaled as Llama 3.1 does.
 
     Raises:

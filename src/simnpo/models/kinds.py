@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import CausalLM, PreTrainedConfig
 from simnpo.models.load_errors import cannot_load
 from simnpo.models.places import pinned
 from simnpo.models.sizes import check_sizes
@@ -23,7 +24,7 @@ rounding: in a mixture of experts it changes which rows are multiplied together.
 OTHERWISE = 3e-2
 
 
-def read_config(model: str, trust_remote_code: bool = False) -> Any:
+def read_config(model: str, trust_remote_code: bool = False) -> PreTrainedConfig:
     """Return the configuration of `model`, once it says that it is a causal LM of full weights.
 
     Raises:
@@ -44,7 +45,7 @@ def read_config(model: str, trust_remote_code: bool = False) -> Any:
     return config
 
 
-def _check_kind(config: Any, trust_remote_code: bool) -> None:
+def _check_kind(config: PreTrainedConfig, trust_remote_code: bool) -> None:
     """Refuse what cannot be trained as a causal LM.
 
     Raises:
@@ -62,7 +63,7 @@ def _check_kind(config: Any, trust_remote_code: bool) -> None:
         raise UserError(f"{name} is not a causal LM of transformers, and one is needed.")
 
 
-def _quantised(config: Any) -> str:
+def _quantised(config: PreTrainedConfig) -> str:
     """Return the tool that quantised a model's weights, in its own name; nothing if none did."""
     for one in (config, config.get_text_config()):
         found = getattr(one, "quantization_config", None)
@@ -72,14 +73,14 @@ def _quantised(config: Any) -> str:
     return ""
 
 
-def _is_known(config: Any, trust_remote_code: bool) -> bool:
+def _is_known(config: PreTrainedConfig, trust_remote_code: bool) -> bool:
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 
     remote = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
     return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or (remote and trust_remote_code)
 
 
-def auto_class(config: Any) -> Any:
+def auto_class(config: PreTrainedConfig) -> Any:
     """Return which of transformers' auto classes loads all of a causal LM.
 
     Of some models that see, the class for causal LMs is the text part alone, and what was loaded
@@ -105,7 +106,7 @@ _causal: set[tuple[type, str]] = set()
 
 
 @torch.no_grad()
-def check_causal(model: Any, name: str) -> None:
+def check_causal(model: CausalLM, name: str) -> None:
     """Make sure that a later token moves no logits before it.
 
     One forward pass of two rows of four tokens, once for each class and configuration: no list of
@@ -135,7 +136,7 @@ def check_causal(model: Any, name: str) -> None:
     _causal.add(key)
 
 
-def _plain_tokens(config: Any) -> Iterator[int]:
+def _plain_tokens(config: PreTrainedConfig) -> Iterator[int]:
     """Yield token ids that stand for nothing special, such as an image."""
     special = {
         number

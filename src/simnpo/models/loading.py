@@ -1,13 +1,11 @@
 """Loading models and tokenizers: local folders, runs of ours, hub ids, adapters, GGUF files."""
 
-from typing import Any, cast
-
-import torch
-
 from simnpo.config import Precision
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.data.tokenizer_checks import check_tokenizer, restore_bos
 from simnpo.errors import UserError
 from simnpo.models.adapters import base_of_adapter, load_beside, load_merged
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.device import device, weights_dtype
 from simnpo.models.files import is_adapter
 from simnpo.models.kinds import check_causal
@@ -20,7 +18,7 @@ from simnpo.models.whole import load_whole
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json")
 
 
-def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:
+def load_tokenizer(model: str, trust_remote_code: bool = False) -> Tokenizer:
     """Load the tokenizer of `model` (see `resolve`); an adapter without one has its base's.
 
     Raises:
@@ -32,7 +30,7 @@ def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:
         model = base_of_adapter(model)
     place, revision = pinned(model)
     try:
-        loaded = AutoTokenizer.from_pretrained(
+        loaded: Tokenizer = AutoTokenizer.from_pretrained(
             place, revision=revision, trust_remote_code=trust_remote_code
         )
     except Exception as error:
@@ -48,7 +46,7 @@ def load_model(
     trust_remote_code: bool = False,
     load_in_4bit: bool = False,
     merge: bool = True,
-) -> torch.nn.Module:
+) -> CausalLM:
     """Load a causal LM onto the device, in evaluation mode, from safetensors only.
 
     An adapter is loaded on its base model. Merged into it, all weights can be trained.
@@ -86,10 +84,10 @@ def load_model(
         run_mixed(base)
     if load_in_4bit:
         mark_four_bits(base)
-    return cast(torch.nn.Module, loaded)
+    return loaded
 
 
-def _four_bits(precision: Precision) -> Any:
+def _four_bits(precision: Precision) -> object:
     """Return QLoRA's way to hold linear layers: NF4, with its scales quantised too (2305.14314)."""
     from transformers import BitsAndBytesConfig
 
@@ -101,7 +99,7 @@ def _four_bits(precision: Precision) -> Any:
     )
 
 
-def longest_sequence(model: Any) -> int:
+def longest_sequence(model: CausalLM) -> int:
     """Return how many positions a model was made for; 0 where its configuration does not say."""
     config = getattr(model, "config", None)
     text = config.get_text_config() if config is not None else None

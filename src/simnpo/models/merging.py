@@ -1,6 +1,7 @@
 """Adapters merged into the weights they are on: in float32, a layer at a time, rounded once."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import CausalLM
 
 MOST_LOST = 0.5
 """Error of rounding, as a share of what an adapter changes, that is not passed over in silence."""
@@ -43,7 +45,7 @@ class Rounding:
         self.error += float((rounded - after).square().sum())
 
 
-def merge(adapted: Any, name: str, lost: Rounding | None = None) -> Any:
+def merge(adapted: CausalLM, name: str, lost: Rounding | None = None) -> CausalLM:
     """Return the base of a peft model with its adapters merged in float32, each layer by itself.
 
     Each of the base's tensors keeps its type, to which the sum is rounded once.
@@ -80,7 +82,9 @@ def merge(adapted: Any, name: str, lost: Rounding | None = None) -> Any:
     return merged
 
 
-def _merge_in_float32(layer: Any, merge: Any, lost: Rounding, *args: Any, **options: Any) -> None:
+def _merge_in_float32(
+    layer: Any, merge: Callable[..., object], lost: Rounding, *args: object, **options: object
+) -> None:
     """Merge one layer's adapter; only this layer is held in float32."""
     before = {name: one.detach().clone() for name, one in tensors_of(layer.get_base_layer())}
     layer.float()
@@ -92,7 +96,7 @@ def _merge_in_float32(layer: Any, merge: Any, lost: Rounding, *args: Any, **opti
         one.data = one.data.to(was.dtype)
 
 
-def _untie_adapted(base: Any) -> None:
+def _untie_adapted(base: CausalLM) -> None:
     """Give head and embedding weights of their own where one of them alone is adapted."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -107,7 +111,7 @@ def _untie_adapted(base: Any) -> None:
             base.config.tie_word_embeddings = False
 
 
-def tensors_of(model: Any) -> list[tuple[str, Any]]:
+def tensors_of(model: nn.Module) -> list[tuple[str, Tensor]]:
     """Return the parameters and buffers of a model by name."""
     return [*model.named_parameters(), *model.named_buffers()]
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
 from types import MethodType
-from typing import Any
 
 import torch
 from torch import nn
 
 from simnpo.config import Precision
+from simnpo.models.causal_lm import CausalLM
 
 _MARK, _FOUR_BITS = "_simnpo_mixed", "_simnpo_four_bits"
 
@@ -24,7 +24,7 @@ def run_mixed(model: nn.Module) -> None:
     plain = type(model).forward
 
     @wraps(plain)
-    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    def forward(self: nn.Module, *args: object, **kwargs: object) -> object:
         with torch.autocast(next(self.parameters()).device.type, torch.bfloat16):
             return plain(self, *args, **kwargs)
 
@@ -32,12 +32,12 @@ def run_mixed(model: nn.Module) -> None:
     setattr(model, _MARK, True)
 
 
-def is_mixed(model: Any) -> bool:
+def is_mixed(model: CausalLM) -> bool:
     """Return whether `model`, possibly wrapped, runs under autocast."""
     return bool(getattr(model, _MARK, False))
 
 
-def precision_of(model: Any) -> Precision:
+def precision_of(model: CausalLM) -> Precision:
     """Return the precision that `model` computes in."""
     if is_mixed(model):
         return "mixed"
@@ -49,13 +49,13 @@ def mark_four_bits(model: nn.Module) -> None:
     setattr(model, _FOUR_BITS, True)
 
 
-def in_four_bits(model: Any) -> bool:
+def in_four_bits(model: CausalLM) -> bool:
     """Return whether linear layers of `model`, possibly wrapped, are held in 4 bits."""
     return bool(getattr(model, _FOUR_BITS, False))
 
 
 @contextmanager
-def weights_cast_once(model: Any) -> Iterator[None]:
+def weights_cast_once(model: CausalLM) -> Iterator[None]:
     """Keep the bfloat16 copies of a mixed model's weights while the block runs.
 
     Autocast makes them anew in every forward pass. Generation has one for each token. Only where

@@ -6,7 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.load_errors import MOST_CHARACTERS
 from simnpo.models.places import ADAPTER, CONFIG
 from simnpo.storage.files import read_json, write_json
@@ -20,7 +22,7 @@ TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 def save_model(
     model: Any,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     folder: Path,
     weights: dict[str, Tensor] | None = None,
     dtype: torch.dtype | None = None,
@@ -45,7 +47,7 @@ def save_model(
         tokenizer.save_pretrained(made)
 
 
-def try_saving(model: Any, tokenizer: Any, out: Path) -> None:
+def try_saving(model: CausalLM, tokenizer: Tokenizer, out: Path) -> None:
     """Save everything of a model but its weights into `out`, and remove it again.
 
     What cannot be saved is reported before a training, and not at its end.
@@ -103,7 +105,7 @@ def _rounded(
     return found
 
 
-def _kept_in_float32(model: Any) -> tuple[str, ...]:
+def _kept_in_float32(model: CausalLM) -> tuple[str, ...]:
     """Return the parts of names of what a class keeps in float32, whatever the others are in."""
     names = ("_keep_in_fp32_modules", "_keep_in_fp32_modules_strict")
     return tuple(part for name in names for part in getattr(model, name, None) or ())

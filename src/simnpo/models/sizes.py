@@ -1,8 +1,7 @@
 """Sizes that a configuration gives, before anything of these sizes is made."""
 
-from typing import Any
-
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import PreTrainedConfig
 from simnpo.models.places import CONFIG
 
 MOST_LAYERS = 10_000
@@ -14,7 +13,7 @@ _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers")
 _MAY_BE_NONE = ("num_attention_heads", "num_key_value_heads", "intermediate_size", "head_dim")
 
 
-def check_sizes(model: str, config: Any, weighs: int | None = None) -> None:
+def check_sizes(model: str, config: PreTrainedConfig, weighs: int | None = None) -> None:
     """Make sure that a configuration describes a model that may exist.
 
     transformers builds what it describes before any weight is read: a number with some zeros too

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -10,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.files import shards
 from simnpo.models.kinds import auto_class, read_config
 from simnpo.models.load_errors import cannot_load
@@ -62,7 +62,7 @@ class Weights:
             tensor: Tensor = opened.get_tensor(name)
         return tensor
 
-    def made(self) -> Any:
+    def made(self) -> CausalLM:
         """Return the model that the configuration describes, without memory for its weights.
 
         Raises:
@@ -71,7 +71,8 @@ class Weights:
         config = read_config(self.model)
         try:
             with torch.device("meta"):
-                return auto_class(config).from_config(config)
+                made: CausalLM = auto_class(config).from_config(config)
+                return made
         except Exception as error:
             raise UserError(cannot_load("the configuration of", self.model, error)) from None
 

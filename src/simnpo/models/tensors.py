@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import CausalLM
 
 WRAPPED = re.compile(
     r"(?:^module\.)|(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|_forward_module)\."
@@ -35,7 +36,7 @@ def unwrapping() -> dict[str, str]:
     return {"(?:" * depth + WRAPPED.pattern + ")" * depth: "" for depth in range(1, DEEPEST + 1)}
 
 
-def forget_unwrapping(model: Any) -> None:
+def forget_unwrapping(model: CausalLM) -> None:
     """Make sure that a model which was loaded by `unwrapping` is saved by its own names."""
     conversions = getattr(model, "_weight_conversions", None) or []
     model._weight_conversions = [
@@ -43,7 +44,7 @@ def forget_unwrapping(model: Any) -> None:
     ]
 
 
-def is_constant(name: str, model: Any) -> bool:
+def is_constant(name: str, model: object) -> bool:
     """Tell whether a tensor is none that a model learns: it may be there or not.
 
     Args:
@@ -54,7 +55,7 @@ def is_constant(name: str, model: Any) -> bool:
     return bool(BUFFERS.search(name)) or any(re.search(pattern, name) for pattern in ignored)
 
 
-def check_tensors(info: Mapping[str, Any], model: Any, name: str) -> None:
+def check_tensors(info: Mapping[str, Any], model: CausalLM, name: str) -> None:
     """Make sure that every weight of a loaded model came from its checkpoint, and nothing is left.
 
     Args:
@@ -93,7 +94,7 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _cure(model: Any, missing: list[str], left: list[str], reshaped: bool) -> str:
+def _cure(model: CausalLM, missing: list[str], left: list[str], reshaped: bool) -> str:
     if any("lora_" in one or ".base_layer." in one for one in left):
         return "It was saved with its adapters in place: merge them (merge_and_unload), save again."
     if left and missing:

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.files import check_weights, first_dtype, weighed
 from simnpo.models.kinds import auto_class, read_config
 from simnpo.models.load_errors import cannot_load
@@ -24,9 +24,9 @@ def load_whole(
     model: str,
     dtype: torch.dtype | None,
     trust_remote_code: bool = False,
-    quantization_config: Any = None,
+    quantization_config: object = None,
     shapes_alone: bool = False,
-) -> Any:
+) -> CausalLM:
     """Load a causal LM, no adapter, in evaluation mode, onto the CPU.
 
     Args:
@@ -75,12 +75,13 @@ def load_whole(
             )
     except Exception as error:
         raise UserError(cannot_load("the model", model, error)) from None
-    check_tensors(info, loaded, model)
-    _keep_untied(loaded, model)
-    train_text_alone(loaded)
-    loaded.stored_dtype = stored
-    loaded.revision = split_revision(resolve(model))[1]
-    return loaded
+    made: CausalLM = loaded
+    check_tensors(info, made, model)
+    _keep_untied(made, model)
+    train_text_alone(made)
+    made.stored_dtype = stored
+    made.revision = split_revision(resolve(model))[1]
+    return made
 
 
 @contextmanager
@@ -96,7 +97,7 @@ def _report_unheard() -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def _keep_untied(loaded: Any, model: str) -> None:
+def _keep_untied(loaded: CausalLM, model: str) -> None:
     """Let the configuration say so where a head that it calls tied has weights of its own."""
     config = loaded.config.get_text_config()
     if not (config.tie_word_embeddings or loaded.config.tie_word_embeddings):
@@ -111,7 +112,7 @@ def _keep_untied(loaded: Any, model: str) -> None:
     )
 
 
-def train_text_alone(model: Any) -> None:
+def train_text_alone(model: CausalLM) -> None:
     """Let every weight be trained; of a model that also sees or hears, those of its text part.
 
     The others are saved as they are.
@@ -121,7 +122,7 @@ def train_text_alone(model: Any) -> None:
         parameter.requires_grad_(parameter.is_floating_point() and id(parameter) not in frozen)
 
 
-def other_parts(model: Any) -> list[torch.nn.Parameter]:
+def other_parts(model: CausalLM) -> list[torch.nn.Parameter]:
     """Return the weights of a model that are none of a language model's, such as a vision tower."""
     if model.config.get_text_config() is model.config:
         return []

@@ -1,7 +1,6 @@
 """The sizes of a model, from its configuration alone: no weight is read or made."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -10,6 +9,7 @@ from simnpo.config import LoraConfig
 from simnpo.errors import UserError
 from simnpo.models import cannot_load
 from simnpo.models.adapters import beneath
+from simnpo.models.causal_lm import CausalLM, PreTrainedConfig
 from simnpo.models.experts import (
     Experts,
     count_weights,
@@ -90,7 +90,7 @@ def read_shape(model: str, trust_remote_code: bool = False) -> Shape:
     return shape_of(made)
 
 
-def shape_of(model: Any) -> Shape:
+def shape_of(model: CausalLM) -> Shape:
     """Return the sizes of a causal LM of transformers, on the meta device or another.
 
     Raises:
@@ -104,7 +104,7 @@ def shape_of(model: Any) -> Shape:
             "that names its attention heads."
         )
     linear, experts = linear_layers(model), list(stacked_experts(model))
-    matrices: list[Any] = [matrix_shape(module) for module in linear.values()]
+    matrices: list[tuple[int, ...]] = [matrix_shape(module) for module in linear.values()]
     matrices += [one.weight.shape[1:] for one in experts for _ in range(one.weight.shape[0])]
     wrapped = named_as_experts(linear, experts)
     stacked, used = sum(one.weight.numel() for one in experts), _used(config, experts)
@@ -136,14 +136,14 @@ def shape_of(model: Any) -> Shape:
     )
 
 
-def _used(config: Any, experts: list[Experts]) -> float:
+def _used(config: PreTrainedConfig, experts: list[Experts]) -> float:
     """Return which share of the experts a token goes through; all, if the model does not say."""
     names = ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts")
     chosen = next((getattr(config, name) for name in names if getattr(config, name, None)), None)
     return min(1.0, chosen / experts[0].weight.shape[0]) if experts and chosen else 1.0
 
 
-def _shared(linear: dict[str, nn.Module]) -> int:
+def _shared(linear: dict[str, nn.Linear]) -> int:
     """Return the inner width of the experts that every token goes through."""
     found = [
         module.in_features

@@ -53,7 +53,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write `value` as indented JSON; NaN is refused, since JSON has none (use None)."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     if not _is_text(text):  # a file's name may be no text, and is read again as it was
@@ -70,7 +70,7 @@ def _is_text(text: str) -> bool:
     return True
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return `value` as JSON has it: named tuples as objects, NaN as None."""
     if isinstance(value, float):
         return None if pd.isna(value) else value

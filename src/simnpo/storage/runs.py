@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -88,7 +88,9 @@ def clear(out: Path, names: Sequence[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-def begin(out: Path, command: str, config: dict[str, Any], data: dict[str, Any]) -> None:
+def begin(
+    out: Path, command: str, config: Mapping[str, object], data: Mapping[str, object]
+) -> None:
     """Record what a run is about to do."""
     record = {
         "command": command,
@@ -102,12 +104,12 @@ def begin(out: Path, command: str, config: dict[str, Any], data: dict[str, Any])
     write_json(out / RUN, record)
 
 
-def finish(out: Path, results: dict[str, Any]) -> None:
+def finish(out: Path, results: dict[str, object]) -> None:
     """Record how a run ended."""
     write_json(out / RUN, read_run(out) | {"status": FINISHED} | results)
 
 
-def add(out: Path, results: dict[str, Any]) -> None:
+def add(out: Path, results: dict[str, object]) -> None:
     """Record more of a run that has ended."""
     write_json(out / RUN, read_run(out) | results)
 
@@ -127,7 +129,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     return record
 
 
-def check_resumable(out: Path, command: str, config: dict[str, Any], data: dict[str, Any]) -> bool:
+def check_resumable(
+    out: Path, command: str, config: Mapping[str, object], data: Mapping[str, object]
+) -> bool:
     """Return whether there is anything left to do in `out`, which other processes keep out of.
 
     Raises:
@@ -159,7 +163,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: _version(name) for name in packages}
 
 
-def fingerprint(values: Sequence[Any]) -> str:
+def fingerprint(values: Sequence[object]) -> str:
     """Return a short content hash of JSON-like values, such as a data set's examples."""
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

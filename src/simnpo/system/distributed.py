@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import timedelta
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from simnpo.system.notes import note_once
@@ -108,7 +109,7 @@ def process_group() -> Iterator[None]:
     torch.distributed.destroy_process_group()
 
 
-def _group() -> Any:
+def _group() -> ModuleType | None:
     """Return `torch.distributed` if this process is in a group, else None; it may not be loaded."""
     distributed = getattr(sys.modules.get("torch"), "distributed", None)
     formed = distributed and distributed.is_available() and distributed.is_initialized()
@@ -172,7 +173,7 @@ def all_finite(tensors: Iterable["Tensor"]) -> bool:
 
     Of a tensor that is sharded over the processes (FSDP), each looks at its own part.
     """
-    parts: Iterator[Any] = (one.to_local() if hasattr(one, "to_local") else one for one in tensors)
+    parts = (one.to_local() if hasattr(one, "to_local") else one for one in tensors)
     return not any_rank(not all(part.isfinite().all() for part in parts))
 
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.tensors import listed
 from simnpo.system.notes import note_once
 from simnpo.system.progress import progress
@@ -40,7 +41,7 @@ EMPTY = 1e-6
 """The least s, as a share of 1, of a direction that is used: below it is rounding."""
 
 
-def fix_subspace(model: Any) -> None:
+def fix_subspace(model: CausalLM) -> None:
     """Take the rows of A from training, on a model of peft with LoRA adapters."""
     for layer in _layers(model).values():
         layer.lora_A["default"].weight.requires_grad_(False)
@@ -48,7 +49,7 @@ def fix_subspace(model: Any) -> None:
 
 @torch.no_grad()
 def set_subspace(
-    model: Any, forget: Sequence[Encoded], retain: Sequence[Encoded], answers: bool = True
+    model: CausalLM, forget: Sequence[Encoded], retain: Sequence[Encoded], answers: bool = True
 ) -> None:
     """Write the directions of the forget set into A of each adapted linear layer.
 
@@ -160,7 +161,7 @@ class _Inputs:
 
 
 def _inputs(
-    model: Any,
+    model: CausalLM,
     layers: dict[str, Any],
     rows: Sequence[Encoded],
     places: Sequence[range],
@@ -202,7 +203,7 @@ def _watched(
             hook.remove()
 
 
-def _layers(model: Any) -> dict[str, Any]:
+def _layers(model: CausalLM) -> dict[str, Any]:
     """Return the linear layers with LoRA adapters, by name; stacked experts are left out."""
     from peft.tuners.lora import LoraLayer
     from peft.tuners.lora.layer import ParamWrapper

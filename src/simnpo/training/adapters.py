@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from torch import nn
 
 from simnpo.config import LoraConfig
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.experts import (
     describe_left_out,
     linear_layers,
@@ -19,7 +19,7 @@ from simnpo.planning.shape import shape_of
 from simnpo.system.notes import note_once
 
 
-def add_adapters(model: Any, lora: LoraConfig) -> Any:
+def add_adapters(model: CausalLM, lora: LoraConfig) -> CausalLM:
     """Freeze `model` and put trainable low-rank adapters on all its linear layers and experts.
 
     What is neither, such as the routers of a mixture of experts, is named. Of a model that also
@@ -29,7 +29,7 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
 
     experts = [one.name for one in stacked_experts(model)]
     layers = linear_layers(model)
-    where: dict[str, Any] = {"target_modules": "all-linear"}
+    where: dict[str, object] = {"target_modules": "all-linear"}
     if experts or other_parts(model):
         renamed = named_as_experts(layers, experts)
         where = {
@@ -47,7 +47,7 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
     )
     left = describe_left_out(model)
     expected = {*layers, *(name.rpartition(".")[0] for name in experts)}
-    adapted = peft.get_peft_model(model, settings)
+    adapted: CausalLM = peft.get_peft_model(model, settings)
     if missed := expected - _adapted(adapted):
         left = ", ".join(one for one in (listed(sorted(missed)), left) if one)
     if left:
@@ -56,7 +56,7 @@ def add_adapters(model: Any, lora: LoraConfig) -> Any:
 
 
 @contextmanager
-def original(model: Any) -> Iterator[None]:
+def original(model: CausalLM) -> Iterator[None]:
     """Let a model with adapters of peft be the one without them, in evaluation mode.
 
     Afterwards the same weights are trained as before: peft itself would train all of an adapter's.
@@ -73,7 +73,7 @@ def original(model: Any) -> Iterator[None]:
             one.requires_grad_(False)
 
 
-def _adapted(model: Any) -> set[str]:
+def _adapted(model: CausalLM) -> set[str]:
     """Return the names of what has adapters in a model of peft, as they are without."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -85,7 +85,7 @@ def _adapted(model: Any) -> set[str]:
     }
 
 
-def trained_parameters(model: Any, lora: LoraConfig) -> int:
+def trained_parameters(model: CausalLM, lora: LoraConfig) -> int:
     """Return how many weights of `model` are trained: its text part's, or what adapters add."""
     if not lora.rank:
         return sum(one.numel() for one in model.parameters() if one.requires_grad)

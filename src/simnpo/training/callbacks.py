@@ -5,12 +5,12 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any
 
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from simnpo.errors import TrainingDiverged
+from simnpo.models.causal_lm import CausalLM
 from simnpo.system import distributed
 from simnpo.system.progress import Advance, progress
 from simnpo.system.signals import REQUESTS, handled, postpone
@@ -28,17 +28,26 @@ class ShowProgress(TrainerCallback):
         self._stack = ExitStack()
         self._advance: Advance | None = None
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(
+        self, args: object, state: TrainerState, control: object, **kwargs: object
+    ) -> None:
         """Open the bar where training (or its resumption) begins."""
         self._advance = self._stack.enter_context(progress(self._what, state.max_steps, NOTE))
         self._advance(state.global_step)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_end(self, args: object, state: object, control: object, **kwargs: object) -> None:
         """Advance by one step."""
         if self._advance:
             self._advance(1)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+    def on_log(
+        self,
+        args: object,
+        state: object,
+        control: object,
+        logs: Mapping[str, float],
+        **kwargs: object,
+    ) -> None:
         """Show losses, gradient norm and learning rate, which the log has as numbers already."""
         if self._advance and "loss" in logs:
             self._advance(0, note_of(logs))
@@ -77,7 +86,9 @@ class StopOnInterrupt(TrainerCallback):
     stopped = False
     """Whether it ended the training, and not a last step or a target reached before it."""
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_end(
+        self, args: object, state: object, control: TrainerControl, **kwargs: object
+    ) -> None:
         """Ask the Trainer for a checkpoint and an end, once a request came."""
         # The signal reaches processes at different steps; they stop at the same one.
         interrupted = distributed.any_rank(self.number is not None)
@@ -113,16 +124,18 @@ class StepGuard(TrainerCallback):
         """Watch over the training on `pairs`."""
         self._pairs = pairs
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_epoch_begin(
+        self, args: object, state: TrainerState, control: object, **kwargs: object
+    ) -> None:
         """Set the epoch that decides which rows are paired."""
         self._pairs.epoch = int(state.epoch or 0)
 
     def on_pre_optimizer_step(
-        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        self, args: object, state: TrainerState, control: object, model: CausalLM, **kwargs: object
     ) -> None:
         """Refuse the step if its gradient is NaN or infinite."""
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        norm: Any = torch.nn.utils.get_total_norm(gradients)
+        norm = torch.nn.utils.get_total_norm(gradients)
         if hasattr(norm, "full_tensor"):  # of gradients that FSDP parts over the processes
             norm = norm.full_tensor()
         if not torch.isfinite(norm):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from simnpo.storage.ownership import own_among, remove_own
 from simnpo.storage.system_errors import writing
@@ -27,7 +27,7 @@ class KeepsRecord(Protocol):
 
 @contextmanager
 def whole_checkpoint(
-    folder: Path, step: int, callbacks: Sequence[Any], limit: int | None
+    folder: Path, step: int, callbacks: Sequence[object], limit: int | None
 ) -> Iterator[Path]:
     """Yield a folder in which transformers makes its `checkpoint-STEP`.
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from simnpo.errors import UserError
 from simnpo.evaluation.history import read_history, write_history
 from simnpo.evaluation.metrics.verdict_rules import KEEP
+from simnpo.models.causal_lm import CausalLM
 from simnpo.system import distributed
 from simnpo.training.refusals import check_whole
 from simnpo.training.states import START, STATES, States
@@ -47,7 +47,7 @@ class Control(TrainerCallback):
 
     def __init__(
         self,
-        measure: Callable[[Any], Point],
+        measure: Callable[[CausalLM], Point],
         out: Path,
         target: Target,
         keep: float = KEEP,
@@ -87,7 +87,7 @@ class Control(TrainerCallback):
         self._planned = 0
 
     def on_train_begin(
-        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        self, args: object, state: TrainerState, control: object, model: CausalLM, **kwargs: object
     ) -> None:
         """Measure the original; after a resume, take up what was measured before the checkpoint.
 
@@ -111,7 +111,12 @@ class Control(TrainerCallback):
         self._prune()
 
     def on_step_end(
-        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: CausalLM,
+        **kwargs: object,
     ) -> None:
         """Measure at the chosen steps: keep the state if it is the best, stop at the target."""
         step = state.global_step
@@ -130,12 +135,12 @@ class Control(TrainerCallback):
         if args.save_strategy == "no":
             self._prune()
 
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_save(self, args: object, state: object, control: object, **kwargs: object) -> None:
         """Remove states that a resumption from the checkpoint just written cannot need."""
         self._prune()
 
     def on_train_end(
-        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        self, args: object, state: TrainerState, control: object, model: CausalLM, **kwargs: object
     ) -> None:
         """Put the best state back, unless the run is to be resumed or its last state is best."""
         best, last = self._best(), max(self._points)
@@ -151,7 +156,7 @@ class Control(TrainerCallback):
         last = self._points[max(self._points)]
         return self._target.until == "target" and self._margin(last) >= ROOM
 
-    def _scaled_back(self, model: Any, trained: str, point: Point) -> Point:
+    def _scaled_back(self, model: CausalLM, trained: str, point: Point) -> Point:
         """Return the measurement with the largest margin: of the trained weights, or scaled back.
 
         The smaller the change, the less is forgotten: the first scale whose distance from the
@@ -170,7 +175,9 @@ class Control(TrainerCallback):
     def _margin(self, point: Point) -> float:
         return margin(point, self._points[0], self._target, self._keep)
 
-    def _settle(self, point: Point, state: Any, control: Any, model: Any) -> None:
+    def _settle(
+        self, point: Point, state: TrainerState, control: TrainerControl, model: CausalLM
+    ) -> None:
         """Record a step's measurement; stop at the target, and else keep the state if it is best.
 
         Args:
@@ -193,7 +200,7 @@ class Control(TrainerCallback):
     def _best(self) -> int | None:
         return best_step(self._points, self._target, self._keep)
 
-    def _score(self, model: Any) -> Point:
+    def _score(self, model: CausalLM) -> Point:
         was_training = model.training
         model.eval()
         devices = list(range(torch.cuda.device_count()))
@@ -226,7 +233,7 @@ class Control(TrainerCallback):
         self._states.keep_only(START, *([] if best is None else [_name(best)]))
 
 
-def ending(callbacks: Sequence[TrainerCallback]) -> dict[str, Any]:
+def ending(callbacks: Sequence[TrainerCallback]) -> dict[str, object]:
     """Return what `run.json` says of how a training ended that one of its callbacks controlled."""
     for one in callbacks:
         if isinstance(one, Control):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
@@ -18,7 +17,7 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
 
     Evaluation mode would do it, but gradient checkpointing needs training mode.
     """
-    changed: list[tuple[Any, str, float]] = []
+    changed: list[tuple[object, str, float]] = []
     for owner in _owners(model):
         for name, value in list(vars(owner).items()):
             chosen = name == "p" if isinstance(owner, _DropoutNd) else _is_random(name)
@@ -32,7 +31,7 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
             setattr(owner, name, value)
 
 
-def _owners(model: nn.Module) -> list[Any]:
+def _owners(model: nn.Module) -> list[object]:
     """Return all modules, and the configurations that some read at every forward pass."""
     modules = list(model.modules())
     configs = {id(one.config): one.config for one in modules if hasattr(one, "config")}

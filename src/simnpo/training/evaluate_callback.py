@@ -2,10 +2,9 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerState
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.data.encoding import Encoder
@@ -17,6 +16,7 @@ from simnpo.evaluation.metrics.own import GeneralScores
 from simnpo.evaluation.suites import measure
 from simnpo.evaluation.suites.base import SuiteInputs
 from simnpo.evaluation.tables import Tables
+from simnpo.models.causal_lm import CausalLM
 from simnpo.system.distributed import broadcast_from_main, is_main
 
 
@@ -49,7 +49,7 @@ class EvaluateWhileTraining(TrainerCallback):
         self._path, self._every = out / HISTORY, every
 
     def on_train_begin(
-        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        self, args: object, state: TrainerState, control: object, model: CausalLM, **kwargs: object
     ) -> None:
         """Measure the model before the first step; after a resume, drop what came later."""
         done = state.epoch if state.global_step else 0.0
@@ -59,12 +59,12 @@ class EvaluateWhileTraining(TrainerCallback):
         self._measure_at(state.epoch or 0.0, model)
 
     def on_epoch_end(
-        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        self, args: object, state: TrainerState, control: object, model: CausalLM, **kwargs: object
     ) -> None:
         """Measure the model, unless the run was stopped within the epoch."""
         self._measure_at(state.epoch, model)
 
-    def _measure_at(self, epoch: float, model: Any) -> None:
+    def _measure_at(self, epoch: float, model: CausalLM) -> None:
         whole = round(epoch)
         if abs(epoch - whole) > 1e-6 or whole % self._every:
             return
@@ -73,7 +73,7 @@ class EvaluateWhileTraining(TrainerCallback):
         ):
             self._measure(model, float(whole))
 
-    def _measure(self, model: Any, epoch: float) -> None:
+    def _measure(self, model: CausalLM, epoch: float) -> None:
         started = time.monotonic()
         tables = evaluate_model(model, self._encoder, self._benchmark)
         ability = self._ability(model)
@@ -95,7 +95,7 @@ class EvaluateWhileTraining(TrainerCallback):
         write_history(self._path, [*read_history(self._path), row])
 
     @torch.no_grad()
-    def _ability(self, model: Any) -> GeneralScores | None:
+    def _ability(self, model: CausalLM) -> GeneralScores | None:
         if self._general is None:
             return None
         was_training = model.training

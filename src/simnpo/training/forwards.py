@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from simnpo.data.batching import rows_of
 from simnpo.forward.activations import layer_activations
@@ -22,8 +21,9 @@ from simnpo.methods.base import (
     trained_layers,
 )
 from simnpo.methods.rmu import control_vector
+from simnpo.models.causal_lm import CausalLM
 from simnpo.training.reference import FrozenLayers, FrozenReference, reference_logps
-from simnpo.training.terms import Term
+from simnpo.training.terms import PairedBatch, Term
 
 
 class Forwards:
@@ -33,8 +33,8 @@ class Forwards:
         self,
         terms: Sequence[Term],
         seed: int,
-        reinforced: nn.Module | None = None,
-        reference: nn.Module | None = None,
+        reinforced: CausalLM | None = None,
+        reference: CausalLM | None = None,
         offload_reference: bool = False,
     ):
         """Bind the terms of a loss.
@@ -63,7 +63,7 @@ class Forwards:
         """The decoder layers that are trained, where it is not the whole model."""
         return trained_layers(term.objective for term in self._terms)
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: CausalLM) -> None:
         """Compute and keep what the objectives need of the model as it is before training."""
         for number, answer in self._places:
             term = self._terms[number]
@@ -84,7 +84,7 @@ class Forwards:
         ):
             self._frozen_layers = FrozenLayers(model, layers)
 
-    def run(self, model: nn.Module, base: nn.Module, inputs: dict[str, Any]) -> list[Forward]:
+    def run(self, model: CausalLM, base: CausalLM, inputs: PairedBatch) -> list[Forward]:
         """Return what each term's objective is given.
 
         Args:
@@ -114,7 +114,7 @@ class Forwards:
         return list(forwards)
 
     def _plain(
-        self, model: nn.Module, base: nn.Module, inputs: dict[str, Any], places: list[int]
+        self, model: CausalLM, base: CausalLM, inputs: PairedBatch, places: list[int]
     ) -> dict[int, Scored]:
         """Score answers by their tokens' log-probs, all in one forward pass."""
         rows = [row for place in places for row in _rows(inputs, place)]
@@ -132,9 +132,7 @@ class Forwards:
         known = self._reference_logps.get((number, answer))
         return None if known is None else known[rows[:, number].cpu()].to(rows.device)
 
-    def _compared(
-        self, model: nn.Module, base: nn.Module, inputs: dict[str, Any], place: int
-    ) -> Scored:
+    def _compared(self, model: CausalLM, base: CausalLM, inputs: PairedBatch, place: int) -> Scored:
         """Compare distributions with the reference's, by the objective's own divergence."""
         objective = self._terms[self._places[place][0]].objective
         assert isinstance(objective, DivergenceObjective)
@@ -148,7 +146,7 @@ class Forwards:
         )
         return Scored(scores.logprobs, scores.mask, divergences=scores.divergences)
 
-    def _frozen_model(self, name: str) -> AbstractContextManager[nn.Module]:
+    def _frozen_model(self, name: str) -> AbstractContextManager[CausalLM]:
         """Return a context in which the frozen model of that name can be run."""
         if name == REINFORCED:
             assert self._reinforced is not None
@@ -157,7 +155,7 @@ class Forwards:
         return self._frozen.model()
 
     def _activated(
-        self, model: nn.Module, base: nn.Module, inputs: dict[str, Any], places: list[int]
+        self, model: CausalLM, base: CausalLM, inputs: PairedBatch, places: list[int]
     ) -> dict[int, Scored]:
         """Read the activations of a layer, which is the same for all, in one forward pass."""
         layers = self.trained_layers
@@ -191,7 +189,7 @@ class Forwards:
         return torch.stack(vectors).to(rows.device)
 
 
-def _rows(inputs: dict[str, Any], place: int) -> list[int]:
+def _rows(inputs: PairedBatch, place: int) -> list[int]:
     """Return where a batch holds the rows of a term's answer."""
     size = len(inputs["rows"])
     return list(range(place * size, (place + 1) * size))

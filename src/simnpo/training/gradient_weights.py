@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from simnpo.errors import UserError
 from simnpo.methods.base import ANSWER, Forward, Objective
@@ -38,7 +37,9 @@ class RecordWeights(TrainerCallback):
         self._path = out / WEIGHTS
         self._seen: list[tuple[int, Tensor, Tensor, Tensor]] = []
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: object, **kwargs: object
+    ) -> None:
         """Begin the file; after a resume, with the rows that the checkpoint came with."""
         kept = self._beside_checkpoint(args, state)
         write_table(self._path, read_table(kept) if kept.is_file() else _no_rows())
@@ -63,7 +64,7 @@ class RecordWeights(TrainerCallback):
                 lengths = forwards[number][ANSWER].lengths
                 self._seen.append((epoch + 1, rows[:, number], lengths, weights.detach()))
 
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, args: object, state: object, control: object, **kwargs: object) -> None:
         """Add the epoch's rows to the file."""
         self._add_seen()
 
@@ -75,7 +76,7 @@ class RecordWeights(TrainerCallback):
         self._seen.clear()
         write_table(self._path, pd.concat(made, ignore_index=True).astype({"weight": "float64"}))
 
-    def _beside_checkpoint(self, args: Any, state: Any) -> Path:
+    def _beside_checkpoint(self, args: TrainingArguments, state: TrainerState) -> Path:
         return Path(args.output_dir) / f"checkpoint-{state.global_step}" / WEIGHTS
 
 

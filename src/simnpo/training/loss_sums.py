@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,7 +59,7 @@ class LossSums:
             self._loss, self._steps = torch.tensor(sums["loss"]), sums["steps"]
 
 
-def log_rows(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def log_rows(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     """Return the rows of a log, the last one with the mean loss of all steps.
 
     transformers' own counts those since a resumption.

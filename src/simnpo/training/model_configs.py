@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from transformers import GenerationConfig
 
+from simnpo.models.causal_lm import CausalLM
+
 
 @contextmanager
-def default_generation(model: Any) -> Iterator[None]:
+def default_generation(model: CausalLM) -> Iterator[None]:
     """Take a model's settings for generation away within the block, where it has its own."""
     own = vars(model).get("generation_config")
     if own is not None:
@@ -21,7 +22,7 @@ def default_generation(model: Any) -> Iterator[None]:
 
 
 @contextmanager
-def special_tokens_kept(model: Any) -> Iterator[None]:
+def special_tokens_kept(model: CausalLM) -> Iterator[None]:
     """Put the configurations' special tokens back after the block.
 
     transformers' Trainer writes the tokenizer's into them. A pad token that was added to the

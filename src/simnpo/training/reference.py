@@ -12,24 +12,25 @@ from torch.func import functional_call
 
 from simnpo.data.batching import Batch, pad, token_budget_batches
 from simnpo.data.encoding import Encoded
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import UserError
 from simnpo.forward.activations import check_layer, find_decoder, layer_activations
 from simnpo.forward.logprobs import sum_logprobs
 from simnpo.methods.method import Method
+from simnpo.models.causal_lm import CausalLM
 from simnpo.system.shared_rows import compute_rows
 from simnpo.training.adapters import original
 
 TOKENS_PER_BATCH = 8192
 
 
-def reference_logps(model: nn.Module, encoded: Sequence[Encoded]) -> Float[Tensor, " n"]:
+def reference_logps(model: CausalLM, encoded: Sequence[Encoded]) -> Float[Tensor, " n"]:
     """Return each answer's summed log-probability under `model`, in nats, on the CPU."""
     where = next(model.parameters()).device
 
     def compute(rows: list[int]) -> list[float]:
-        batch = pad([encoded[row] for row in rows])
-        moved: Any = {key: value.to(where) for key, value in batch.items()}  # type: ignore[attr-defined]
-        logps: list[float] = sum_logprobs(model, moved).tolist()
+        batch = pad([encoded[row] for row in rows], device=where)
+        logps: list[float] = sum_logprobs(model, batch).tolist()
         return logps
 
     batches = token_budget_batches([len(one.ids) for one in encoded], TOKENS_PER_BATCH)
@@ -54,14 +55,14 @@ class FrozenReference:
         UserError: the layers to offload are unknown.
     """
 
-    def __init__(self, model: nn.Module, offload: bool = False):
+    def __init__(self, model: CausalLM, offload: bool = False):
         self._adapted: Any = model if hasattr(model, "disable_adapter") else None
         self._copy = None if self._adapted else copy.deepcopy(model).eval().requires_grad_(False)
         if offload and self._copy is not None:
             _offload_layers(self._copy)
 
     @contextmanager
-    def model(self) -> Iterator[nn.Module]:
+    def model(self) -> Iterator[CausalLM]:
         """Yield the original model, without gradients."""
         with torch.no_grad():
             if self._copy is not None:
@@ -77,7 +78,7 @@ class FrozenLayers:
     No other weight changes, so with these the model itself is the original again.
     """
 
-    def __init__(self, model: nn.Module, layers: Iterable[int]):
+    def __init__(self, model: CausalLM, layers: Iterable[int]):
         decoder = find_decoder(model).layers
         trained = {id(one) for layer in layers for one in decoder[layer].parameters()}
         self._weights = {
@@ -88,7 +89,7 @@ class FrozenLayers:
 
     @torch.no_grad()
     def activations(
-        self, model: nn.Module, batch: Batch, layer: int
+        self, model: CausalLM, batch: Batch, layer: int
     ) -> Float[Tensor, "rows time width"]:
         """Return the original's activations, see `layer_activations`.
 
@@ -98,7 +99,7 @@ class FrozenLayers:
             layer: see `layer_activations`.
         """
 
-        def original(**inputs: Any) -> Any:
+        def original(**inputs: object) -> object:
             return functional_call(model, self._weights, (), inputs)
 
         was_training = model.training
@@ -109,7 +110,7 @@ class FrozenLayers:
             model.train(was_training)
 
 
-def check_trainable(method: Method, model: Any, offload: bool) -> None:
+def check_trainable(method: Method, model: CausalLM, offload: bool) -> None:
     """Make sure, before it is measured, that a model is one that `method` can train.
 
     Args:
@@ -126,7 +127,7 @@ def check_trainable(method: Method, model: Any, offload: bool) -> None:
         _layers(model)
 
 
-def check_reinforced(method: Method, model: Any, reinforced: Any) -> None:
+def check_reinforced(method: Method, model: CausalLM, reinforced: CausalLM | None) -> None:
     """Make sure that `method` has the reinforced model it compares with, if it does.
 
     Raises:
@@ -139,7 +140,7 @@ def check_reinforced(method: Method, model: Any, reinforced: Any) -> None:
     _check_vocabulary("reinforced", model, reinforced)
 
 
-def check_reference(method: Method, model: Any, reference: Any) -> None:
+def check_reference(method: Method, model: CausalLM, reference: CausalLM | None) -> None:
     """Make sure that a reference given to `method` is one it can compare with.
 
     Raises:
@@ -153,7 +154,7 @@ def check_reference(method: Method, model: Any, reference: Any) -> None:
     _check_vocabulary("reference", model, reference)
 
 
-def check_same_tokens(tokenizer: Any, other: Any, reference: str) -> None:
+def check_same_tokens(tokenizer: Tokenizer, other: Tokenizer, reference: str) -> None:
     """Make sure that a reference reads token ids as the model does.
 
     Raises:
@@ -166,7 +167,7 @@ def check_same_tokens(tokenizer: Any, other: Any, reference: str) -> None:
         )
 
 
-def _check_vocabulary(name: str, model: Any, other: Any) -> None:
+def _check_vocabulary(name: str, model: CausalLM, other: CausalLM) -> None:
     own, known = (one.get_input_embeddings().num_embeddings for one in (model, other))
     if own != known:
         raise UserError(
@@ -175,7 +176,7 @@ def _check_vocabulary(name: str, model: Any, other: Any) -> None:
         )
 
 
-def _offload_layers(model: Any) -> None:
+def _offload_layers(model: CausalLM) -> None:
     """Move the layers' weights to host memory; each layer's visit the device while it runs.
 
     The LM head stays: a comparison reads its weights after the forward pass, a chunk at a time.
@@ -187,7 +188,7 @@ def _offload_layers(model: Any) -> None:
         cpu_offload(layer, device, preload_module_classes=list(model._no_split_modules))
 
 
-def _layers(model: Any) -> list[nn.Module]:
+def _layers(model: CausalLM) -> list[nn.Module]:
     """Return the layers that can be offloaded.
 
     Raises:

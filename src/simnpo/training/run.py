@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import TrainerCallback, set_seed
@@ -17,10 +16,12 @@ from simnpo.config import MAX_LENGTH, LoraConfig, TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import RESUME, Interrupted, TrainingDiverged, UserError
 from simnpo.methods.base import ANSWER
 from simnpo.methods.method import Method
 from simnpo.models import MODEL_FOLDER, save_model
+from simnpo.models.causal_lm import CausalLM
 from simnpo.models.merging import Rounding, merge
 from simnpo.models.saving import try_saving
 from simnpo.storage.files import write_text
@@ -57,28 +58,28 @@ class TrainingData:
         """All that prompts depend on."""
         return PromptSettings.of(self.template)
 
-    def encoder(self, tokenizer: Any) -> Encoder:
+    def encoder(self, tokenizer: Tokenizer) -> Encoder:
         """Return a tokenizer, bound to the template."""
         return Encoder(tokenizer, self.prompts, self.max_length)
 
 
 def train_model(
-    model: Any,
-    tokenizer: Any,
+    model: CausalLM,
+    tokenizer: Tokenizer,
     method: Method,
     data: TrainingData,
     config: TrainingConfig,
     out: Path,
     *,
     lora: LoraConfig | None = None,
-    reinforced: Any = None,
-    reference: Any = None,
+    reinforced: CausalLM | None = None,
+    reference: CausalLM | None = None,
     resume: bool = False,
     report_to: str = "none",
     callbacks: Sequence[TrainerCallback] = (),
     keep_model: bool = True,
     saved_dtype: torch.dtype | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Train `model` and save it as `out/model`; checkpoints are left for the caller to remove.
 
     Without `keep_model` the trained weights are not saved: callbacks have seen them. Else they are
@@ -187,7 +188,7 @@ def train_model(
     }
 
 
-def checkpoint_activations(model: Any) -> None:
+def checkpoint_activations(model: CausalLM) -> None:
     """Let a model compute activations again in the backward pass, instead of keeping them.
 
     Raises:
@@ -213,7 +214,9 @@ def _keep_last_good(trainer: UnlearnTrainer, out: Path, dtype: torch.dtype | Non
     )
 
 
-def _save(trainer: UnlearnTrainer, model: Any, folder: Path, dtype: torch.dtype | None) -> None:
+def _save(
+    trainer: UnlearnTrainer, model: CausalLM, folder: Path, dtype: torch.dtype | None
+) -> None:
     """Save `model` from the main process, put together first where it is sharded over several."""
     weights = None
     if distributed.is_sharded(model):

@@ -1,11 +1,10 @@
 """A learning rate that is above 0 at every step: transformers' own begin and end at 0."""
 
-from typing import Any
-
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 
-def schedule(optimizer: Any, steps: int, warmup_ratio: float, *, decay: bool) -> LambdaLR:
+def schedule(optimizer: Optimizer, steps: int, warmup_ratio: float, *, decay: bool) -> LambdaLR:
     """Return a schedule that rises to the peak in a line, and then falls in a line or stays.
 
     With 10 steps and a warm-up of .2, in shares of the peak: 1/2, 1, 8/9, 7/9, ..., 1/9.

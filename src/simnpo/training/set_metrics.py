@@ -1,15 +1,15 @@
 """How well a model knows the answers of sets, from scoring alone: `UnlearnTrainer.evaluate`."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from simnpo.data.encoding import Encoder
 from simnpo.data.given_rows import Rows, as_examples
 from simnpo.evaluation.quick import quick_scores
+from simnpo.models.causal_lm import CausalLM
 
 
 def set_metrics(
-    model: Any, encoder: Encoder, sets: Rows | Mapping[str, Rows], prefix: str = ""
+    model: CausalLM, encoder: Encoder, sets: Rows | Mapping[str, Rows], prefix: str = ""
 ) -> dict[str, float]:
     """Measure a model on one set, or on several by name; empty ones are left out.
 

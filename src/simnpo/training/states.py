@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from simnpo.errors import UserError
+from simnpo.models.causal_lm import CausalLM
 from simnpo.storage.files import write_tensors
 from simnpo.storage.ownership import remove_own
 from simnpo.system import distributed
@@ -40,14 +40,14 @@ class States:
         """Return where a state lies."""
         return self.folder / f"{name}.safetensors"
 
-    def save(self, model: Any, name: str) -> None:
+    def save(self, model: CausalLM, name: str) -> None:
         """Write the trained weights as they are."""
         if distributed.is_main():
             tensors = {key: weight.detach().contiguous() for key, weight in _trained(model).items()}
             write_tensors(self.path(name), tensors)
         distributed.barrier()
 
-    def load(self, model: Any, name: str) -> None:
+    def load(self, model: CausalLM, name: str) -> None:
         """Put a state into a model, bit by bit.
 
         Raises:
@@ -56,7 +56,7 @@ class States:
         for key, weight in _trained(model).items():
             self._copy(weight, self._read(name, key))
 
-    def interpolate(self, model: Any, name: str, scale: Scale) -> None:
+    def interpolate(self, model: CausalLM, name: str, scale: Scale) -> None:
         """Put into a model the start and a share of the way from there to a state.
 
         The interpolation of Wortsman et al., "Robust fine-tuning of zero-shot models" (arXiv
@@ -72,7 +72,7 @@ class States:
             self._copy(weight, torch.lerp(start, end, share))  # at 1 it is the end, bit by bit
 
     @contextmanager
-    def set_aside(self, model: Any) -> Iterator[str]:
+    def set_aside(self, model: CausalLM) -> Iterator[str]:
         """Keep the weights as they are under the name that is yielded, for as long as this lasts.
 
         What they are afterwards is up to the caller.
@@ -114,5 +114,5 @@ def remove_states(out: Path) -> None:
     remove_own(out, [STATES])
 
 
-def _trained(model: Any) -> dict[str, Tensor]:
+def _trained(model: CausalLM) -> dict[str, Tensor]:
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}

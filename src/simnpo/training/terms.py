@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from simnpo.data.batching import pad
+from simnpo.data.batching import Batch, pad
 from simnpo.data.encoding import Encoded, Encoder, count_truncated
 from simnpo.data.examples import Example
 from simnpo.errors import UserError
@@ -170,14 +170,22 @@ def _permutation(seed: int, term: int, pass_number: int, length: int) -> list[in
     return order
 
 
+class PairedBatch(Batch):
+    """The rows of all terms and answers, and which they are."""
+
+    rows: Int[Tensor, "batch terms"]
+    """Each term's row numbers."""
+    examples: int
+
+
 class Collator:
     """Puts the rows of all terms and answers into one padded batch, for one forward pass."""
 
     def __init__(self, terms: Sequence[Term]):
         self.terms = terms
 
-    def __call__(self, pairs: Sequence[tuple[int, ...]]) -> dict[str, Any]:
-        """Return the batch, `rows` (each term's row numbers, shape (batch, terms)) and `examples`.
+    def __call__(self, pairs: Sequence[tuple[int, ...]]) -> PairedBatch:
+        """Return the batch.
 
         Fillers are left out. A batch of nothing else holds a row and counts 0 examples, since a
         process without a forward pass would leave the others waiting.

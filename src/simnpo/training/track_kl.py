@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerState
 
 from simnpo.data.batching import pad, token_budget_batches
 from simnpo.data.encoding import Encoded, Encoder
 from simnpo.data.examples import Example
 from simnpo.forward.divergences import answer_divergences
 from simnpo.methods.kl import KL
+from simnpo.models.causal_lm import CausalLM
 from simnpo.storage.files import read_table, write_table
 from simnpo.training.reference import TOKENS_PER_BATCH, FrozenReference
 
@@ -42,12 +42,14 @@ class TrackKL(TrainerCallback):
         self._original: FrozenReference | None = None
 
     def on_init_end(
-        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        self, args: object, state: object, control: object, model: CausalLM, **kwargs: object
     ) -> None:
         """Copy the model, before a checkpoint that is resumed from takes its place."""
         self._original = FrozenReference(model)
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(
+        self, args: object, state: TrainerState, control: object, **kwargs: object
+    ) -> None:
         """Begin at the first step, where nothing has moved, or with what a checkpoint knows."""
         self._rows = [(0, 0.0, name, 0.0) for name in self._encoded]
         if state.global_step and self._path.is_file():
@@ -56,7 +58,7 @@ class TrackKL(TrainerCallback):
             self._rows = list(kept.itertuples(index=False, name=None))
 
     def on_step_end(
-        self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        self, args: object, state: TrainerState, control: object, model: CausalLM, **kwargs: object
     ) -> None:
         """Measure every so many steps, and at the last."""
         every = max(1, -(-state.max_steps // MEASURES))
@@ -70,7 +72,7 @@ class TrackKL(TrainerCallback):
         """Write the measurements so far, which a resumption goes on from."""
         self._write()
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_end(self, args: object, state: object, control: object, **kwargs: object) -> None:
         """Write all measurements."""
         self._write()
 
@@ -79,17 +81,14 @@ class TrackKL(TrainerCallback):
         write_table(self._path, table)
 
     @torch.no_grad()
-    def _mean_kl(self, model: Any, encoded: Sequence[Encoded]) -> float:
+    def _mean_kl(self, model: CausalLM, encoded: Sequence[Encoded]) -> float:
         assert self._original is not None
         was_training = model.training
         model.eval()
         where = next(model.parameters()).device
         total, tokens = 0.0, 0
         for rows in token_budget_batches([len(one.ids) for one in encoded], TOKENS_PER_BATCH):
-            batch: Any = {
-                key: value.to(where)  # type: ignore[attr-defined]
-                for key, value in pad([encoded[row] for row in rows]).items()
-            }
+            batch = pad([encoded[row] for row in rows], device=where)
             scores = answer_divergences(model, [self._original.model()], batch, KL().divergence)
             total += float(scores.divergences.sum())
             tokens += int(scores.mask.sum())

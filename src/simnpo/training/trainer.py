@@ -3,21 +3,25 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import Sampler
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArguments
 
 from simnpo.data.encoding import Encoder
 from simnpo.data.given_rows import Rows, as_examples
 from simnpo.data.prompt_settings import PromptSettings
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import TrainingDiverged
 from simnpo.forward.activations import check_layer, training_only
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
 from simnpo.methods.base import ALTERNATE
 from simnpo.methods.method import Method
+from simnpo.models.causal_lm import CausalLM, PeftConfig
 from simnpo.storage.folder_lock import held
 from simnpo.system import distributed
 from simnpo.training.callbacks import StepGuard
@@ -32,7 +36,7 @@ from simnpo.training.refusals import check_layers, check_whole
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.schedule import schedule
 from simnpo.training.set_metrics import set_metrics
-from simnpo.training.terms import Collator, PairedDataset, Term, build_terms
+from simnpo.training.terms import Collator, PairedBatch, PairedDataset, Term, build_terms
 from simnpo.training.unlearn_config import made_ready, resolve
 
 
@@ -45,27 +49,27 @@ class UnlearnTrainer(Trainer):
     is shown as by any Trainer: a bar, or with `disable_tqdm` the rows of the log.
     """
 
-    lr_scheduler: Any
-    control: Any
+    lr_scheduler: LambdaLR | None
+    control: TrainerControl
 
     def __init__(
         self,
-        model: str | nn.Module,
+        model: str | CausalLM,
         args: TrainingArguments,
         *,
-        processing_class: Any = None,
+        processing_class: Tokenizer | None = None,
         forget_dataset: Rows = (),
         retain_dataset: Rows = (),
         eval_dataset: Rows | Mapping[str, Rows] | None = None,
-        peft_config: Any = None,
+        peft_config: PeftConfig | None = None,
         method: str | Method | None = None,
         refusals: Sequence[str] = (),
         template: str | PromptSettings | None = None,
         max_length: int | None = None,
         group_by_length: bool = False,
         warmup_ratio: float | None = None,
-        reinforced: nn.Module | None = None,
-        reference: nn.Module | None = None,
+        reinforced: CausalLM | None = None,
+        reference: CausalLM | None = None,
         offload_reference: bool | None = None,
         keeps_dropout: bool | None = None,
         callbacks: list[TrainerCallback] | None = None,
@@ -129,7 +133,7 @@ class UnlearnTrainer(Trainer):
         args.ddp_find_unused_parameters = False
         args.ddp_broadcast_buffers = False
         sets = {"forget": forget, "retain": retain}
-        settings: Any = model.config
+        settings = model.config
         use_cache = vars(settings).get("use_cache")
         super().__init__(
             model=model,
@@ -150,7 +154,7 @@ class UnlearnTrainer(Trainer):
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
 
-    def train(self, resume_from_checkpoint: Any = None, **kwargs: Any) -> Any:
+    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: object) -> object:
         """Train, computing first what the objectives need of the model as it is now.
 
         Raises:
@@ -195,7 +199,7 @@ class UnlearnTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         return found
 
-    def _check_layers(self, model: nn.Module) -> None:
+    def _check_layers(self, model: CausalLM) -> None:
         """Make sure that single layers of `model` can be trained, where a method does that."""
         layers = self._forwards.trained_layers
         check_layers(layers, hasattr(model, "peft_config"), sharded=False)
@@ -211,17 +215,19 @@ class UnlearnTrainer(Trainer):
         ids = torch.tensor([first.ids], device=next(self.model.parameters()).device)
         probe_lm_head(self.model, output_head(self.model), ids)
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+    def _get_train_sampler(self, train_dataset: object = None) -> Sampler[int]:
         size = self._train_batch_size
         if self._group_by_length:
-            order: Any = LengthGroupedSampler(self.terms[0], self._pairs, size)
+            order: ShuffledSampler | LengthGroupedSampler = LengthGroupedSampler(
+                self.terms[0], self._pairs, size
+            )
         else:
             seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
             order = ShuffledSampler(self._pairs, seed)
         processes = distributed.world_size()
         return order if processes == 1 else EvenSampler(order, size * processes)
 
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+    def _save_checkpoint(self, model: CausalLM, trial: object) -> None:
         """Write a checkpoint that appears whole or not at all; see transformers.
 
         The model's settings for generation stay out of it: with the tokenizer's special tokens in
@@ -237,10 +243,12 @@ class UnlearnTrainer(Trainer):
             self._sums.save(self._room / f"checkpoint-{step}")
         self._room = None
 
-    def _get_output_dir(self, trial: Any) -> str:
+    def _get_output_dir(self, trial: object) -> str:
         return str(self._room) if self._room else super()._get_output_dir(trial)
 
-    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: Optimizer | None = None
+    ) -> object:
         """Make the schedule of the learning rate; see transformers."""
         if self._warmup_ratio is None or self.lr_scheduler is not None:
             return super().create_scheduler(num_training_steps, optimizer)
@@ -254,11 +262,11 @@ class UnlearnTrainer(Trainer):
 
     def compute_loss(
         self,
-        model: nn.Module,
-        inputs: dict[str, Any],
+        model: CausalLM,
+        inputs: PairedBatch,
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
-    ) -> Any:
+    ) -> Tensor | tuple[Tensor, None]:
         """Return this batch's share of the mean loss over the optimizer step."""
         examples = inputs["examples"]
         share = examples / float(num_items_in_batch or examples)
@@ -277,7 +285,9 @@ class UnlearnTrainer(Trainer):
             )
         return (total, None) if return_outputs else total
 
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
+    def _get_num_items_in_batch(
+        self, batch_samples: list[PairedBatch], device: torch.device
+    ) -> Tensor | None:
         """Return the examples of one optimizer step per process, on average.
 
         Gradients are averaged over the processes, so a process's loss is its sum over this average.
@@ -286,13 +296,13 @@ class UnlearnTrainer(Trainer):
         count = distributed.mean(torch.tensor(float(own)))
         return count if count > 0 else None
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+    def training_step(self, *args: object, **kwargs: object) -> Tensor:
         """Run one forward and backward pass; see transformers."""
         loss: Tensor = super().training_step(*args, **kwargs)
         self._sums.add(loss, bool(self.accelerator.sync_gradients))
         return loss
 
-    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+    def log(self, logs: dict[str, float], *args: object, **kwargs: object) -> None:
         """Log, adding each term's own mean loss since the last log."""
         if "loss" in logs:
             logs |= self._sums.take(term.name for term in self.terms)

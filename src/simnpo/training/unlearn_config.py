@@ -1,18 +1,19 @@
 """`UnlearnConfig`: transformers' training arguments, with a method and how data becomes prompts."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-from torch import nn
 from transformers import TrainingArguments
 
 from simnpo.config import MAX_LENGTH
 from simnpo.data.prompt_settings import PromptSettings
+from simnpo.data.tokenizer import Tokenizer
 from simnpo.errors import UserError
 from simnpo.methods.method import Method
 from simnpo.methods.registry import build_method
 from simnpo.methods.task_vector import TaskVector
 from simnpo.models import load_model, load_tokenizer
+from simnpo.models.causal_lm import CausalLM, PeftConfig
 from simnpo.models.precision import is_mixed, run_mixed
 
 
@@ -27,7 +28,7 @@ class UnlearnConfig(TrainingArguments):
     method: str = field(
         default="simnpo", metadata={"help": "A key of simnpo.METHODS, or path/to/file.py:Name."}
     )
-    method_settings: dict[str, Any] | None = field(
+    method_settings: dict[str, object] | None = field(
         default=None, metadata={"help": "As build_method takes them, such as beta."}
     )
     template: str = field(
@@ -65,7 +66,7 @@ def resolve(
     Raises:
         UserError: the method has no loss, or see `simnpo.methods.registry.build_method`.
     """
-    known: Any = args if isinstance(args, UnlearnConfig) else UnlearnConfig
+    known = args if isinstance(args, UnlearnConfig) else UnlearnConfig
     if method is None:
         built = build_method(known.method, **(known.method_settings or {}))
     else:
@@ -82,8 +83,11 @@ def resolve(
 
 
 def made_ready(
-    model: str | nn.Module, processing_class: Any, peft_config: Any, bf16: bool
-) -> tuple[nn.Module, Any]:
+    model: str | CausalLM,
+    processing_class: Tokenizer | None,
+    peft_config: PeftConfig | None,
+    bf16: bool,
+) -> tuple[CausalLM, Tokenizer]:
     """Return the model that is trained, and its tokenizer.
 
     Args:
@@ -97,7 +101,7 @@ def made_ready(
     """
     if isinstance(model, str):
         processing_class = processing_class or load_tokenizer(model)
-        made: nn.Module = load_model(model, "mixed" if bf16 else "fp32")
+        made = load_model(model, "mixed" if bf16 else "fp32")
     else:
         made = model
     if processing_class is None:
@@ -105,7 +109,7 @@ def made_ready(
     if peft_config is not None:
         import peft
 
-        made = peft.get_peft_model(cast(Any, made), peft_config)
+        made = peft.get_peft_model(made, peft_config)
     if bf16 and not is_mixed(made):
         run_mixed(made)
     return made, processing_class

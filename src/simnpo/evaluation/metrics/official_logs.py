@@ -4,7 +4,7 @@ Source: https://github.com/locuslab/tofu, the merged `eval_log_aggregated.json` 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ def _read_part(part: Any, name: str, where: str) -> Tables:
     return Tables(scores, generations)
 
 
-def _require(value: Any, keys: list[str], where: str, what: str) -> None:
+def _require(value: object, keys: list[str], where: str, what: str) -> None:
     """Refuse anything but a dict that has all `keys`."""
     if not isinstance(value, dict):
         raise UserError(f"{where} is not {what}: expected an object, got {type(value).__name__}.")
@@ -108,7 +108,9 @@ def _require(value: Any, keys: list[str], where: str, what: str) -> None:
         raise UserError(f"{where} is not {what}: it lacks the keys {missing}.")
 
 
-def _by_item(values: Any, where: str, check: Callable[[Any], str | None]) -> dict[int, Any]:
+def _by_item(
+    values: object, where: str, check: Callable[[list[object]], str | None]
+) -> dict[int, list[Any]]:
     """One list of values per item number, ascending; `check` says what a list of them lacks."""
     if isinstance(values, list):
         pairs = list(enumerate(values))
@@ -128,7 +130,7 @@ def _by_item(values: Any, where: str, check: Callable[[Any], str | None]) -> dic
     return by_item
 
 
-def _check_texts(values: list[Any]) -> str | None:
+def _check_texts(values: list[object]) -> str | None:
     good = len(values) == 3 and all(isinstance(value, str) for value in values)
     return None if good else "a list [prompt, generated, reference] of three texts"
 
@@ -138,12 +140,12 @@ def _check_losses(values: list[Any]) -> str | None:
     return None if good else "a finite loss of 0 or more"
 
 
-def _check_tokens(values: list[Any]) -> str | None:
+def _check_tokens(values: list[object]) -> str | None:
     good = values and all(type(value) is int and value >= 1 for value in values)
     return None if good else "a number of tokens of 1 or more"
 
 
-def _check_items(values: dict[int, Any], texts: dict[int, Any], where: str) -> None:
+def _check_items(values: Mapping[int, object], texts: Mapping[int, object], where: str) -> None:
     """Refuse a key whose items are not those of the generated texts."""
     if values.keys() != texts.keys():
         item = min(values.keys() ^ texts.keys())

@@ -60,7 +60,7 @@ class Verdict:
         """The rules that it follows, a sentence each."""
         return in_words(self.keep, self.holdout)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return what `run.json` and `summary.json` hold of it."""
         return asdict(self)
 

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from simnpo.data.batching import Batch
 from simnpo.forward.answer_tokens import answer_logits
+from simnpo.models.causal_lm import CausalLM
 from simnpo.paper.markov.chains import Chain
 from simnpo.paper.markov.panels import PanelData, Split
 
@@ -51,7 +52,7 @@ def transition_kl(
 
 
 @torch.no_grad()
-def mean_distance(model: nn.Module, split: Split) -> float:
+def mean_distance(model: CausalLM, split: Split) -> float:
     """Return the mean of `transition_kl` over all tokens of the test sequences, in nats."""
     total = 0.0
     for first in range(0, len(split.test), ROWS):
@@ -64,6 +65,6 @@ def mean_distance(model: nn.Module, split: Split) -> float:
     return total / (count * (length - 1))
 
 
-def distances(model: nn.Module, data: PanelData) -> Distances:
+def distances(model: CausalLM, data: PanelData) -> Distances:
     """Return the model's distances on all three test sets."""
     return Distances(*(mean_distance(model, split) for split in data))

@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 import pandas as pd
 import torch
 from safetensors.torch import load_model, save_model
-from torch import Tensor, nn
+from torch import Tensor
 
 from simnpo.experiments.run import Run
 from simnpo.methods.method import Method
 from simnpo.methods.registry import METHODS, build_method
+from simnpo.models.causal_lm import CausalLM
 from simnpo.paper.markov import training
 from simnpo.paper.markov.distance import Distances, distances
 from simnpo.paper.markov.model import CONFIG, new_model
@@ -112,14 +113,14 @@ class MarkovModel(MarkovRun):
         """Return a panel's sequences at this seed and size."""
         return _data(panel, self.seed, self.size)
 
-    def model(self) -> nn.Module:
+    def model(self) -> CausalLM:
         """Return the trained model: from the cache, where it is put if it is not there."""
         path = cache_folder() / "markov" / f"{self.method}-{self.key}.safetensors"
         if not path.is_file():
             with made_by_one(path):
                 if not path.is_file():
                     self._train(path)
-        model: nn.Module = new_model(self.seed)
+        model: CausalLM = new_model(self.seed)
         load_model(model, path)
         return model
 

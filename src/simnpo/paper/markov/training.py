@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 
 from simnpo.data.batching import Batch, rows_of
@@ -15,6 +15,7 @@ from simnpo.forward.answer_tokens import answer_logits
 from simnpo.forward.logprobs import answer_logprobs, sum_logprobs
 from simnpo.methods.base import ANSWER, Objective, Scored
 from simnpo.methods.method import Method
+from simnpo.models.causal_lm import CausalLM
 from simnpo.paper.markov.distance import Distances, as_batch, distances
 from simnpo.paper.markov.panels import PanelData
 
@@ -26,13 +27,13 @@ Done = Callable[[int], None]
 """Told the work just done, in forward passes of a token (a training step counts three)."""
 
 
-def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
+def _optimizer(model: CausalLM) -> torch.optim.Optimizer:
     # The paper says AdamW and its rate; the released code's has no weight decay.
     return torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=0.0)
 
 
 def pretrain(
-    model: nn.Module,
+    model: CausalLM,
     groups: Sequence[Int[Tensor, "_ _"]],
     epochs: int,
     seed: int,
@@ -64,7 +65,7 @@ def pretrain(
 
 
 def unlearn(
-    model: nn.Module, method: Method, data: PanelData, iterations: int, seed: int, done: Done
+    model: CausalLM, method: Method, data: PanelData, iterations: int, seed: int, done: Done
 ) -> list[Distances]:
     """Unlearn Forget1 and Forget2 in place; return the distances after every iteration.
 
@@ -108,7 +109,7 @@ class _Term(NamedTuple):
     @classmethod
     def draw(
         cls,
-        model: nn.Module,
+        model: CausalLM,
         objective: Objective,
         weight: float,
         source: Batch,
@@ -122,7 +123,7 @@ class _Term(NamedTuple):
         references = [sum_logprobs(model, batch) if needed else None for batch in batches]
         return cls(objective, weight, batches, references)
 
-    def loss(self, model: nn.Module, step: int) -> Float[Tensor, ""]:
+    def loss(self, model: CausalLM, step: int) -> Float[Tensor, ""]:
         """Return the mean loss of a step's batch."""
         scored = answer_logprobs(model, self.batches[step])
         answer = Scored(scored.logprobs, scored.mask, self.references[step])
