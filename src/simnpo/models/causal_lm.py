@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import torch
@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from transformers import GenerationConfig
     from transformers import PreTrainedConfig as PreTrainedConfig
+    from transformers.pytorch_utils import Conv1D
+
+    Linear: TypeAlias = nn.Linear | Conv1D
+    """A linear layer: torch's, or GPT-2's, which is held transposed."""
 
     class CausalLM(nn.Module):
         """A causal LM of transformers, with or without peft's adapters.
@@ -63,4 +67,4 @@ if TYPE_CHECKING:
             """Compute activations again in the backward pass."""
 
 else:
-    CausalLM = PeftConfig = PreTrainedConfig = object  # whatever tests put in their place
+    CausalLM = Linear = PeftConfig = PreTrainedConfig = object  # whatever tests put in their place

@@ -7,11 +7,11 @@ out most of the model.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from torch import Tensor, nn
 
-from simnpo.models.causal_lm import CausalLM
+from simnpo.models.causal_lm import CausalLM, Linear
 from simnpo.models.tensors import listed
 from simnpo.models.whole import other_parts
 
@@ -27,7 +27,7 @@ class Experts(NamedTuple):
     """Whether inputs come before outputs."""
 
 
-def is_linear(module: nn.Module) -> TypeGuard[nn.Linear]:
+def is_linear(module: nn.Module) -> TypeGuard[Linear]:
     """Tell whether `module` is a linear layer: torch's, or GPT-2's, which is held transposed.
 
     Llama 4's router is made from torch's and returns more than a product, so it is none.
@@ -42,7 +42,7 @@ RENAMED = ("gate", "w1", "w2", "w3", "gate_proj", "up_proj", "down_proj")
 they were called before they were stacked; it then leaves out the layer of that name."""
 
 
-def matrix_shape(module: Any) -> tuple[int, int]:
+def matrix_shape(module: Linear) -> tuple[int, int]:
     """Return outputs and inputs of a linear layer: 4 bits lie packed in a column of bytes."""
     if isinstance(module, nn.Linear):
         return module.out_features, module.in_features
@@ -60,7 +60,7 @@ def count_weights(model: CausalLM) -> int:
     return sum(one.numel() + packed.get(id(one), 0) for one in model.parameters())
 
 
-def linear_layers(model: CausalLM) -> dict[str, nn.Linear]:
+def linear_layers(model: CausalLM) -> dict[str, Linear]:
     """Return the linear layers by name, all of a model's text part but its LM head."""
     head = model.get_output_embeddings()
     others = {id(one) for one in other_parts(model)}

@@ -9,7 +9,7 @@ from simnpo.config import LoraConfig
 from simnpo.errors import UserError
 from simnpo.models import cannot_load
 from simnpo.models.adapters import beneath
-from simnpo.models.causal_lm import CausalLM, PreTrainedConfig
+from simnpo.models.causal_lm import CausalLM, Linear, PreTrainedConfig
 from simnpo.models.experts import (
     Experts,
     count_weights,
@@ -143,7 +143,7 @@ def _used(config: PreTrainedConfig, experts: list[Experts]) -> float:
     return min(1.0, chosen / experts[0].weight.shape[0]) if experts and chosen else 1.0
 
 
-def _shared(linear: dict[str, nn.Linear]) -> int:
+def _shared(linear: dict[str, Linear]) -> int:
     """Return the inner width of the experts that every token goes through."""
     found = [
         module.in_features
