@@ -86,7 +86,7 @@ def _options(words: Sequence[str]) -> set[str]:
     return set(options_of(command))
 
 
-def _file(name: str, data: Data, room: Path) -> str:
+def _file(name: str, data: Place | Iterable[object], room: Path) -> str:
     if isinstance(data, str | PathLike):
         return fspath(data)
     path = room / f"{name}.jsonl"
