@@ -45,7 +45,7 @@ def test_topics_and_alternates_are_read_where_they_are_asked_for(tmp_path: Path)
     ("records", "message"),
     [
         ([{"prompt": "q", "reply": "a"}], r"line 1: found the columns \['prompt', 'reply'\]"),
-        ([{"question": "q", "reply": "a"}], r"found the columns .*--answer-column"),
+        ([{"question": "q", "reply": "a"}], r"found the columns .*``answer_column=reply``"),
         ([{"question": "q", "answer": "a"}, {"question": "q"}], r"line 2: no column 'answer'"),
         ([{"question": "q", "answer": "a"}, {"question": "q", "answer": ""}], r"line 2: 'answer'"),
         ([{"question": " \n", "answer": "a"}], r"line 1: 'question' is empty"),

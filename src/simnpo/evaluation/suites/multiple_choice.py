@@ -28,7 +28,7 @@ def multiple_choice_display(names: Sequence[str]) -> SuiteDisplay:
             ),
         ),
         caption=caption,
-        legend="1−Acc forgotten, Kept utility sets, Acc accuracy ± error, P probability",
+        legend="1−Acc forgotten, Kept utility, Acc accuracy ± error, P probability",
         forgotten=Axis(
             "forgotten",
             "1 − accuracy on what is to be forgotten",
