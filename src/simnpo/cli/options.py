@@ -135,8 +135,8 @@ class TrainingOptions:
     """Passes over the forget set (over the data, in finetune and attack relearn) [10; finetune 5;
     attack relearn 3]."""
     steps: Unset[int] = None
-    """Optimizer steps, instead of --epochs [wmdp 125; unlearn on own data 60, or 10 epochs if that
-    is more]."""
+    """Optimizer steps, instead of --epochs [wmdp 125, rmu there 150; unlearn on own data 60, or 10
+    epochs if that is more]."""
     learning_rate: Unset[float] = None
     """Peak learning rate of AdamW [1e-5; unlearn on own data 1e-5 * sqrt(7e9 / parameters), with
     LoRA 30 times that, or 5 times with --lora-subspace free]."""
