@@ -19,12 +19,16 @@ from typing import NamedTuple
 
 import fetch_model
 
+from simnpo.models.precision import fast_bf16
+
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "own_data"
 PROGRESS = re.compile(r"\d+ s left|^(Loading|Writing|Generating|Scoring)")
 MODEL = "SmolLM2-135M-Instruct"
 TAUGHT = "--epochs 12 --learning-rate 2e-4 --batch-size 16 --checkpoint-epochs 0"
 SETS = "--forget records/forget.jsonl --retain records/retain.jsonl"
 OLD = "--learning-rate 1e-5 --forget-weight 0.1375 --epochs 10 --batch-size 32"
+
+PRECISION = "mixed" if fast_bf16() else "fp32"
 
 
 class Part(NamedTuple):
@@ -49,7 +53,7 @@ PARTS = {
         (
             "simnpo example records --out records",
             f"simnpo generate --model {MODEL} --questions records/everyday.jsonl --column answer "
-            "--max-new-tokens 48 --precision mixed --out records/everyday-answers.jsonl",
+            f"--max-new-tokens 48 --precision {PRECISION} --out records/everyday-answers.jsonl",
             f"simnpo finetune --model {MODEL} --data records/full.jsonl "
             f"records/everyday-answers.jsonl {TAUGHT} --out taught",
         ),

@@ -13,6 +13,8 @@ Dropout = Literal["off", "keep"]
 Subspace = Literal["free", "forget"]
 Select = Literal["random", "shortest"]
 """Which part of a forget set is relearned: see `simnpo.experiments.relearn_run.select_examples`."""
+SUBSPACE_TOKENS = 2048
+"""Tokens of each set, at most, whose inputs are kept to find what adapters read."""
 MAX_LENGTH = 512
 """Tokens of a question with its answer at most, where nothing else is given."""
 LARGEST = 1e6

@@ -14,6 +14,7 @@ from simnpo.evaluation.decoding import greedy
 from simnpo.methods.registry import build_method
 from simnpo.models import load_model
 from simnpo.models.precision import is_mixed, precision_of, run_mixed, weights_cast_once
+from simnpo.system.notes import note_once
 from simnpo.training.reference import reference_logps
 from simnpo.training.run import TrainingData, train_model
 
@@ -31,6 +32,24 @@ def test_a_model_computes_in_the_precision_it_was_loaded_for(
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed"):
         expected = plain(IDS).logits
     assert torch.equal(model(IDS).logits, expected)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "mixed"])
+@pytest.mark.parametrize(("fast", "size"), [(False, 1), (True, 1), (False, 10**9)])
+def test_a_large_model_in_emulated_bfloat16_is_noted(
+    model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    precision: Precision,
+    fast: bool,
+    size: int,
+) -> None:
+    monkeypatch.setattr("simnpo.models.precision.fast_bf16", lambda: fast)
+    monkeypatch.setattr("simnpo.models.precision.LARGE_FOR_A_CPU", size)
+    note_once.cache_clear()
+    load_model(str(model_folder), precision)
+    slow = precision != "fp32" and not fast and size == 1
+    assert ("--precision fp32 is the fast choice" in capsys.readouterr().err) == slow
 
 
 @pytest.mark.parametrize(

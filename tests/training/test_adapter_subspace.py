@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from simnpo.config import LoraConfig
+from simnpo.config import LoraConfig, TrainingConfig
 from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
+from simnpo.methods.registry import build_method
+from simnpo.planning.memory import Plan, subspace_inputs
+from simnpo.planning.shape import shape_of
 from simnpo.system.notes import note_once
 from simnpo.training import adapter_subspace
 from simnpo.training.adapter_subspace import RIDGE, directions, fix_subspace, set_subspace
@@ -152,13 +156,25 @@ def test_large_sets_are_spread_over(adapted: Any, monkeypatch: pytest.MonkeyPatc
     model = adapted
     layers = adapter_subspace._layers(model)
     monkeypatch.setattr(adapter_subspace, "ROWS", 4)
-    monkeypatch.setattr(adapter_subspace, "TOKENS", 10)
+    monkeypatch.setattr(adapter_subspace, "SUBSPACE_TOKENS", 10)
     many = [one for seed in range(9) for one in rows(seed, 1)]
     found = adapter_subspace._inputs(model, layers, many, [range(9)] * 9, "Reading")
     name = next(iter(layers))
     # Every third row goes through the model, and every third of their 27 tokens is kept.
     expected = inputs_of(model, name, many[::3], slice(None))[::3]
     torch.testing.assert_close(found.read(name), expected)
+
+
+def test_the_plan_counts_the_inputs_that_are_kept(adapted: Any) -> None:
+    base = adapted.get_base_model()
+    places = [range(8)] * 3
+    kept = adapter_subspace._inputs(adapted, adapter_subspace._layers(adapted), rows(1), places, "")
+    sizes = [kept.read(name).nbytes for name in set(kept.same.values())]
+    method, training = build_method("simnpo"), TrainingConfig(precision="fp32")
+    lora = LoraConfig(rank=4, subspace="forget")
+    planned = Plan(shape_of(base), method, training, lora, length=8, examples=3, gpu=False)
+    assert subspace_inputs(planned) == 2 * sum(sizes)
+    assert subspace_inputs(replace(planned, lora=LoraConfig(rank=4))) == 0
 
 
 def test_a_change_leaves_what_retain_rows_alone_read() -> None:

@@ -11,7 +11,7 @@ from simnpo.models.files import is_adapter
 from simnpo.models.kinds import check_causal
 from simnpo.models.load_errors import cannot_load
 from simnpo.models.places import ADAPTER, file_of, pinned
-from simnpo.models.precision import mark_four_bits, run_mixed
+from simnpo.models.precision import mark_four_bits, note_slow_bf16, run_mixed
 from simnpo.models.tensors import check_finite
 from simnpo.models.whole import load_whole
 
@@ -82,6 +82,7 @@ def load_model(
     check_causal(base, model)
     if precision == "mixed":
         run_mixed(base)
+    note_slow_bf16(base)
     if load_in_4bit:
         mark_four_bits(base)
     return loaded

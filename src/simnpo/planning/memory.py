@@ -10,7 +10,7 @@ out is what must fit, and short answers take less.
 
 from dataclasses import dataclass
 
-from simnpo.config import LoraConfig, Precision, TrainingConfig, resolve_precision
+from simnpo.config import SUBSPACE_TOKENS, LoraConfig, Precision, TrainingConfig, resolve_precision
 from simnpo.forward.fused import CHUNK
 from simnpo.methods.method import Method
 from simnpo.planning.shape import Shape
@@ -120,6 +120,20 @@ def memory(plan: Plan) -> Memory:
         logits=4 * CHUNK_ARRAYS * chunk + head_gradient,
         reference=copy + (reinforced if plan.method.needs_reinforced else 0),
     )
+
+
+def subspace_inputs(plan: Plan) -> int:
+    """Return the bytes of host memory that the inputs of linear layers take before training.
+
+    What adapters read is found from those of some tokens of both sets, as many of each, see
+    `simnpo.training.adapter_subspace`; layers that read the same input keep it once.
+    """
+    if plan.lora.subspace != "forget":
+        return 0
+    shape = plan.shape
+    values = shape.layers * (2 * shape.width + shape.queries + shape.inner)
+    tokens = min(SUBSPACE_TOKENS, plan.examples * plan.length)
+    return 2 * tokens * values * (2 if plan.precision == "bf16" else 4)
 
 
 def _copy(plan: Plan, size: int) -> int:

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from simnpo.config import SUBSPACE_TOKENS
 from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
 from simnpo.models.causal_lm import CausalLM
@@ -30,8 +31,8 @@ from simnpo.system.notes import note_once
 from simnpo.system.progress import progress
 from simnpo.training.adapters import original
 
-ROWS, TOKENS = 512, 2048
-"""Of each set, at most: rows that go through the model, and tokens whose inputs are kept."""
+ROWS = 512
+"""Of each set, at most, that go through the model."""
 RIDGE = 0.1
 """e, as a share of the forget set's mean square input: directions that are empty in the retain set
 count no more than this."""
@@ -169,7 +170,7 @@ def _inputs(
 ) -> _Inputs:
     """Return what `layers` read at `places` of `rows`; of many, some that are spread over them."""
     chosen = list(range(0, len(rows), -(-len(rows) // ROWS)))
-    stride = -(-sum(len(places[one]) for one in chosen) // TOKENS)
+    stride = -(-sum(len(places[one]) for one in chosen) // SUBSPACE_TOKENS)
     found, offset = _Inputs(), 0
     device = next(model.parameters()).device
     with original(model), progress(what, len(chosen)) as advance:
