@@ -13,6 +13,7 @@ from simnpo.cli.main import parse
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.suites import muse, tofu
 from simnpo.evaluation.suites.multiple_choice import multiple_choice_display
+from simnpo.evaluation.suites.own import own_display
 from simnpo.evaluation.suites.tofu import COLUMNS, caption
 from simnpo.evaluation.tables import Tables
 from simnpo.report.numbers import compact, fixed, p_value, seconds, written
@@ -90,7 +91,8 @@ def test_the_legend_is_one_line_and_the_rest_is_for_who_asks() -> None:
     assert silent[-1].startswith("FQ forget quality, MU utility")
     long = " ".join(" ".join(printed([made("NPO")], 80, True)).split())
     assert all(sentence in long for sentence in caption([made("NPO")]))
-    for view in (tofu.DISPLAY, muse.DISPLAY, multiple_choice_display(["craft"])):
+    own = own_display(["forget", "retain"], ["forget.probability"])
+    for view in (tofu.DISPLAY, muse.DISPLAY, multiple_choice_display(["craft"]), own):
         assert 0 < len(view.legend) <= 80 - len(" (--explain)")
 
 

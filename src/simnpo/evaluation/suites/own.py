@@ -108,7 +108,7 @@ def own_display(names: Sequence[str], keys: Sequence[str]) -> SuiteDisplay:
             **{title: title for name, title in sets.items() if name not in TITLES},
             TITLES[KEPT]: "held out",
         },
-        legend="out comes out, word verbatim, leak identifiers, P prob., R ROUGE-L, gen ability",
+        legend="out comes out, word verbatim, leak identifiers, P prob., R ROUGE-L",
         lead="What each model still says of the rows it should forget, and how well it answers "
         "the rows it should keep.",
         # Where general ability fell, the answers to generic prompts show how.
