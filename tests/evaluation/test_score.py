@@ -310,6 +310,10 @@ def test_the_place_of_each_choice_is_in_the_table(llama: Any, encoder: Encoder) 
 def count_rows(model: Any) -> list[int]:
     """Note the rows of every forward pass."""
     rows: list[int] = []
-    embedding = model.get_input_embeddings()
-    embedding.register_forward_hook(lambda module, inputs, output: rows.append(len(inputs[0])))
+
+    def note(module: Any, inputs: Any, named: dict[str, Any]) -> None:
+        packed = named.get("simnpo_packed")
+        rows.append(packed.rows if packed else len(named["input_ids"]))
+
+    model.register_forward_pre_hook(note, with_kwargs=True)
     return rows

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from simnpo.data.batching import Batch, groups_of_like_length, pad
+from simnpo.data.batching import Batch, pad
 from simnpo.data.encoding import Encoded
 from simnpo.forward import fused
 from simnpo.forward.answer_tokens import answer_logits
@@ -219,45 +219,6 @@ def lengths_batch(*lengths: int) -> Batch:
     torch.manual_seed(0)
     rows = [tuple(torch.randint(2, 300, (length,)).tolist()) for length in lengths]
     return pad([Encoded(row, max(1, len(row) // 2)) for row in rows])
-
-
-@given(st.lists(st.integers(2, 60), min_size=1, max_size=30), st.sampled_from([1, 64, 1024]))
-@settings(max_examples=60, deadline=None)
-def test_groups_hold_every_row_once_at_its_own_width(lengths: list[int], least: int) -> None:
-    batch = lengths_batch(*lengths)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("simnpo.data.batching.LEAST_TOKENS", least)
-        groups = groups_of_like_length(batch)
-    assert sorted(row for rows, _ in groups for row in rows.tolist()) == list(range(len(lengths)))
-    for rows, group in groups:
-        own = [lengths[row] for row in rows.tolist()]
-        assert group["input_ids"].shape == (len(own), max(own))
-        for place, row in enumerate(rows.tolist()):
-            kept = batch["input_ids"][row, : lengths[row]]
-            assert group["input_ids"][place, : lengths[row]].equal(kept)
-    if max(lengths) * len(lengths) <= least:
-        assert len(groups) == 1
-
-
-@pytest.mark.parametrize("name", ["llama", "gpt2", "gemma2", "bloom"])
-def test_parting_a_batch_changes_nothing(
-    name: str, make_llama: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Log-probs and gradients of rows that go through apart, against one padded pass."""
-    model = make_llama() if name == "llama" else getattr(tiny_models, name)()
-    batch = lengths_batch(40, 3, 22, 38, 9, 2)
-    whole = answer_logprobs(model, batch)
-    whole.logprobs.sum().backward()
-    gradients = [parameter.grad.clone() for parameter in model.parameters()]
-    model.zero_grad()
-    monkeypatch.setattr("simnpo.data.batching.LEAST_TOKENS", 1)
-    assert len(groups_of_like_length(batch)) > 3
-    parted = answer_logprobs(model, batch)
-    parted.logprobs.sum().backward()
-    torch.testing.assert_close(parted.logprobs, whole.logprobs, rtol=1e-5, atol=1e-5)
-    assert parted.first_choice.equal(whole.first_choice) and parted.mask.equal(whole.mask)
-    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
-        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("chunk", [2**24, 4 * 400 * 3])

@@ -15,6 +15,7 @@ from simnpo.forward import fused
 from simnpo.forward.answer_tokens import answer_logits
 from simnpo.forward.lm_head import output_head
 from simnpo.forward.logprobs import answer_logprobs, answer_moments, scatter_to_rows, sum_logprobs
+from simnpo.forward.passes import places_of
 
 # Lengths differ, ids include 0 and 1 (pad and end) inside prompt and answer, one answer has one
 # token, one starts right after the first.
@@ -198,5 +199,5 @@ def test_a_model_without_a_head_is_refused(llama: Any) -> None:
 
 def test_spread_puts_values_back_row_after_row() -> None:
     mask = torch.tensor([[False, True, True], [True, False, False]])
-    rows = scatter_to_rows(torch.tensor([1.0, 2.0, 3.0]), mask)
+    rows = scatter_to_rows(torch.tensor([1.0, 2.0, 3.0]), places_of(mask), mask)
     assert rows.tolist() == [[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]]

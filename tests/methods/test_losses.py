@@ -12,6 +12,7 @@ from tiny_scored import scored
 from torch import Tensor
 
 from simnpo.forward.logprobs import scatter_to_rows
+from simnpo.forward.passes import places_of
 from simnpo.methods.base import Scored
 from simnpo.methods.ceu import CEU
 from simnpo.methods.dpo import AlternateDPO, RefusalDPO, dpo_loss
@@ -101,9 +102,8 @@ def test_kl_by_hand_is_of_the_original_and_averaged_over_an_answers_own_tokens()
     # Row 0 holds tokens 0 and 1 (columns 1, 2), row 1 holds token 2 (column 0).
     mask = torch.tensor([[False, True, True], [True, False, False]])
     expected = double(0.5 * math.log(4 / 3) / 2, 0.75 * math.log(1.5) + 0.25 * math.log(0.5))
-    divergences = scatter_to_rows(
-        KL().divergence(current, reference, torch.tensor([0, 0, 1])), mask
-    )
+    per_token = KL().divergence(current, reference, torch.tensor([0, 0, 1]))
+    divergences = scatter_to_rows(per_token, places_of(mask), mask)
     torch.testing.assert_close(kl_loss(divergences, mask.sum(-1).double()), expected)
     rows = scored([[0.0, -1.0, -1.0], [-1.0]])._replace(mask=mask, divergences=divergences)
     torch.testing.assert_close(KL().loss({"answer": rows}), expected)
@@ -125,7 +125,10 @@ def test_kl_against_torch_and_is_zero_only_at_the_original(
     per_token = torch.nn.functional.kl_div(current, reference, reduction="none", log_target=True)
     pieces = per_token.sum(-1).split(mask.sum(-1).tolist())
     expected = torch.stack([piece.mean() for piece in pieces])
-    found = kl_loss(scatter_to_rows(kl_per_token(current, reference), mask), mask.sum(-1).double())
+    found = kl_loss(
+        scatter_to_rows(kl_per_token(current, reference), places_of(mask), mask),
+        mask.sum(-1).double(),
+    )
     torch.testing.assert_close(found, expected)
     assert (expected > 0).all()
     assert kl_per_token(reference, reference).abs().max() == 0
@@ -139,7 +142,7 @@ def test_undial_by_hand() -> None:
     per_token = UNDIAL(beta=LN3).divergence(current, reference, targets)
     torch.testing.assert_close(per_token, double(LN2, (math.log(4) + math.log(4 / 3)) / 2))
     rows = scored([[-1.0, -1.0]])
-    rows = rows._replace(divergences=scatter_to_rows(per_token, rows.mask))
+    rows = rows._replace(divergences=scatter_to_rows(per_token, places_of(rows.mask), rows.mask))
     torch.testing.assert_close(UNDIAL().loss({"answer": rows}), per_token.mean()[None])
 
 

@@ -6,6 +6,7 @@ from tiny_scored import scored
 
 from simnpo.errors import UserError
 from simnpo.forward.logprobs import scatter_to_rows
+from simnpo.forward.passes import places_of
 from simnpo.methods.base import ActivationObjective, DivergenceObjective, Objective, Scored
 from simnpo.methods.ga import GA
 from simnpo.methods.kl import KL
@@ -40,7 +41,7 @@ def declared_forward(objective: Objective) -> dict[str, Scored]:
             reference = objective.reference_logits(*before) if before else now.detach()
             current = now.log_softmax(-1)
             compared = objective.divergence(current, reference.log_softmax(-1), targets)
-            one = one._replace(divergences=scatter_to_rows(compared, one.mask))
+            one = one._replace(divergences=scatter_to_rows(compared, places_of(one.mask), one.mask))
         if isinstance(objective, ActivationObjective):
             states, before = torch.randn(2, 2, 2, 4, generator=torch.Generator().manual_seed(0))
             one = one._replace(

@@ -9,6 +9,7 @@ from tiny_scored import scored
 from torch.nn.functional import kl_div
 
 from simnpo.forward.logprobs import scatter_to_rows
+from simnpo.forward.passes import places_of
 from simnpo.methods.rkld import RKLD, reverse_kl_per_token, teacher_logits
 
 
@@ -53,7 +54,11 @@ def test_loss_and_gradient_against_torch(seed: int, alpha: float) -> None:
             reference = objective.reference_logits(original, reinforced).log_softmax(-1)
             values = objective.divergence(current.log_softmax(-1), reference, TARGETS)
             loss = objective.loss(
-                {"answer": rows._replace(divergences=scatter_to_rows(values, mask))}
+                {
+                    "answer": rows._replace(
+                        divergences=scatter_to_rows(values, places_of(mask), mask)
+                    )
+                }
             )
         loss.sum().backward()
         losses.append(loss.detach())

@@ -5,7 +5,8 @@ token from its right.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from jaxtyping import Bool, Int
@@ -14,11 +15,25 @@ from torch import Tensor
 from simnpo.data.encoding import Encoded
 
 
+@dataclass(frozen=True)
+class Span:
+    """Where the answer of a row stands: it ends where the row does.
+
+    No tuple: transformers' Trainer takes those apart on a batch's way to the device.
+    """
+
+    start: int
+    length: int
+    """Tokens of the row."""
+
+
 class Batch(TypedDict):
     """A right-padded batch, and which of its tokens are scored."""
 
     input_ids: Int[Tensor, "rows time"]
     answer_mask: Bool[Tensor, "rows time"]
+    spans: NotRequired[list[Span]]
+    """The same as the mask, on the host: what reads it waits for no device."""
 
 
 def pad(encoded: Sequence[Encoded], pad_id: int = 0, device: torch.device | str = "cpu") -> Batch:
@@ -34,7 +49,8 @@ def pad(encoded: Sequence[Encoded], pad_id: int = 0, device: torch.device | str 
         length = len(one.ids)
         ids[row, :length] = torch.tensor(one.ids)
         answer[row, one.start : length] = True
-    return {"input_ids": ids.to(device), "answer_mask": answer.to(device)}
+    spans = [Span(one.start, len(one.ids)) for one in encoded]
+    return {"input_ids": ids.to(device), "answer_mask": answer.to(device), "spans": spans}
 
 
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -59,43 +75,30 @@ LIKE = 0.8
 """Rows go together while the shortest is at least this share of the longest."""
 
 
-def groups_of_like_length(batch: Batch) -> list[tuple[Int[Tensor, " rows"], Batch]]:
-    """Part a batch into rows of similar length, each group padded to its own longest.
+def groups_of_similar_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Group the indices of rows, longest first, so that little of each group is padding.
 
-    Returns:
-        For each group its rows' places in `batch`, and the rows. A batch whose padding is not worth
-        another pass stays whole.
+    Rows whose padding is not worth another pass stay together.
     """
-    mask = batch["answer_mask"]
-    places = torch.arange(1, mask.shape[1] + 1, device=mask.device)
-    lengths = (mask * places).amax(-1)  # an answer ends its row
-    ordered, order = lengths.sort(descending=True)
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     groups: list[list[int]] = []
     longest = 0
-    for index, length in enumerate(ordered.tolist()):
+    for index in order:
         filled = len(groups[-1]) * longest if groups else LEAST_TOKENS
-        if filled >= LEAST_TOKENS and (not groups or length < LIKE * longest):
+        if filled >= LEAST_TOKENS and (not groups or lengths[index] < LIKE * longest):
             groups.append([])
-            longest = length
+            longest = lengths[index]
         groups[-1].append(index)
-    if len(groups) == 1:
-        return [whole(batch)]
-    groups_of_rows = []
-    for group in groups:
-        rows = order[group[0] : group[-1] + 1]
-        groups_of_rows.append((rows, rows_of(batch, rows, int(ordered[group[0]]))))
-    return groups_of_rows
-
-
-def whole(batch: Batch) -> tuple[Int[Tensor, " rows"], Batch]:
-    """Return a batch as the only group of its rows."""
-    ids = batch["input_ids"]
-    return torch.arange(len(ids), device=ids.device), batch
+    return groups
 
 
 def rows_of(batch: Batch, rows: Any, width: int | None = None) -> Batch:
     """Return some rows of a batch, as whatever torch takes as an index, and of `width` tokens."""
-    return {
+    chosen: Batch = {
         "input_ids": batch["input_ids"][rows, :width],
         "answer_mask": batch["answer_mask"][rows, :width],
     }
+    if spans := batch.get("spans"):
+        numbers = torch.arange(len(spans))[rows.cpu() if isinstance(rows, Tensor) else rows]
+        chosen["spans"] = [spans[number] for number in numbers.tolist()]
+    return chosen

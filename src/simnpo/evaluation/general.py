@@ -25,6 +25,7 @@ from simnpo.forward.answer_tokens import answer_logits, run_with_head_replaced
 from simnpo.forward.divergences import outcome_kl, outcomes
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
+from simnpo.forward.passes import one_pass
 from simnpo.models import longest_sequence
 from simnpo.models.causal_lm import CausalLM
 from simnpo.system.shared_rows import compute_rows
@@ -211,7 +212,7 @@ def _at_answers(
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
     return run_with_head_replaced(
         model,
-        batch,
+        one_pass(model, batch),
         head,
         lambda linear, hidden: [
             work(part, logits)

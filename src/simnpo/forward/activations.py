@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from simnpo.data.batching import Batch
 from simnpo.errors import UserError
-from simnpo.forward.answer_tokens import head_at_positions
+from simnpo.forward.answer_tokens import head_at_states
 from simnpo.forward.lm_head import output_head
 from simnpo.models.causal_lm import CausalLM
 
@@ -83,9 +82,10 @@ def layer_activations(
     # The model's own code makes positions and masks, and calls the layers it finds. The pass ends
     # as usual, rather than by an exception, since DDP prepares the backward pass at its end.
     setattr(decoder.holder, decoder.name, whole[: layer + 1])
+    ids = batch["input_ids"]
     try:
-        with head_at_positions(output_head(model), torch.zeros_like(batch["answer_mask"])):
-            run(input_ids=batch["input_ids"], use_cache=False)
+        with head_at_states(output_head(model), tuple(ids.shape), ids.new_empty(0)):
+            run(input_ids=ids, use_cache=False)
     finally:
         setattr(decoder.holder, decoder.name, whole)
         hook.remove()

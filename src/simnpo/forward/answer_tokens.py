@@ -1,7 +1,6 @@
-"""One forward pass, and what it says where answer tokens are predicted: the only label shift.
+"""A forward pass, and what it says where answer tokens are predicted.
 
-The token at position t is predicted by the state at position t - 1. The LM head is given the
-positions that predict answer tokens and no other.
+The LM head is given the states that predict answer tokens (`simnpo.forward.passes`) and no other.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,19 +13,10 @@ from torch import Tensor, nn
 from simnpo.data.batching import Batch
 from simnpo.forward.fused import TokenLogprobs
 from simnpo.forward.lm_head import output_head
+from simnpo.forward.passes import Pass, one_pass, shifted_mask
 from simnpo.models.causal_lm import CausalLM
 
 T = TypeVar("T")
-
-
-def shifted_mask(batch: Batch) -> Bool[Tensor, "rows shifted"]:
-    """Return where answer tokens are predicted: column t is about token t + 1."""
-    return batch["answer_mask"][:, 1:]
-
-
-def answer_targets(batch: Batch) -> Int[Tensor, " tokens"]:
-    """Return the answer tokens, row after row."""
-    return batch["input_ids"][:, 1:][shifted_mask(batch)]
 
 
 class AnswerLogits(NamedTuple):
@@ -44,9 +34,16 @@ class AnswerLogits(NamedTuple):
 
     def token_logprobs(self) -> TokenLogprobs:
         """Return what the logits say of each answer token."""
-        logits = self.logits.float()
-        chosen = logits.gather(-1, self.targets[:, None]).squeeze(-1)
-        return TokenLogprobs(chosen - logits.logsumexp(-1), logits.argmax(-1) == self.targets)
+        return token_logprobs(self.logits, self.targets)
+
+
+def token_logprobs(
+    logits: Float[Tensor, "tokens vocab"], targets: Int[Tensor, " tokens"]
+) -> TokenLogprobs:
+    """Return what logits say of each target."""
+    logits = logits.float()
+    chosen = logits.gather(-1, targets[:, None]).squeeze(-1)
+    return TokenLogprobs(chosen - logits.logsumexp(-1), logits.argmax(-1) == targets)
 
 
 def answer_logits(model: CausalLM, batch: Batch, head: nn.Module | None = None) -> AnswerLogits:
@@ -58,20 +55,26 @@ def answer_logits(model: CausalLM, batch: Batch, head: nn.Module | None = None) 
     Raises:
         UserError: the model has no output embeddings, so is not a causal LM.
     """
-    mask = shifted_mask(batch)
-    with head_at_positions(head if head is not None else output_head(model), mask):
-        logits = _run(model, batch).logits[0]
-    return AnswerLogits(logits, answer_targets(batch), mask)
+    given = one_pass(model, batch)
+    logits = pass_logits(model, given, head if head is not None else output_head(model))
+    return AnswerLogits(logits, given.targets, shifted_mask(batch))
+
+
+def pass_logits(model: CausalLM, given: Pass, head: nn.Module) -> Float[Tensor, "tokens vocab"]:
+    """Return the logits of a pass that predict answer tokens."""
+    with head_at_states(head, given.shape, given.states):
+        logits: Tensor = given.run(model).logits[0]
+    return logits
 
 
 def run_with_head_replaced(
-    model: CausalLM, batch: Batch, head: nn.Module, work: Callable[[Any, Tensor], T]
+    model: CausalLM, given: Pass, head: nn.Module, work: Callable[[Any, Tensor], T]
 ) -> T:
     """Run `model` once and do `work` instead of its LM head, which then makes no logits.
 
     Args:
         model: a transformers causal LM, possibly wrapped (PEFT, DDP, FSDP).
-        batch: right-padded ids and masks on the model's device.
+        given: the pass, on the model's device.
         head: the LM head.
         work: given the head and the hidden states that predict answer tokens, (tokens, width).
     """
@@ -81,11 +84,11 @@ def run_with_head_replaced(
         done.append(work(head, hidden[0]))
         return hidden.new_zeros(1, 0, 1)
 
-    with head_at_positions(head, shifted_mask(batch)):
+    with head_at_states(head, given.shape, given.states):
         before = vars(head).get("forward")
         head.forward = instead
         try:
-            _run(model, batch)
+            given.run(model)
         finally:
             del head.forward  # the class's own shows again
             if before is not None:
@@ -93,25 +96,26 @@ def run_with_head_replaced(
     return done[0]
 
 
-def _run(model: CausalLM, batch: Batch) -> Any:
-    # No attention mask: what stands right of a token cannot reach it in a causal model, and
-    # without a mask attention takes its fast path. The last column predicts nothing.
-    return model(input_ids=batch["input_ids"][:, :-1], use_cache=False)
-
-
 @contextmanager
-def head_at_positions(head: nn.Module, mask: Bool[Tensor, "rows shifted"]) -> Iterator[None]:
-    """Give `head` only the hidden states that predict the tokens in `mask`, as one long row.
+def head_at_states(
+    head: nn.Module, shape: tuple[int, ...], states: Int[Tensor, " tokens"]
+) -> Iterator[None]:
+    """Give `head` only some hidden states, as one long row.
 
     A hook on the head, rather than calling the layers ourselves, leaves what an architecture does
     around it to its own code.
+
+    Args:
+        head: the LM head.
+        shape: rows and tokens of the pass: hidden states of another shape are left alone.
+        states: places among these.
     """
 
     def select(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden, *rest = inputs
-        if hidden.shape[:2] != mask.shape:  # another use of the head, at positions of its own
+        if hidden.shape[:2] != shape:  # another use of the head, at positions of its own
             return inputs
-        return (hidden[mask][None], *rest)
+        return (hidden.flatten(0, 1).index_select(0, states)[None], *rest)
 
     handle = head.register_forward_pre_hook(select)
     try:

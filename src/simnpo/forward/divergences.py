@@ -15,15 +15,11 @@ from torch.utils.checkpoint import checkpoint
 
 from simnpo.data.batching import Batch
 from simnpo.forward import fused
-from simnpo.forward.answer_tokens import (
-    answer_logits,
-    answer_targets,
-    run_with_head_replaced,
-    shifted_mask,
-)
+from simnpo.forward.answer_tokens import pass_logits, run_with_head_replaced
 from simnpo.forward.fused import LogitTransform
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import scatter_to_rows
+from simnpo.forward.passes import one_pass, shifted_mask
 from simnpo.models.causal_lm import CausalLM
 
 Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -66,7 +62,7 @@ def answer_divergences(
         compose: makes the reference's logits from those of all frozen models.
     """
     head = head if head is not None else output_head(model)
-    mask, targets = shifted_mask(batch), answer_targets(batch)
+    mask, given = shifted_mask(batch), one_pass(model, batch)
     after = probe_lm_head(model, head, batch["input_ids"]).after
     kept: list[_Kept] = []
     for context in references:
@@ -78,12 +74,13 @@ def answer_divergences(
             theirs = compose(*logits).log_softmax(-1) if logits else ours.detach()
         return divergence(ours, theirs, tokens), _chosen(ours, tokens)
 
+    def in_rows(values: Tensor, logprobs: Tensor) -> AnswerDivergences:
+        grids = [scatter_to_rows(one, given.grid, mask) for one in (values, logprobs)]
+        return AnswerDivergences(grids[0], grids[1], mask)
+
     if after is None or any(one.after is None for one in kept):
-        ours = answer_logits(model, batch, head).log_distributions()
-        values, logprobs = compare(ours, targets, *(one.logits() for one in kept))
-        return AnswerDivergences(
-            scatter_to_rows(values, mask), scatter_to_rows(logprobs, mask), mask
-        )
+        ours = pass_logits(model, given, head).float().log_softmax(-1)
+        return in_rows(*compare(ours, given.targets, *(one.logits() for one in kept)))
 
     def work(linear: Any, own: Tensor) -> tuple[Tensor, Tensor]:
         heads = [_Head(linear if one.head is head else one.head, one.after) for one in kept]
@@ -93,13 +90,12 @@ def answer_divergences(
                 logits = [one(known) for one, known in zip(heads, states, strict=True)]
             return compare(ours, tokens, *logits)
 
-        columns = (targets, *(one.states for one in kept))
+        columns = (given.targets, *(one.states for one in kept))
         scores = _in_chunks(with_frozen, own, columns, _Head(linear, after), ARRAYS + len(kept))
         return _unsharded(scores, head)
 
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
-    values, logprobs = run_with_head_replaced(model, batch, head, work)
-    return AnswerDivergences(scatter_to_rows(values, mask), scatter_to_rows(logprobs, mask), mask)
+    return in_rows(*run_with_head_replaced(model, given, head, work))
 
 
 def outcomes(
@@ -140,9 +136,10 @@ def _keep(frozen: CausalLM, batch: Batch) -> _Kept:
     """Run a frozen model, keeping as little of it as its head allows."""
     head = output_head(frozen)
     after = probe_lm_head(frozen, head, batch["input_ids"]).after
+    given = one_pass(frozen, batch)
     if after is None:
-        return _Kept(answer_logits(frozen, batch, head).logits.float(), head, None)
-    return _Kept(run_with_head_replaced(frozen, batch, head, lambda _, hidden: hidden), head, after)
+        return _Kept(pass_logits(frozen, given, head).float(), head, None)
+    return _Kept(run_with_head_replaced(frozen, given, head, lambda _, hidden: hidden), head, after)
 
 
 class _Head:

@@ -6,22 +6,17 @@ that little of what it computes is padding.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from simnpo.data.batching import Batch, groups_of_like_length, rows_of, whole
+from simnpo.data.batching import Batch, rows_of
 from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
-from simnpo.forward.answer_tokens import (
-    AnswerLogits,
-    answer_logits,
-    answer_targets,
-    run_with_head_replaced,
-    shifted_mask,
-)
+from simnpo.forward.answer_tokens import pass_logits, run_with_head_replaced, token_logprobs
 from simnpo.forward.fused import (
     LogitTransform,
     TokenLogprobs,
@@ -31,9 +26,9 @@ from simnpo.forward.fused import (
     moments,
 )
 from simnpo.forward.lm_head import output_head, probe_lm_head
+from simnpo.forward.passes import Pass, one_pass, passes, places_of, shifted_mask
 from simnpo.models import longest_sequence
 from simnpo.models.causal_lm import CausalLM
-from simnpo.system.distributed import is_sharded
 
 T = TypeVar("T")
 
@@ -86,14 +81,10 @@ def answer_logprobs(
             mask = shifted_mask(batch)
             sources = torch.searchsorted(firsts, shared)
             known = _shared_logprobs(model, batch, head, firsts, sources)
-            grids = (
-                scatter_to_rows(known.logprobs, mask),
-                scatter_to_rows(known.first_choice, mask),
-            )
-            return AnswerLogprobs(*grids, mask)
-    logprobs, first_choice = _in_groups(
-        model, batch, lambda group: _token_logprobs(model, group, head)
-    )
+            places = places_of(mask)
+            grids = [scatter_to_rows(one, places, mask) for one in known]
+            return AnswerLogprobs(grids[0], grids[1], mask)
+    logprobs, first_choice = _in_rows(model, batch, partial(_token_logprobs, head=head))
     return AnswerLogprobs(logprobs, first_choice, shifted_mask(batch))
 
 
@@ -109,61 +100,49 @@ def answer_moments(model: CausalLM, batch: Batch) -> AnswerMoments:
         UserError: see `answer_logprobs`.
     """
     head = output_head(model)
-    logprobs, first_choice, mean, deviation = _in_groups(
-        model, batch, lambda group: _token_moments(model, group, head)
+    logprobs, first_choice, mean, deviation = _in_rows(
+        model, batch, partial(_token_moments, head=head)
     )
     return AnswerMoments(logprobs, first_choice, mean, deviation, shifted_mask(batch))
 
 
-def _in_groups(
-    model: CausalLM, batch: Batch, work: Callable[[Batch], Sequence[Tensor]]
+def _in_rows(
+    model: CausalLM, batch: Batch, work: Callable[[CausalLM, Pass], Sequence[Tensor]]
 ) -> list[Tensor]:
-    """Do `work`, which gives values per answer token, on the rows of a batch, in groups.
+    """Do `work`, which gives values per answer token, on a batch, in as many passes as it takes.
 
     Returns:
         Grids of shape (rows, shifted), 0 outside the answers.
     """
-    # Weights that are sharded over processes are gathered in every forward pass: all processes must
-    # run equally many, whatever the lengths of their rows.
-    groups = [whole(batch)] if is_sharded(model) else groups_of_like_length(batch)
-    mask = shifted_mask(batch)
-    places, grids = [], []
-    for rows, group in groups:
-        own = shifted_mask(group)
-        missing = (0, mask.shape[1] - own.shape[1])
-        grids.append([nn.functional.pad(scatter_to_rows(v, own), missing) for v in work(group)])
-        places.append(rows)
-    if len(places) == 1:
-        return grids[0]
-    order = torch.cat(places).argsort()
-    return [torch.cat(parts)[order] for parts in zip(*grids, strict=True)]
+    done = [(one.grid, work(model, one)) for one in passes(model, batch)]
+    places, mask = torch.cat([grid for grid, _ in done]), shifted_mask(batch)
+    columns = zip(*(values for _, values in done), strict=True)
+    return [scatter_to_rows(torch.cat(column), places, mask) for column in columns]
 
 
-def _token_logprobs(model: CausalLM, batch: Batch, head: nn.Module) -> TokenLogprobs:
-    after = probe_lm_head(model, head, batch["input_ids"]).after
+def _token_logprobs(model: CausalLM, given: Pass, head: nn.Module) -> TokenLogprobs:
+    after = probe_lm_head(model, head, given.arguments["input_ids"]).after
     if after is None:
-        return answer_logits(model, batch, head).token_logprobs()
-    return _at_linear_head(model, batch, head, after, linear_logprobs)
+        return token_logprobs(pass_logits(model, given, head), given.targets)
+    return _at_linear_head(model, given, head, after, linear_logprobs)
 
 
-def _token_moments(model: CausalLM, batch: Batch, head: nn.Module) -> TokenMoments:
-    after = probe_lm_head(model, head, batch["input_ids"]).after
+def _token_moments(model: CausalLM, given: Pass, head: nn.Module) -> TokenMoments:
+    after = probe_lm_head(model, head, given.arguments["input_ids"]).after
     if after is None:
-        scores = answer_logits(model, batch, head)
-        return moments(scores.logits, scores.targets)
-    return _at_linear_head(model, batch, head, after, linear_moments)
+        return moments(pass_logits(model, given, head), given.targets)
+    return _at_linear_head(model, given, head, after, linear_moments)
 
 
 def _at_linear_head(
-    model: CausalLM, batch: Batch, head: nn.Module, after: LogitTransform, work: Callable[..., T]
+    model: CausalLM, given: Pass, head: nn.Module, after: LogitTransform, work: Callable[..., T]
 ) -> T:
-    targets = answer_targets(batch)
     # In the head's place and not afterwards: FSDP gathers a module's weights while it runs.
     return run_with_head_replaced(
         model,
-        batch,
+        given,
         head,
-        lambda linear, hidden: work(hidden, linear.weight, linear.bias, targets, after),
+        lambda linear, hidden: work(hidden, linear.weight, linear.bias, given.targets, after),
     )
 
 
@@ -180,15 +159,15 @@ def _shared_logprobs(
     """
     read, mask = rows_of(batch, firsts), shifted_mask(batch)
     numbers = shifted_mask(read).flatten().cumsum(0).view(len(firsts), -1) - 1
-    taken = numbers[sources][mask]  # which position of the forward pass predicts each token
-    targets = answer_targets(batch)
-    after = probe_lm_head(model, head, read["input_ids"]).after
+    taken = numbers[sources][mask]  # which state of the forward pass predicts each token
+    targets = batch["input_ids"][:, 1:][mask]
+    given = one_pass(model, read)
+    after = probe_lm_head(model, head, given.arguments["input_ids"]).after
     if after is None:
-        logits = answer_logits(model, read, head).logits[taken]
-        return AnswerLogits(logits, targets, mask).token_logprobs()
+        return token_logprobs(pass_logits(model, given, head)[taken], targets)
     return run_with_head_replaced(
         model,
-        read,
+        given,
         head,
         lambda linear, hidden: linear_logprobs(
             hidden[taken], linear.weight, linear.bias, targets, after
@@ -228,11 +207,13 @@ def check_tokens(model: CausalLM, rows: Sequence[Sequence[int]]) -> None:
 
 
 def scatter_to_rows(
-    values: Shaped[Tensor, " tokens"], mask: Bool[Tensor, "rows shifted"]
+    values: Shaped[Tensor, " tokens"],
+    places: Int[Tensor, " tokens"],
+    mask: Bool[Tensor, "rows shifted"],
 ) -> Tensor:
-    """Put per-token values back into rows, with 0 elsewhere: shape (rows, shifted)."""
-    grid = values.new_zeros(mask.shape)
-    return grid.masked_scatter(mask, values)
+    """Put per-token values at their places in a grid of the mask's shape, with 0 elsewhere."""
+    grid = values.new_zeros(mask.numel())
+    return grid.index_copy(0, places, values).view(mask.shape)
 
 
 @torch.no_grad()

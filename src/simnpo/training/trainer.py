@@ -19,6 +19,7 @@ from simnpo.errors import TrainingDiverged
 from simnpo.forward.activations import check_layer, training_only
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
+from simnpo.forward.packing import packed_step
 from simnpo.methods.base import ALTERNATE
 from simnpo.methods.method import Method
 from simnpo.models.causal_lm import CausalLM, PeftConfig
@@ -296,9 +297,11 @@ class UnlearnTrainer(Trainer):
         count = distributed.mean(torch.tensor(float(own)))
         return count if count > 0 else None
 
-    def training_step(self, *args: object, **kwargs: object) -> Tensor:
+    def training_step(self, model: CausalLM, inputs: PairedBatch, *others: object) -> Tensor:
         """Run one forward and backward pass; see transformers."""
-        loss: Tensor = super().training_step(*args, **kwargs)
+        longest = max(span.length for span in inputs["spans"])
+        with packed_step(model, longest):
+            loss: Tensor = super().training_step(model, inputs, *others)
         self._sums.add(loss, bool(self.accelerator.sync_gradients))
         return loss
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from simnpo.data.batching import Batch
+from simnpo.data.batching import Batch, Span
 from simnpo.forward.answer_tokens import answer_logits
 from simnpo.models.causal_lm import CausalLM
 from simnpo.paper.markov.chains import Chain
@@ -31,7 +31,11 @@ def as_batch(states: Int[Tensor, "rows time"]) -> Batch:
     """Return sequences as a batch in which every state but the first is predicted."""
     mask = torch.ones_like(states, dtype=torch.bool)
     mask[:, 0] = False
-    return {"input_ids": states, "answer_mask": mask}
+    return {
+        "input_ids": states,
+        "answer_mask": mask,
+        "spans": [Span(1, states.shape[1])] * len(states),
+    }
 
 
 def transition_kl(

@@ -144,4 +144,5 @@ def _stack(long: Int[Tensor, "one time"], short: Int[Tensor, "two less"]) -> Bat
     return {
         "input_ids": torch.cat([one["input_ids"], pad(two["input_ids"], (0, missing))]),
         "answer_mask": torch.cat([one["answer_mask"], pad(two["answer_mask"], (0, missing))]),
+        "spans": one["spans"] + two["spans"],
     }

@@ -1,0 +1,201 @@
+"""Rows packed end to end: one forward pass over all rows of a batch, without padding.
+
+All layers but attention work on one long row of the batch's tokens. Attention must keep rows apart:
+it is given queries, keys and values row by row (the only place where shorter rows are padded) and
+its outputs go back into the long row. So a pass of rows of any lengths takes as many operations as
+a pass of one row, and four more in each layer.
+
+The last token of a row predicts nothing and is left out, as in a padded pass.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from simnpo.models.causal_lm import CausalLM
+
+_NAME = "simnpo_packed"
+"""Of the attention here among transformers', which make no mask for a name of none of theirs."""
+
+
+class Layout(NamedTuple):
+    """Where the tokens of a packed row stand in rows that are padded to the longest."""
+
+    slots: Int[Tensor, " padded"]
+    """For each place of the padded rows its token; for padding the last one of its row."""
+    places: Int[Tensor, " tokens"]
+    """For each token its place among those of the padded rows."""
+    rows: int
+    width: int
+
+
+def packed_arguments(ids: Int[Tensor, "rows time"], lengths: Sequence[int]) -> dict[str, Any]:
+    """Return what a model is called with, within `packed_attention`.
+
+    Args:
+        ids: padded rows, on the model's device; nothing is read back from there.
+        lengths: of what is taken of each row.
+    """
+    counts, width = np.array(lengths), max(lengths)
+    columns = np.arange(width)
+    inside = columns < counts[:, None]
+    places = np.flatnonzero(inside)
+    row, column = np.divmod(places, width)
+    firsts = counts.cumsum() - counts
+    slots = firsts[:, None] + np.minimum(columns, counts[:, None] - 1)
+    taken = on_device(row * ids.shape[1] + column, ids)
+    layout = Layout(on_device(slots.ravel(), ids), on_device(places, ids), len(lengths), width)
+    return {
+        "input_ids": ids.flatten().index_select(0, taken)[None],
+        "position_ids": on_device(column, ids)[None],
+        _NAME: layout,
+    }
+
+
+def on_device(numbers: Int[np.ndarray, "..."], like: Tensor) -> Tensor:
+    """Return host numbers on the device of `like`, without waiting for it."""
+    return torch.from_numpy(numbers).to(like.device, non_blocking=True)
+
+
+def attention(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **kwargs: Any
+) -> tuple[Tensor, Tensor | None]:
+    """Attend within each row of a packed batch; see transformers' `AttentionInterface`.
+
+    Raises:
+        ValueError: the architecture asks for what depends on where keys stand in the packed row.
+    """
+    layout: Layout | None = kwargs.pop(_NAME, None)
+    attend: Callable[..., tuple[Tensor, None]] = sdpa_attention_forward
+    if layout is None:  # a padded pass within `packed_attention`
+        return attend(module, query, key, value, mask, **kwargs)
+    if mask is not None or kwargs.get("position_bias") is not None:
+        raise ValueError("no mask and no bias fits rows that are packed")
+    window = kwargs.pop("sliding_window", None)
+    if window is not None and window < layout.width:
+        raise ValueError("rows are longer than the attention's window")
+    parts = [one[0].transpose(0, 1) for one in (query, key, value)]  # tokens, heads, size
+    if query.shape[-1] == value.shape[-1]:
+        joined = torch.cat(parts, 1).index_select(0, layout.slots)
+        padded = torch.split(joined, [one.shape[1] for one in parts], 1)
+    else:
+        padded = tuple(one.index_select(0, layout.slots) for one in parts)
+    rows = [one.view(layout.rows, layout.width, *one.shape[1:]).transpose(1, 2) for one in padded]
+    made, _ = attend(module, *rows, None, **kwargs)
+    return made.flatten(0, 1).index_select(0, layout.places)[None], None
+
+
+AttentionInterface.register(_NAME, attention)
+
+
+@contextmanager
+def packed_attention(model: CausalLM) -> Iterator[None]:
+    """Let `model` attend as `attention` does for the length of a block.
+
+    No pass with a mask may run in it, since its mask would be left out. A backward pass that
+    computes activations again belongs into it, too.
+    """
+    config = _config(model)
+    before = config._attn_implementation
+    config._attn_implementation = _NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+@contextmanager
+def packed_step(model: CausalLM, longest: int) -> Iterator[None]:
+    """Let a training step's passes be packed, even if it computes activations again.
+
+    Args:
+        model: a causal LM, possibly wrapped.
+        longest: tokens of the step's longest row.
+    """
+    with ExitStack() as stack:
+        if _checkpoints(model) and _attends_by_sdpa(model):
+            stack.enter_context(packed_attention(model))
+            if not can_pack(model, longest):
+                stack.close()
+        yield
+
+
+_known: "WeakKeyDictionary[nn.Module, bool]" = WeakKeyDictionary()
+_TRIED = (8, 3, 6)
+"""Lengths of the rows on which a model is tried."""
+
+
+def can_pack(model: CausalLM, longest: int) -> bool:
+    """Return whether `model` says the same of packed rows as of each row alone, tried once.
+
+    Recurrent layers, ALiBi and attention of an architecture's own do not.
+
+    Args:
+        model: a causal LM of transformers, possibly wrapped.
+        longest: tokens of the longest row.
+    """
+    base, config = _unwrapped(model), _config(model)
+    if not _attends_by_sdpa(model):
+        return False
+    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    if any(window is not None and longest > window for window in windows):
+        return False
+    checkpointing = torch.is_grad_enabled() and _checkpoints(base)
+    if checkpointing and config._attn_implementation != _NAME:
+        return False  # the backward pass would compute activations again without it
+    if base not in _known:
+        _known[base] = _try(base)
+    return _known[base]
+
+
+@torch.no_grad()
+def _try(model: CausalLM) -> bool:
+    device = next(model.parameters()).device
+    vocabulary = model.get_input_embeddings().num_embeddings
+    ids = torch.arange(8 * len(_TRIED), device=device).view(-1, 8) * 7 % vocabulary
+    training = [one for one in model.modules() if one.training]
+    model.eval()
+    try:
+        alone = torch.cat([
+            model(input_ids=ids[[row], :length], use_cache=False).logits[0]
+            for row, length in enumerate(_TRIED)
+        ])  # fmt: skip
+        with packed_attention(model):
+            together = model(**packed_arguments(ids, _TRIED), use_cache=False).logits[0]
+    except Exception:  # an architecture's own, which knows nothing of this
+        return False
+    finally:
+        for one in training:
+            one.training = True
+    off = (together.float() - alone.float()).abs().max()
+    tolerance = 1e-4 if alone.dtype == torch.float32 else 2e-2
+    return bool(off <= tolerance * alone.float().abs().max())
+
+
+def _checkpoints(model: nn.Module) -> bool:
+    """Return whether activations of `model` are computed again in the backward pass."""
+    return any(getattr(one, "gradient_checkpointing", False) for one in model.modules())
+
+
+def _unwrapped(model: Any) -> Any:
+    while not hasattr(model, "config") and hasattr(model, "module"):  # DDP
+        model = model.module
+    return model
+
+
+def _attends_by_sdpa(model: CausalLM) -> bool:
+    return getattr(_config(model), "_attn_implementation", None) in ("sdpa", _NAME)
+
+
+def _config(model: CausalLM) -> Any:
+    """Return what says how a model's text part attends; None where it is not transformers'."""
+    config: Any = getattr(_unwrapped(model), "config", None)
+    return config.get_text_config() if hasattr(config, "get_text_config") else None

@@ -1,0 +1,124 @@
+"""How a batch goes through a model: what each forward pass is given, and what it predicts.
+
+The only label shift: the token at position t is predicted by the state at position t - 1.
+"""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from simnpo.data.batching import Batch, groups_of_similar_length
+from simnpo.forward.packing import can_pack, on_device, packed_arguments, packed_attention
+from simnpo.models.causal_lm import CausalLM
+from simnpo.system.distributed import is_sharded
+
+
+def shifted_mask(batch: Batch) -> Bool[Tensor, "rows shifted"]:
+    """Return where answer tokens are predicted: column t is about token t + 1."""
+    return batch["answer_mask"][:, 1:]
+
+
+def places_of(mask: Bool[Tensor, "rows shifted"]) -> Int[Tensor, " tokens"]:
+    """Return the places of a mask's tokens, row after row."""
+    places: Tensor = mask.flatten().nonzero().squeeze(-1)
+    return places
+
+
+class Pass(NamedTuple):
+    """One forward pass over some rows of a batch."""
+
+    arguments: dict[str, Any]
+    """What the model is called with."""
+    shape: tuple[int, int]
+    """Rows and tokens that it is given."""
+    states: Int[Tensor, " tokens"]
+    """Places among these of the states that predict answer tokens, row after row."""
+    targets: Int[Tensor, " tokens"]
+    """The tokens that they predict."""
+    grid: Int[Tensor, " tokens"]
+    """Places of these tokens among those of the batch's `shifted_mask`."""
+    packed: bool = False
+
+    def run(self, model: CausalLM) -> Any:
+        """Call the model, without an attention mask.
+
+        What stands right of a token cannot reach it in a causal model, and without a mask attention
+        takes its fast path.
+        """
+        with packed_attention(model) if self.packed else nullcontext():
+            return model(**self.arguments, use_cache=False)
+
+
+def passes(model: CausalLM, batch: Batch) -> list[Pass]:
+    """Return the passes in which a batch's rows go through `model`.
+
+    Packed it is one. Else rows of similar length go together; but weights that are sharded over
+    processes are gathered in every pass, so all processes must run equally many.
+    """
+    one, spans = one_pass(model, batch), batch.get("spans")
+    if one.packed or spans is None or is_sharded(model):
+        return [one]
+    lengths = [span.length for span in spans]
+    groups = groups_of_similar_length(lengths)
+    return [_padded(batch, rows, lengths[rows[0]]) for rows in groups] if groups[1:] else [one]
+
+
+def one_pass(model: CausalLM, batch: Batch) -> Pass:
+    """Return the pass in which all rows of a batch go through `model`, packed where it can be."""
+    spans = batch.get("spans")
+    if spans and not is_sharded(model) and can_pack(model, max(span.length for span in spans)):
+        return _packed(batch)
+    ids = batch["input_ids"]
+    return _padded(batch, range(len(ids)), ids.shape[1])
+
+
+def _padded(batch: Batch, rows: Sequence[int], width: int) -> Pass:
+    """Return the pass of some rows, padded; the last of `width` columns predicts nothing."""
+    ids = given = batch["input_ids"]
+    if len(rows) < len(ids):
+        given = ids.index_select(0, on_device(np.array(rows), ids))
+    else:
+        rows = range(len(ids))
+    row, column = _answers(batch, rows)
+    targets, grid = _in_batch(batch, np.array(rows)[row], column)
+    states = on_device(row * (width - 1) + column, ids)
+    arguments = {"input_ids": given[:, : width - 1]}
+    return Pass(arguments, (len(rows), width - 1), states, targets, grid)
+
+
+def _packed(batch: Batch) -> Pass:
+    ids, spans = batch["input_ids"], batch["spans"]
+    lengths = [span.length - 1 for span in spans]
+    row, column = _answers(batch, range(len(spans)))
+    targets, grid = _in_batch(batch, row, column)
+    firsts = np.cumsum(lengths) - lengths
+    states = on_device(firsts[row] + column, ids)
+    arguments = packed_arguments(ids, lengths)
+    return Pass(arguments, (1, sum(lengths)), states, targets, grid, packed=True)
+
+
+_Numbers: TypeAlias = Int[np.ndarray, " tokens"]
+
+
+def _answers(batch: Batch, rows: Sequence[int]) -> tuple[_Numbers, _Numbers]:
+    """Return which of `rows`, and in which column of `shifted_mask`, each answer token stands."""
+    spans = batch.get("spans")
+    if spans is None:
+        row, column = shifted_mask(batch).cpu().numpy().nonzero()
+        return row, column
+    starts, ends = np.array([(spans[row].start - 1, spans[row].length - 1) for row in rows]).T
+    counts = ends - starts
+    row = np.repeat(np.arange(len(rows)), counts)
+    return row, np.arange(len(row)) + (starts - counts.cumsum() + counts)[row]
+
+
+def _in_batch(batch: Batch, row: _Numbers, column: _Numbers) -> tuple[Tensor, Tensor]:
+    """Return the answer tokens and their places among those of `shifted_mask`, on the device."""
+    ids = batch["input_ids"]
+    width = ids.shape[1]
+    tokens, grid = row * width + column + 1, row * (width - 1) + column
+    return ids.flatten().index_select(0, on_device(tokens, ids)), on_device(grid, ids)
