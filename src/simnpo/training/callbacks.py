@@ -1,4 +1,4 @@
-"""Callbacks of a run: progress, requests to stop after the step, and a guard."""
+"""Callbacks of a run: progress, and requests to stop after the step."""
 
 import re
 import signal
@@ -6,15 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
-import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
-from simnpo.errors import TrainingDiverged
-from simnpo.models.causal_lm import CausalLM
 from simnpo.system import distributed
 from simnpo.system.progress import Advance, progress
 from simnpo.system.signals import REQUESTS, handled, postpone
-from simnpo.training.terms import PairedDataset
 
 NOTE = len("forget -1.23 retain -1.23 grad 1.23 lr 1.2e-5")
 """Characters of the longest note after the progress."""
@@ -115,30 +111,3 @@ class StopOnInterrupt(TrainerCallback):
         with handled((signal.SIGINT, *others), note):
             yield
         postpone(None if self.stopped else self.number)  # what was made is saved first
-
-
-class StepGuard(TrainerCallback):
-    """Tells the dataset its epoch, and stops before a step whose gradient is not finite."""
-
-    def __init__(self, pairs: PairedDataset):
-        """Watch over the training on `pairs`."""
-        self._pairs = pairs
-
-    def on_epoch_begin(
-        self, args: object, state: TrainerState, control: object, **kwargs: object
-    ) -> None:
-        """Set the epoch that decides which rows are paired."""
-        self._pairs.epoch = int(state.epoch or 0)
-
-    def on_pre_optimizer_step(
-        self, args: object, state: TrainerState, control: object, model: CausalLM, **kwargs: object
-    ) -> None:
-        """Refuse the step if its gradient is NaN or infinite."""
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if hasattr(norm, "full_tensor"):  # of gradients that FSDP parts over the processes
-            norm = norm.full_tensor()
-        if not torch.isfinite(norm):
-            raise TrainingDiverged(
-                f"a gradient became NaN or infinite at step {state.global_step + 1}."
-            )

@@ -130,7 +130,11 @@ class Forwards:
         """Return the reference log-probs of a batch's rows of a term, where it has any."""
         number, answer = self._places[place]
         known = self._reference_logps.get((number, answer))
-        return None if known is None else known[rows[:, number].cpu()].to(rows.device)
+        if known is None:
+            return None
+        if known.device != rows.device:  # once, before the first step
+            known = self._reference_logps[number, answer] = known.to(rows.device)
+        return known[rows[:, number]]
 
     def _compared(self, model: CausalLM, base: CausalLM, inputs: PairedBatch, place: int) -> Scored:
         """Compare distributions with the reference's, by the objective's own divergence."""

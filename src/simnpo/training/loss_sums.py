@@ -26,6 +26,11 @@ class LossSums:
         self.terms = torch.zeros(terms)
         self._loss, self._steps = torch.zeros(()), 0
 
+    def add_term(self, number: int, loss: Tensor) -> None:
+        """Add a term's share of a forward pass's loss."""
+        self.terms = self.terms.to(loss.device)
+        self.terms[number] += loss.detach()
+
     def add(self, loss: Tensor, is_step: bool) -> None:
         """Add a forward pass's loss, which may end an optimizer step."""
         self._loss = self._loss.to(loss.device) + loss.detach()

@@ -15,7 +15,6 @@ from simnpo.data.encoding import Encoder
 from simnpo.data.given_rows import Rows, as_examples
 from simnpo.data.prompt_settings import PromptSettings
 from simnpo.data.tokenizer import Tokenizer
-from simnpo.errors import TrainingDiverged
 from simnpo.forward.activations import check_layer, training_only
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import check_sequences
@@ -25,7 +24,6 @@ from simnpo.methods.method import Method
 from simnpo.models.causal_lm import CausalLM, PeftConfig
 from simnpo.storage.folder_lock import held
 from simnpo.system import distributed
-from simnpo.training.callbacks import StepGuard
 from simnpo.training.checkpoints import whole_checkpoint
 from simnpo.training.dropout import without_dropout
 from simnpo.training.forwards import Forwards
@@ -37,6 +35,7 @@ from simnpo.training.refusals import check_layers, check_whole
 from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
 from simnpo.training.schedule import schedule
 from simnpo.training.set_metrics import set_metrics
+from simnpo.training.step_guard import StepGuard
 from simnpo.training.terms import Collator, PairedBatch, PairedDataset, Term, build_terms
 from simnpo.training.unlearn_config import made_ready, resolve
 
@@ -126,7 +125,7 @@ class UnlearnTrainer(Trainer):
         self._recorders = [one for one in callbacks or () if isinstance(one, RecordWeights)]
         self._check_layers(model)
         self._room: Path | None = None  # where a checkpoint is being made
-        self._sums = LossSums(len(self.terms))
+        self._sums, self._guard = LossSums(len(self.terms)), StepGuard(self._pairs)
         args.remove_unused_columns = False  # the collator's columns are not the model's arguments
         args.logging_nan_inf_filter = False  # a NaN loss must stop the run, not be smoothed over
         # What a batch goes through is not one forward pass that returns the loss: DDP may not
@@ -143,7 +142,7 @@ class UnlearnTrainer(Trainer):
             eval_dataset=sets if eval_dataset is None else eval_dataset,
             data_collator=Collator(self.terms),
             processing_class=processing_class,
-            callbacks=[StepGuard(self._pairs), *(callbacks or [])],
+            callbacks=[self._guard, *(callbacks or [])],
         )
         sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
         check_layers(self._forwards.trained_layers, False, sharded)
@@ -234,6 +233,7 @@ class UnlearnTrainer(Trainer):
         The model's settings for generation stay out of it: with the tokenizer's special tokens in
         them transformers counts them as changed, and refuses values that it had loaded.
         """
+        self._guard.settle()
         out, step = Path(self.args.output_dir), self.state.global_step
         limit = self.args.save_total_limit
         with (
@@ -266,11 +266,11 @@ class UnlearnTrainer(Trainer):
         model: CausalLM,
         inputs: PairedBatch,
         return_outputs: bool = False,
-        num_items_in_batch: Tensor | int | None = None,
+        num_items_in_batch: float | None = None,
     ) -> Tensor | tuple[Tensor, None]:
         """Return this batch's share of the mean loss over the optimizer step."""
         examples = inputs["examples"]
-        share = examples / float(num_items_in_batch or examples)
+        share = examples / (num_items_in_batch or examples)
         total = inputs["rows"].new_zeros((), dtype=torch.float32)
         forwards = self._forwards.run(model, self.accelerator.unwrap_model(model), inputs)
         for recorder in self._recorders:
@@ -278,24 +278,21 @@ class UnlearnTrainer(Trainer):
         for number, (term, forward) in enumerate(zip(self.terms, forwards, strict=True)):
             loss = term.objective.loss(forward).mean() * share
             total = total + term.weight * loss
-            self._sums.terms[number] += loss.detach().cpu()
-        # On all processes at once: one that stopped alone would leave the others waiting.
-        if not torch.isfinite(value := distributed.mean(total)):
-            raise TrainingDiverged(
-                f"the loss became {float(value)} at step {self.state.global_step + 1}."
-            )
+            self._sums.add_term(number, loss)
+        self._guard.add(total)
         return (total, None) if return_outputs else total
 
     def _get_num_items_in_batch(
         self, batch_samples: list[PairedBatch], device: torch.device
-    ) -> Tensor | None:
+    ) -> float | None:
         """Return the examples of one optimizer step per process, on average.
 
         Gradients are averaged over the processes, so a process's loss is its sum over this average.
         """
-        own = sum(batch["examples"] for batch in batch_samples)
-        count = distributed.mean(torch.tensor(float(own)))
-        return count if count > 0 else None
+        own = float(sum(batch["examples"] for batch in batch_samples))
+        if distributed.world_size() > 1:
+            own = distributed.mean(torch.tensor(own)).item()
+        return own or None
 
     def training_step(self, model: CausalLM, inputs: PairedBatch, *others: object) -> Tensor:
         """Run one forward and backward pass; see transformers."""
@@ -307,6 +304,7 @@ class UnlearnTrainer(Trainer):
 
     def log(self, logs: dict[str, float], *args: object, **kwargs: object) -> None:
         """Log, adding each term's own mean loss since the last log."""
+        self._guard.settle()  # a row of the log has finite numbers
         if "loss" in logs:
             logs |= self._sums.take(term.name for term in self.terms)
         super().log(logs, *args, **kwargs)
