@@ -80,9 +80,10 @@ def parse(data: bytes) -> Any:
 
 
 def steady(value: Any) -> Any:
-    """Return a value without what may differ."""
+    """Return a value without what may differ; a name whose value is null may be missing, too."""
     if isinstance(value, dict):
-        return {name: steady(one) for name, one in value.items() if name not in VOLATILE}
+        kept = {name: one for name, one in value.items() if name not in VOLATILE}
+        return {name: steady(one) for name, one in kept.items() if one is not None}
     return [steady(one) for one in value] if isinstance(value, list) else value
 
 
