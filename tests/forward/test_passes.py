@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from simnpo.data.batching import Batch, groups_of_similar_length, pad, rows_of
 from simnpo.data.encoding import Encoded
+from simnpo.forward import packing
 from simnpo.forward.logprobs import answer_logprobs
 from simnpo.forward.packing import can_pack, packed_attention, packed_step
 from simnpo.forward.passes import one_pass, passes, places_of, shifted_mask
@@ -88,10 +89,19 @@ KEPT_APART = ("gemma2", "bloom")
 
 
 @pytest.mark.parametrize("name", PACKED)
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_packed_equals_each_row_alone(name: str, checkpointing: bool, make_llama: Any) -> None:
+@pytest.mark.parametrize(
+    ("checkpointing", "blocks"), [(False, 1), (False, 3), (True, 3)], ids=["", "blocks", "again"]
+)
+def test_packed_equals_each_row_alone(
+    name: str, checkpointing: bool, blocks: int, make_llama: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = model_named(name, make_llama).train()
     batch = lengths_batch(*LENGTHS)
+    if blocks == 1:
+        monkeypatch.setattr(packing, "MOST_PADDED", 100)
+    (given,) = passes(model.eval(), batch)
+    assert len(given.arguments["simnpo_packed"].blocks) == blocks
+    model.train()
     with without_dropout(model):
         alone = [answer_logprobs(model, row).logprobs[0] for row in apart(batch)]
         torch.cat(alone).sum().backward()
@@ -107,6 +117,11 @@ def test_packed_equals_each_row_alone(name: str, checkpointing: bool, make_llama
         torch.testing.assert_close(row[: len(expected)], expected, rtol=1e-5, atol=1e-5)
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-5)
+
+
+def test_rows_are_padded_together_unless_most_of_it_is_padding() -> None:
+    assert packing._blocks([100, 60, 60]) == [[0, 1, 2]]
+    assert packing._blocks([10, 100, 10, 50, 10]) == [[1, 3], [0, 2, 4]]
 
 
 @pytest.mark.parametrize("name", [*PACKED, *KEPT_APART])

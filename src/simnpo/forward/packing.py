@@ -25,16 +25,25 @@ from simnpo.models.causal_lm import CausalLM
 _NAME = "simnpo_packed"
 """Of the attention here among transformers', which make no mask for a name of none of theirs."""
 
+MOST_PADDED = 2
+"""Attention pads rows to so many times their own length at most, or all together to so many times
+their tokens: another block takes a few operations, longer rows time that grows with their square."""
+
 
 class Layout(NamedTuple):
-    """Where the tokens of a packed row stand in rows that are padded to the longest."""
+    """Where the tokens of a packed row stand in rows that are padded for attention."""
 
     slots: Int[Tensor, " padded"]
     """For each place of the padded rows its token; for padding the last one of its row."""
     places: Int[Tensor, " tokens"]
     """For each token its place among those of the padded rows."""
-    rows: int
-    width: int
+    blocks: tuple[tuple[int, int], ...]
+    """Rows that are padded to one width, and that width, in the order of places."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of all blocks."""
+        return sum(rows for rows, _ in self.blocks)
 
 
 def packed_arguments(ids: Int[Tensor, "rows time"], lengths: Sequence[int]) -> dict[str, Any]:
@@ -44,20 +53,39 @@ def packed_arguments(ids: Int[Tensor, "rows time"], lengths: Sequence[int]) -> d
         ids: padded rows, on the model's device; nothing is read back from there.
         lengths: of what is taken of each row.
     """
-    counts, width = np.array(lengths), max(lengths)
-    columns = np.arange(width)
-    inside = columns < counts[:, None]
-    places = np.flatnonzero(inside)
-    row, column = np.divmod(places, width)
+    counts = np.array(lengths)
     firsts = counts.cumsum() - counts
-    slots = firsts[:, None] + np.minimum(columns, counts[:, None] - 1)
+    slots, blocks, places, filled = [], [], np.empty(counts.sum(), np.int64), 0
+    for block in _blocks(lengths):
+        own, width = counts[block], max(lengths[row] for row in block)
+        columns = np.arange(width)
+        tokens = firsts[block][:, None] + np.minimum(columns, own[:, None] - 1)
+        inside = np.flatnonzero(columns < own[:, None])
+        places[tokens.ravel()[inside]] = filled + inside
+        slots.append(tokens.ravel())
+        blocks.append((len(block), width))
+        filled += tokens.size
+    row = np.repeat(np.arange(len(counts)), counts)
+    column = np.arange(len(row)) - firsts[row]
     taken = on_device(row * ids.shape[1] + column, ids)
-    layout = Layout(on_device(slots.ravel(), ids), on_device(places, ids), len(lengths), width)
     return {
         "input_ids": ids.flatten().index_select(0, taken)[None],
         "position_ids": on_device(column, ids)[None],
-        _NAME: layout,
+        _NAME: Layout(on_device(np.concatenate(slots), ids), on_device(places, ids), tuple(blocks)),
     }
+
+
+def _blocks(lengths: Sequence[int]) -> list[list[int]]:
+    """Group rows for attention: all together, unless most of that would be padding."""
+    order = list(range(len(lengths)))
+    if max(lengths) * len(lengths) <= MOST_PADDED * sum(lengths):
+        return [order]
+    blocks: list[list[int]] = []
+    for row in sorted(order, key=lambda row: -lengths[row]):
+        if not blocks or MOST_PADDED * lengths[row] < lengths[blocks[-1][0]]:
+            blocks.append([])
+        blocks[-1].append(row)
+    return blocks
 
 
 def on_device(numbers: Int[np.ndarray, "..."], like: Tensor) -> Tensor:
@@ -80,7 +108,7 @@ def attention(
     if mask is not None or kwargs.get("position_bias") is not None:
         raise ValueError("no mask and no bias fits rows that are packed")
     window = kwargs.pop("sliding_window", None)
-    if window is not None and window < layout.width:
+    if window is not None and window < max(width for _, width in layout.blocks):
         raise ValueError("rows are longer than the attention's window")
     parts = [one[0].transpose(0, 1) for one in (query, key, value)]  # tokens, heads, size
     if query.shape[-1] == value.shape[-1]:
@@ -88,9 +116,15 @@ def attention(
         padded = torch.split(joined, [one.shape[1] for one in parts], 1)
     else:
         padded = tuple(one.index_select(0, layout.slots) for one in parts)
-    rows = [one.view(layout.rows, layout.width, *one.shape[1:]).transpose(1, 2) for one in padded]
-    made, _ = attend(module, *rows, None, **kwargs)
-    return made.flatten(0, 1).index_select(0, layout.places)[None], None
+    sizes = [rows * width for rows, width in layout.blocks]
+    made = []
+    for (rows, width), *block in zip(
+        layout.blocks, *(torch.split(one, sizes) for one in padded), strict=True
+    ):
+        inputs = [one.view(rows, width, *one.shape[1:]).transpose(1, 2) for one in block]
+        made.append(attend(module, *inputs, None, **kwargs)[0].flatten(0, 1))
+    outputs = made[0] if len(made) == 1 else torch.cat(made)
+    return outputs.index_select(0, layout.places)[None], None
 
 
 AttentionInterface.register(_NAME, attention)
