@@ -27,7 +27,7 @@ _NAME = "simnpo_packed"
 
 MOST_PADDED = 2
 """Attention pads rows to so many times their own length at most, or all together to so many times
-their tokens: another block takes a few operations, longer rows time that grows with their square."""
+their tokens: a block more takes a few operations, longer rows time that grows with their square."""
 
 
 class Layout(NamedTuple):
