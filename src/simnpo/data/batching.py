@@ -5,8 +5,9 @@ token from its right.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -93,8 +94,12 @@ def whole(batch: Batch) -> tuple[Int[Tensor, " rows"], Batch]:
     return torch.arange(len(ids), device=ids.device), batch
 
 
-def rows_of(batch: Batch, rows: Any, width: int | None = None) -> Batch:
-    """Return some rows of a batch, as whatever torch takes as an index, and of `width` tokens."""
+def rows_of(
+    batch: Batch,
+    rows: Int[Tensor, " rows"] | Int[np.ndarray, " rows"] | list[int],
+    width: int | None = None,
+) -> Batch:
+    """Return some rows of a batch, given by their numbers, and of `width` tokens."""
     return {
         "input_ids": batch["input_ids"][rows, :width],
         "answer_mask": batch["answer_mask"][rows, :width],

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from simnpo.data.batching import Batch
 from simnpo.forward.fused import TokenLogprobs
 from simnpo.forward.lm_head import output_head
-from simnpo.models.causal_lm import CausalLM
+from simnpo.models.causal_lm import CausalLM, Linear
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def answer_logits(model: CausalLM, batch: Batch, head: nn.Module | None = None) 
 
 
 def run_with_head_replaced(
-    model: CausalLM, batch: Batch, head: nn.Module, work: Callable[[Any, Tensor], T]
+    model: CausalLM, batch: Batch, head: nn.Module, work: Callable[[Linear, Tensor], T]
 ) -> T:
     """Run `model` once and do `work` instead of its LM head, which then makes no logits.
 

@@ -24,7 +24,7 @@ from simnpo.forward.answer_tokens import (
 from simnpo.forward.fused import LogitTransform
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import scatter_to_rows
-from simnpo.models.causal_lm import CausalLM
+from simnpo.models.causal_lm import CausalLM, Linear
 
 Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probs of the whole vocabulary under the model and under the reference, each of shape
@@ -85,7 +85,7 @@ def answer_divergences(
             scatter_to_rows(values, mask), scatter_to_rows(logprobs, mask), mask
         )
 
-    def work(linear: Any, own: Tensor) -> tuple[Tensor, Tensor]:
+    def work(linear: Linear, own: Tensor) -> tuple[Tensor, Tensor]:
         heads = [_Head(linear if one.head is head else one.head, one.after) for one in kept]
 
         def with_frozen(ours: Tensor, tokens: Tensor, *states: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,7 +148,7 @@ def _keep(frozen: CausalLM, batch: Batch) -> _Kept:
 class _Head:
     """An LM head's weights as they are now, and what comes after it."""
 
-    def __init__(self, linear: Any, after: LogitTransform | None):
+    def __init__(self, linear: Linear, after: LogitTransform | None):
         assert after is not None
         self.weight, self.bias, self.after = linear.weight, linear.bias, after
 
