@@ -51,8 +51,8 @@ def test_groups_hold_every_row_once_at_its_own_width(lengths: list[int], least: 
         made = passes(torch.nn.Linear(1, 1), batch)
     assert sorted(row for rows in groups for row in rows) == list(range(len(lengths)))
     for rows, one in zip(groups, made, strict=True):
-        ids = one.arguments["input_ids"]
-        assert ids.shape == one.shape == (len(rows), max(lengths[row] for row in rows) - 1)
+        ids = one.ids
+        assert ids.shape == (len(rows), max(lengths[row] for row in rows) - 1)
         if len(groups) > 1:
             for place, row in enumerate(rows):
                 kept = batch["input_ids"][row, : lengths[row] - 1]
@@ -100,7 +100,7 @@ def test_packed_equals_each_row_alone(
     if blocks == 1:
         monkeypatch.setattr(packing, "MOST_PADDED", 100)
     (given,) = passes(model.eval(), batch)
-    assert len(given.arguments["simnpo_packed"].blocks) == blocks
+    assert given.packed is not None and len(given.packed.layout.blocks) == blocks
     model.train()
     with without_dropout(model):
         alone = [answer_logprobs(model, row).logprobs[0] for row in apart(batch)]

@@ -7,7 +7,6 @@ lettered choices, and "Answer:", after which each letter is scored with a space 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from string import ascii_uppercase as LETTERS
-from typing import Any
 
 import numpy as np
 
@@ -120,7 +119,7 @@ def _choices(row: Row, published: bool) -> list[str]:
 
 def _right(row: Row, count: int) -> int:
     """Return the place of the right choice."""
-    answer: Any = row.values["answer"]
+    answer = row.values["answer"]
     if isinstance(answer, str) and len(answer) == 1 and answer in LETTERS:
         place = LETTERS.index(answer)
     elif isinstance(answer, (int, np.integer)) and not isinstance(answer, bool):

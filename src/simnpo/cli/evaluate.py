@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.options import (
     BenchmarkOptions,
@@ -17,6 +17,7 @@ from simnpo.cli.prompt_options import PromptOptions, note_other_prompts
 from simnpo.config import Precision, check_range
 from simnpo.errors import UserError
 from simnpo.evaluation.metrics.verdict_rules import KEEP
+from simnpo.storage.json_values import JsonObject
 from simnpo.system.distributed import world_size
 from simnpo.system.terminal import write
 
@@ -122,7 +123,7 @@ class Evaluate:
         benchmark = None if own else self._benchmark()
         files, tasks = self.questions.choices, self.questions.lm_eval
         include = self.questions.lm_eval_include
-        origin: dict[str, Any] = {
+        origin: JsonObject = {
             "retain_scores": self.retain_scores,
             "reference_scores": self.reference_scores,
             "max_items": self.max_items,

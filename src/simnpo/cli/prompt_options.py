@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simnpo.cli.unset import Unset
 from simnpo.config import MAX_LENGTH
 from simnpo.data.prompt_settings import PromptSettings, read_kwargs
 from simnpo.errors import UserError
+from simnpo.storage.json_values import Json, JsonObject
 from simnpo.system.command_words import option
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ChatOptions:
             UserError: one is not as it must be.
         """
         kwargs, day = self.chat_template_kwargs, self.template_date
-        given: dict[str, Any] = {
+        given: JsonObject = {
             "chat_template": self.chat_template,
             "chat_template_kwargs": None if kwargs is None else read_kwargs(kwargs),
             "system_prompt": self.system_prompt,
@@ -112,9 +113,9 @@ def note_other_prompts(model: str, encoder: "Encoder", benchmark: "Benchmark") -
         note_once(f"Note: {model} was trained with other prompts: {options}.")
 
 
-def run_settings(model: str) -> Mapping[str, Any]:
+def run_settings(model: str) -> Mapping[str, Json]:
     """Return the settings that the run in folder `model` records; {} where it is not a run."""
     from simnpo.evaluation.summary import run_of
 
-    found: Mapping[str, Any] = (run_of(model)["run"] or {}).get("settings", {})
+    found: Mapping[str, Json] = (run_of(model)["run"] or {}).get("settings", {})
     return found

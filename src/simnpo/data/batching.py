@@ -6,8 +6,9 @@ token from its right.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -92,8 +93,12 @@ def groups_of_similar_length(lengths: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def rows_of(batch: Batch, rows: Any, width: int | None = None) -> Batch:
-    """Return some rows of a batch, as whatever torch takes as an index, and of `width` tokens."""
+def rows_of(
+    batch: Batch,
+    rows: Int[Tensor, " rows"] | Int[np.ndarray, " rows"] | list[int],
+    width: int | None = None,
+) -> Batch:
+    """Return some rows of a batch, given by their numbers, and of `width` tokens."""
     chosen: Batch = {
         "input_ids": batch["input_ids"][rows, :width],
         "answer_mask": batch["answer_mask"][rows, :width],

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from simnpo.errors import UserError
+from simnpo.storage.json_values import Json, JsonObject
 
 DATE = "2024-07-26"
 """The day that chat templates see as today, unless another is given: Llama 3's own default.
@@ -53,7 +53,7 @@ class PromptSettings:
         """Return settings as they are, or those with a template of this name."""
         return cls(given) if isinstance(given, str) else given
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """Return what `run.json` and `summary.json` say: the template, and what is not usual."""
         found = {
             "chat_template": self.chat_template,
@@ -65,7 +65,7 @@ class PromptSettings:
         return {"template": self.template, **changed}
 
     @classmethod
-    def of_record(cls, record: Mapping[str, Any]) -> "PromptSettings":
+    def of_record(cls, record: Mapping[str, Json]) -> "PromptSettings":
         """Return what `record` has written, perhaps among other things."""
         return cls(
             record.get("template") or "auto",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from simnpo.evaluation.tables import (
     check_columns,
 )
 from simnpo.storage.files import read_json, read_table, write_json, write_table
+from simnpo.storage.json_values import Json, JsonObject
 from simnpo.storage.ownership import claim
 from simnpo.system.terminal import visible
 
@@ -31,7 +32,7 @@ class Evaluation(NamedTuple):
     """One evaluated model: its label, `summary.json`'s content and the per-item tables."""
 
     name: str
-    summary: dict[str, Any]
+    summary: JsonObject
     tables: Tables
 
 
@@ -50,7 +51,7 @@ def write_evaluation(folder: Path, summary: dict[str, object], tables: Tables) -
     write_json(folder / SUMMARY, summary)
 
 
-def read_summary(path: Path) -> Any:
+def read_summary(path: Path) -> Json:
     """Return the content of a `summary.json`, of an earlier release as well.
 
     Raises:

@@ -3,16 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from simnpo.data.records import json_records
 from simnpo.errors import UserError
 from simnpo.storage.files import write_text
+from simnpo.storage.json_values import JsonObject
 
 HISTORY = "history.jsonl"
 
 
-def read_history(path: Path) -> list[dict[str, Any]]:
+def read_history(path: Path) -> list[JsonObject]:
     """Read the rows of a history; none where there is no file.
 
     Raises:

@@ -11,6 +11,7 @@ from simnpo.errors import UserError
 from simnpo.evaluation.score import zlib_bytes
 from simnpo.evaluation.tables import ANSWER, GENERATION_COLUMNS, PERTURBED, SCORE_COLUMNS, Tables
 from simnpo.models.causal_lm import CausalLM
+from simnpo.storage.json_values import Json, JsonObject
 
 UNKNOWN = ("matches", "tail_matches")
 """Whole numbers that lm-eval does not tell; they are missing, as `min40_logprob` is."""
@@ -54,7 +55,7 @@ def lm_eval_tables(
 
     asked = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
     try:
-        found: Any = lm_eval.simple_evaluate(
+        found: JsonObject = lm_eval.simple_evaluate(
             model=asked,
             tasks=list(tasks),
             num_fewshot=0,
@@ -76,7 +77,7 @@ def lm_eval_tables(
     return Tables(scores.astype(dtypes), generations)
 
 
-def _samples(found: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+def _samples(found: Mapping[str, Json], name: str) -> Iterator[Mapping[str, Json]]:
     """Yield the samples of a task, or of all tasks of a group, in order."""
     if members := found["group_subtasks"].get(name):
         for member in members:
@@ -96,7 +97,7 @@ def _samples(found: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]
 
 
 def _rows(
-    asked: Any, name: str, item: int, sample: Mapping[str, Any]
+    asked: Any, name: str, item: int, sample: Mapping[str, Json]
 ) -> Iterator[dict[str, object]]:
     """Yield the columns that lm-eval tells of each answer to a question."""
     answers = list(zip(sample["arguments"], sample["filtered_resps"], strict=True))

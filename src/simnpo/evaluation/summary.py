@@ -3,11 +3,11 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from simnpo.evaluation.history import HISTORY, read_history
 from simnpo.evaluation.suites import measure
 from simnpo.evaluation.suites.base import SuiteInputs
+from simnpo.storage.json_values import JsonObject
 from simnpo.storage.runs import RUN, read_run, versions
 
 
@@ -34,7 +34,7 @@ def summarise(suite: str, inputs: SuiteInputs, **origin: object) -> dict[str, ob
     }
 
 
-def run_of(model: str) -> dict[str, Any]:
+def run_of(model: str) -> JsonObject:
     """Return what the run in folder `model`, if it is one, says of itself: settings and history."""
     folder = Path(model)
     if not (folder / RUN).is_file():
@@ -49,7 +49,7 @@ def run_of(model: str) -> dict[str, Any]:
     return {"run": run, "history": read_history(folder / HISTORY)}
 
 
-def display_name(model: str, run: dict[str, Any]) -> str:
+def display_name(model: str, run: JsonObject) -> str:
     """Return what to call a model: its method if it was unlearned, else its folder's name.
 
     A fine-tuned model goes by its folder, since Original and Retrain are both made so.

@@ -1,9 +1,10 @@
 """A model that a user names, as a run that unlearning or an attack starts from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from simnpo.data.encoding import Encoder
 from simnpo.experiments.benchmark_setup import BenchmarkSetup, evaluated
@@ -71,14 +72,14 @@ class ExternalModel(Run):
         encoder.encode_all(self.site.load().forget)
         return encoder
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> Mapping[str, object]:
         """Return what is asked of the model, and which it is.
 
         A folder is known by the sizes and times of its files, since hashing billions of weights
         takes longer than asking them; a hub id by its commit.
         """
         folder = Path(resolve(self.model))
-        stamps: list[Any] = [
+        stamps: list[object] = [
             [path.name, path.stat().st_size, path.stat().st_mtime_ns]
             for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
             if path.is_file()
@@ -98,7 +99,7 @@ class ExternalModel(Run):
         }
         return {"settings": settings, "data": data}
 
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Evaluate it."""
         folder, retain = self.folder(home), retain_tables(self.needs, home)
         evaluate(

@@ -1,6 +1,7 @@
 """What a user brings: the evaluation of a retain model, as a run that others need."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class ExternalScores(Run):
         """The benchmark."""
         return frozenset({self.site.benchmark})
 
-    def depends_on(self) -> object:
+    def depends_on(self) -> Mapping[str, object]:
         """Return the content of the files, wherever they lie."""
         source = Path(self.scores)
         read_scores(source)  # says what is wrong with them

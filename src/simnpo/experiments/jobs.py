@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from transformers import TrainerCallback
 
@@ -29,6 +29,7 @@ from simnpo.models.causal_lm import CausalLM
 from simnpo.planning.hardware import check_hardware
 from simnpo.storage import runs
 from simnpo.storage.folder_lock import held
+from simnpo.storage.json_values import JsonObject
 from simnpo.storage.ownership import adopt
 from simnpo.system import distributed
 from simnpo.system.signals import raise_postponed
@@ -162,7 +163,7 @@ class Job:
         resume: bool = False,
         report_to: str = "none",
         callbacks: Callbacks | None = None,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Do the job in `out`: the model is saved as `out/model`, the record as `out/run.json`.
 
         What an earlier job wrote there is removed once all that this one reads has been loaded.
@@ -186,7 +187,7 @@ class Job:
 
     def _execute(
         self, out: Path, resume: bool, report_to: str, callbacks: Callbacks | None
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         edits = isinstance(self.method, TaskVector)
         work, shown = self._edit(out) if edits else self._train(out)
         distributed.barrier()  # no process looks into `out` while another writes there

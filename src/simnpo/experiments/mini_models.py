@@ -1,10 +1,9 @@
 """The models of an embedded benchmark, trained on the spot and shared by all commands."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM
@@ -72,7 +71,7 @@ class MiniModel(Run):
         """Return the folder of the weights."""
         return str(self.folder(home) / MODEL_FOLDER)
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> Mapping[str, object]:
         """Return data and settings."""
         mini, (examples, training) = self.site.mini(), self._lesson()
         settings = {
@@ -83,7 +82,7 @@ class MiniModel(Run):
         }
         return {"settings": settings, "data": {"learnt": fingerprint(examples)}}
 
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Train it, from the base or from random weights."""
         mini, folder, (examples, training) = self.site.mini(), self.folder(home), self._lesson()
         if self.learnt:

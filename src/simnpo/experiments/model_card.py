@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from simnpo.data.template_choice import PRESETS
 from simnpo.evaluation.evaluation import EVALUATION, SUMMARY
 from simnpo.methods.registry import METHODS
 from simnpo.models import ADAPTER, MODEL_FOLDER, hub_id_mistake, split_revision
 from simnpo.storage.files import read_json, write_text
+from simnpo.storage.json_values import Json
 from simnpo.storage.runs import FINISHED, read_run
 from simnpo.system.terminal import harmless
 
@@ -96,7 +96,7 @@ def measured_of(out: Path) -> dict[str, object]:
 
 
 def model_card(
-    record: Mapping[str, Any],
+    record: Mapping[str, Json],
     *,
     base: str,
     base_is_hub_id: bool,
@@ -177,7 +177,7 @@ def _introduction(
     return f"A causal language model, {made} and {done} by simnpo.{ended}"
 
 
-def _measured(measured: Mapping[str, Any]) -> str:
+def _measured(measured: Mapping[str, Json]) -> str:
     lines = [f"**{escape(measured['verdict'])}**"] if measured.get("verdict") else []
     numbers = {
         str(name): f"{value:.4g}"

@@ -1,10 +1,10 @@
 """Models that unlearning starts from and is held against, each with its evaluation."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
@@ -73,11 +73,11 @@ class TrainedModel(Run):
         """The benchmark, and fine-tuning."""
         return frozenset({self.site.benchmark, "retrain"})
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> Mapping[str, object]:
         """Return the data, the settings, or the released model's name."""
         site = self.site
-        settings: dict[str, Any] = {"benchmark": site.name, "learnt": self.learnt}
-        data: dict[str, Any] = {"evaluation": evaluated(site.load())}
+        settings: dict[str, object] = {"benchmark": site.name, "learnt": self.learnt}
+        data: dict[str, object] = {"evaluation": evaluated(site.load())}
         if released := site.released(self.learnt):
             return {"settings": {**settings, "released": released}, "data": data}
         if not site.is_mini:  # what an embedded benchmark's model learns is what it needs
@@ -90,7 +90,7 @@ class TrainedModel(Run):
         trained = [run for run in self.needs if isinstance(run, MiniModel)]
         return super().finished(home) and all(run.finished(home) for run in trained)
 
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Make the model, or find it, and evaluate it."""
         folder, benchmark = self.folder(home), self.site.load()
         model = self._model(home, benchmark)
@@ -152,12 +152,12 @@ class Perturbed(Run):
         """Nothing: the model is there."""
         return frozenset()
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> Mapping[str, object]:
         """Return what, with the seed, draws the other weights."""
         return {"settings": {"draw": OTHER_DRAW}}
 
     @torch.no_grad()
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Average the weights and save the model; its tokenizer comes along."""
         origin = model_of(self.of, home)
         model = load_model(origin)

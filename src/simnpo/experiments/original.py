@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.benchmarks.base import Benchmark, EvaluationSet, Item
 from simnpo.benchmarks.own import FORGET, GENERAL, KEPT, RETAIN, OwnSets, own_benchmark
@@ -18,6 +18,7 @@ from simnpo.evaluation.tables import Tables
 from simnpo.models.causal_lm import CausalLM
 from simnpo.models.precision import precision_of
 from simnpo.storage.files import read_json
+from simnpo.storage.json_values import Json
 from simnpo.system.distributed import is_main
 
 BEFORE = "before"
@@ -57,7 +58,7 @@ def measure_original(
     max_items: int | None = None,
     model_name: str,
     name: str = NAME,
-    **origin: Any,
+    **origin: Json,
 ) -> None:
     """Evaluate the original model into `folder`, with its reference for general ability.
 

@@ -3,7 +3,7 @@
 The rounding is simulated, so it runs anywhere: weights keep their type and take few values.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -112,7 +112,7 @@ class QuantizeRun(Run):
         """The benchmark."""
         return frozenset({self.of.site.benchmark})
 
-    def depends_on(self) -> object:
+    def depends_on(self) -> Mapping[str, object]:
         """Return what the weights are rounded to."""
         return {"settings": {"bits": self.bits, "group": GROUP}}
 

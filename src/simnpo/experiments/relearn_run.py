@@ -1,6 +1,6 @@
 """A relearning attack on an unlearned model (paper, sec. 6, Fig. 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class RelearnRun(Run):
         site = self.of.site
         return self.training or relearning_preset(site.benchmark, site.split)
 
-    def depends_on(self) -> object:
+    def depends_on(self) -> Mapping[str, object]:
         """Return the settings; the forget set is in the model's key."""
         settings = {
             "select": self.select,

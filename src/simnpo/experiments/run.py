@@ -3,16 +3,17 @@
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from simnpo.errors import UserError
 from simnpo.experiments.key import Key
 from simnpo.storage.files import read_json, write_json
 from simnpo.storage.folder_lock import held
+from simnpo.storage.json_values import JsonObject
 from simnpo.system.command_words import with_options
 
 DONE = "done.json"
@@ -85,15 +86,15 @@ class Run(ABC):
         return None
 
     @abstractmethod
-    def depends_on(self) -> Any:
+    def depends_on(self) -> Mapping[str, object]:
         """Return what the result depends on besides seed, versions, code and `needs`, as JSON.
 
         A mapping of `settings`, and of `data` to hashes, says which of them has changed where a
-        result is not used again; anything else counts as settings.
+        result is not used again; any other mapping counts as settings.
         """
 
     @abstractmethod
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Do the work in `self.folder(home)` and return what `done.json` is to say of it.
 
         Raises:
@@ -127,13 +128,13 @@ class Run(ABC):
         """Tell whether `home` holds this run's result."""
         return (self.folder(home) / DONE).is_file()
 
-    def record(self, home: Path) -> dict[str, Any]:
+    def record(self, home: Path) -> JsonObject:
         """Return what `done.json` says of the result.
 
         Raises:
             UserError: the run is not finished.
         """
-        record: dict[str, Any] = read_json(self.folder(home) / DONE)
+        record: JsonObject = read_json(self.folder(home) / DONE)
         return {name: value for name, value in record.items() if name != KEY}
 
     def ensure(self, home: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.errors import UserError
 from simnpo.experiments.key import Key, accept, accepted
@@ -118,7 +118,7 @@ def accepted_note(runs: Iterable[Run]) -> str | None:
     return f"{count} computed by earlier code (--accept-code); {_listed(sorted(modules))} differ."
 
 
-def _changed(new: Any, old: Any, name: str) -> Iterator[str]:
+def _changed(new: object, old: object, name: str) -> Iterator[str]:
     """Yield the values that differ within two of JSON, each by its innermost name."""
     if isinstance(new, dict) and isinstance(old, dict):
         for key in {**new, **old}:
@@ -131,12 +131,12 @@ def _changed(new: Any, old: Any, name: str) -> Iterator[str]:
         yield f"{name} {change}" if name else change
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text, most = repr(value), 10 * MOST_NAMED
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def _names_of(new: Any, old: Any) -> list[str]:
+def _names_of(new: object, old: object) -> list[str]:
     """Return the names whose hashes differ."""
     if not (isinstance(new, Mapping) and isinstance(old, Mapping)):
         return [] if new == old else ["all of it"]

@@ -1,6 +1,6 @@
 """A model after unlearning, with its evaluation and what was recorded on the way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -105,7 +105,7 @@ class UnlearnRun(Run):
         """The method and the benchmark."""
         return frozenset({self.method, self.site.benchmark})
 
-    def depends_on(self) -> object:
+    def depends_on(self) -> Mapping[str, object]:
         """Return data and settings."""
         preset, benchmark = self.preset(), self.benchmark()
         sets: dict[str, Sequence[object]] = {

@@ -84,7 +84,7 @@ def layer_activations(
     setattr(decoder.holder, decoder.name, whole[: layer + 1])
     ids = batch["input_ids"]
     try:
-        with head_at_states(output_head(model), tuple(ids.shape), ids.new_empty(0)):
+        with head_at_states(output_head(model), ids.shape, ids.new_empty(0)):
             run(input_ids=ids, use_cache=False)
     finally:
         setattr(decoder.holder, decoder.name, whole)

@@ -3,9 +3,9 @@
 The LM head is given the states that predict answer tokens (`simnpo.forward.passes`) and no other.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from simnpo.data.batching import Batch
 from simnpo.forward.fused import TokenLogprobs
 from simnpo.forward.lm_head import output_head
 from simnpo.forward.passes import Pass, one_pass, shifted_mask
-from simnpo.models.causal_lm import CausalLM
+from simnpo.models.causal_lm import CausalLM, Linear
 
 T = TypeVar("T")
 
@@ -62,13 +62,13 @@ def answer_logits(model: CausalLM, batch: Batch, head: nn.Module | None = None) 
 
 def pass_logits(model: CausalLM, given: Pass, head: nn.Module) -> Float[Tensor, "tokens vocab"]:
     """Return the logits of a pass that predict answer tokens."""
-    with head_at_states(head, given.shape, given.states):
+    with head_at_states(head, given.ids.shape, given.states):
         logits: Tensor = given.run(model).logits[0]
     return logits
 
 
 def run_with_head_replaced(
-    model: CausalLM, given: Pass, head: nn.Module, work: Callable[[Any, Tensor], T]
+    model: CausalLM, given: Pass, head: nn.Module, work: Callable[[Linear, Tensor], T]
 ) -> T:
     """Run `model` once and do `work` instead of its LM head, which then makes no logits.
 
@@ -84,7 +84,7 @@ def run_with_head_replaced(
         done.append(work(head, hidden[0]))
         return hidden.new_zeros(1, 0, 1)
 
-    with head_at_states(head, given.shape, given.states):
+    with head_at_states(head, given.ids.shape, given.states):
         before = vars(head).get("forward")
         head.forward = instead
         try:
@@ -98,7 +98,7 @@ def run_with_head_replaced(
 
 @contextmanager
 def head_at_states(
-    head: nn.Module, shape: tuple[int, ...], states: Int[Tensor, " tokens"]
+    head: nn.Module, shape: Sequence[int], states: Int[Tensor, " tokens"]
 ) -> Iterator[None]:
     """Give `head` only some hidden states, as one long row.
 
@@ -113,7 +113,7 @@ def head_at_states(
 
     def select(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden, *rest = inputs
-        if hidden.shape[:2] != shape:  # another use of the head, at positions of its own
+        if hidden.shape[:2] != tuple(shape):  # another use of the head, at positions of its own
             return inputs
         return (hidden.flatten(0, 1).index_select(0, states)[None], *rest)
 

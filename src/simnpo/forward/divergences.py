@@ -20,7 +20,7 @@ from simnpo.forward.fused import LogitTransform
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import scatter_to_rows
 from simnpo.forward.passes import one_pass, shifted_mask
-from simnpo.models.causal_lm import CausalLM
+from simnpo.models.causal_lm import CausalLM, Linear
 
 Divergence: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probs of the whole vocabulary under the model and under the reference, each of shape
@@ -82,7 +82,7 @@ def answer_divergences(
         ours = pass_logits(model, given, head).float().log_softmax(-1)
         return in_rows(*compare(ours, given.targets, *(one.logits() for one in kept)))
 
-    def work(linear: Any, own: Tensor) -> tuple[Tensor, Tensor]:
+    def work(linear: Linear, own: Tensor) -> tuple[Tensor, Tensor]:
         heads = [_Head(linear if one.head is head else one.head, one.after) for one in kept]
 
         def with_frozen(ours: Tensor, tokens: Tensor, *states: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,7 +145,7 @@ def _keep(frozen: CausalLM, batch: Batch) -> _Kept:
 class _Head:
     """An LM head's weights as they are now, and what comes after it."""
 
-    def __init__(self, linear: Any, after: LogitTransform | None):
+    def __init__(self, linear: Linear, after: LogitTransform | None):
         assert after is not None
         self.weight, self.bias, self.after = linear.weight, linear.bias, after
 

@@ -121,14 +121,14 @@ def _in_rows(
 
 
 def _token_logprobs(model: CausalLM, given: Pass, head: nn.Module) -> TokenLogprobs:
-    after = probe_lm_head(model, head, given.arguments["input_ids"]).after
+    after = probe_lm_head(model, head, given.ids).after
     if after is None:
         return token_logprobs(pass_logits(model, given, head), given.targets)
     return _at_linear_head(model, given, head, after, linear_logprobs)
 
 
 def _token_moments(model: CausalLM, given: Pass, head: nn.Module) -> TokenMoments:
-    after = probe_lm_head(model, head, given.arguments["input_ids"]).after
+    after = probe_lm_head(model, head, given.ids).after
     if after is None:
         return moments(pass_logits(model, given, head), given.targets)
     return _at_linear_head(model, given, head, after, linear_moments)
@@ -162,7 +162,7 @@ def _shared_logprobs(
     taken = numbers[sources][mask]  # which state of the forward pass predicts each token
     targets = batch["input_ids"][:, 1:][mask]
     given = one_pass(model, read)
-    after = probe_lm_head(model, head, given.arguments["input_ids"]).after
+    after = probe_lm_head(model, head, given.ids).after
     if after is None:
         return token_logprobs(pass_logits(model, given, head)[taken], targets)
     return run_with_head_replaced(

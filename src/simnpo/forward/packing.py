@@ -10,14 +10,14 @@ The last token of a row predicts nothing and is left out, as in a padded pass.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedConfig
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from simnpo.models.causal_lm import CausalLM
@@ -46,8 +46,21 @@ class Layout(NamedTuple):
         return sum(rows for rows, _ in self.blocks)
 
 
-def packed_arguments(ids: Int[Tensor, "rows time"], lengths: Sequence[int]) -> dict[str, Any]:
-    """Return what a model is called with, within `packed_attention`.
+class Packed(NamedTuple):
+    """What a model is given of a packed batch besides its tokens."""
+
+    position_ids: Int[Tensor, "1 tokens"]
+    layout: Layout
+
+    def arguments(self) -> dict[str, object]:
+        """Return the arguments of the model's call, within `packed_attention`."""
+        return {"position_ids": self.position_ids, _NAME: self.layout}
+
+
+def pack(
+    ids: Int[Tensor, "rows time"], lengths: Sequence[int]
+) -> tuple[Int[Tensor, "1 tokens"], Packed]:
+    """Return the tokens of a batch as one row, and how they belong together.
 
     Args:
         ids: padded rows, on the model's device; nothing is read back from there.
@@ -68,11 +81,8 @@ def packed_arguments(ids: Int[Tensor, "rows time"], lengths: Sequence[int]) -> d
     row = np.repeat(np.arange(len(counts)), counts)
     column = np.arange(len(row)) - firsts[row]
     taken = on_device(row * ids.shape[1] + column, ids)
-    return {
-        "input_ids": ids.flatten().index_select(0, taken)[None],
-        "position_ids": on_device(column, ids)[None],
-        _NAME: Layout(on_device(np.concatenate(slots), ids), on_device(places, ids), tuple(blocks)),
-    }
+    layout = Layout(on_device(np.concatenate(slots), ids), on_device(places, ids), tuple(blocks))
+    return ids.flatten().index_select(0, taken)[None], Packed(on_device(column, ids)[None], layout)
 
 
 def _blocks(lengths: Sequence[int]) -> list[list[int]]:
@@ -94,21 +104,29 @@ def on_device(numbers: Int[np.ndarray, "..."], like: Tensor) -> Tensor:
 
 
 def attention(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **kwargs: Any
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    *,
+    sliding_window: int | None = None,
+    position_bias: Tensor | None = None,
+    simnpo_packed: Layout | None = None,
+    **kwargs: object,
 ) -> tuple[Tensor, Tensor | None]:
     """Attend within each row of a packed batch; see transformers' `AttentionInterface`.
 
     Raises:
         ValueError: the architecture asks for what depends on where keys stand in the packed row.
     """
-    layout: Layout | None = kwargs.pop(_NAME, None)
     attend: Callable[..., tuple[Tensor, None]] = sdpa_attention_forward
+    layout = simnpo_packed
     if layout is None:  # a padded pass within `packed_attention`
-        return attend(module, query, key, value, mask, **kwargs)
-    if mask is not None or kwargs.get("position_bias") is not None:
+        return attend(module, query, key, value, mask, position_bias=position_bias, **kwargs)
+    if mask is not None or position_bias is not None:
         raise ValueError("no mask and no bias fits rows that are packed")
-    window = kwargs.pop("sliding_window", None)
-    if window is not None and window < max(width for _, width in layout.blocks):
+    if sliding_window is not None and sliding_window < max(width for _, width in layout.blocks):
         raise ValueError("rows are longer than the attention's window")
     parts = [one[0].transpose(0, 1) for one in (query, key, value)]  # tokens, heads, size
     if query.shape[-1] == value.shape[-1]:
@@ -138,6 +156,7 @@ def packed_attention(model: CausalLM) -> Iterator[None]:
     computes activations again belongs into it, too.
     """
     config = _config(model)
+    assert config is not None
     before = config._attn_implementation
     config._attn_implementation = _NAME
     try:
@@ -183,7 +202,7 @@ def can_pack(model: CausalLM, longest: int) -> bool:
     if any(window is not None and longest > window for window in windows):
         return False
     checkpointing = torch.is_grad_enabled() and _checkpoints(base)
-    if checkpointing and config._attn_implementation != _NAME:
+    if checkpointing and getattr(config, "_attn_implementation", None) != _NAME:
         return False  # the backward pass would compute activations again without it
     if base not in _known:
         _known[base] = _try(base)
@@ -202,8 +221,9 @@ def _try(model: CausalLM) -> bool:
             model(input_ids=ids[[row], :length], use_cache=False).logits[0]
             for row, length in enumerate(_TRIED)
         ])  # fmt: skip
+        row, packed = pack(ids, _TRIED)
         with packed_attention(model):
-            together = model(**packed_arguments(ids, _TRIED), use_cache=False).logits[0]
+            together = model(input_ids=row, **packed.arguments(), use_cache=False).logits[0]
     except Exception:  # an architecture's own, which knows nothing of this
         return False
     finally:
@@ -219,17 +239,19 @@ def _checkpoints(model: nn.Module) -> bool:
     return any(getattr(one, "gradient_checkpointing", False) for one in model.modules())
 
 
-def _unwrapped(model: Any) -> Any:
-    while not hasattr(model, "config") and hasattr(model, "module"):  # DDP
-        model = model.module
-    return model
+def _unwrapped(model: nn.Module) -> CausalLM:
+    while not hasattr(model, "config") and isinstance(
+        inner := getattr(model, "module", None), nn.Module
+    ):  # DDP
+        model = inner
+    return cast(CausalLM, model)
 
 
 def _attends_by_sdpa(model: CausalLM) -> bool:
     return getattr(_config(model), "_attn_implementation", None) in ("sdpa", _NAME)
 
 
-def _config(model: CausalLM) -> Any:
+def _config(model: CausalLM) -> PreTrainedConfig | None:
     """Return what says how a model's text part attends; None where it is not transformers'."""
-    config: Any = getattr(_unwrapped(model), "config", None)
-    return config.get_text_config() if hasattr(config, "get_text_config") else None
+    config = getattr(_unwrapped(model), "config", None)
+    return config.get_text_config() if isinstance(config, PreTrainedConfig) else None

@@ -4,15 +4,14 @@ The only label shift: the token at position t is predicted by the state at posit
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from simnpo.data.batching import Batch, groups_of_similar_length
-from simnpo.forward.packing import can_pack, on_device, packed_arguments, packed_attention
+from simnpo.forward.packing import Packed, can_pack, on_device, pack, packed_attention
 from simnpo.models.causal_lm import CausalLM
 from simnpo.system.distributed import is_sharded
 
@@ -31,26 +30,33 @@ def places_of(mask: Bool[Tensor, "rows shifted"]) -> Int[Tensor, " tokens"]:
 class Pass(NamedTuple):
     """One forward pass over some rows of a batch."""
 
-    arguments: dict[str, Any]
-    """What the model is called with."""
-    shape: tuple[int, int]
-    """Rows and tokens that it is given."""
+    ids: Int[Tensor, "rows time"]
+    """What the model is given."""
     states: Int[Tensor, " tokens"]
     """Places among these of the states that predict answer tokens, row after row."""
     targets: Int[Tensor, " tokens"]
     """The tokens that they predict."""
     grid: Int[Tensor, " tokens"]
     """Places of these tokens among those of the batch's `shifted_mask`."""
-    packed: bool = False
+    packed: Packed | None = None
+    """What else it is given, where rows are packed."""
 
-    def run(self, model: CausalLM) -> Any:
+    def run(self, model: CausalLM) -> "_Output":
         """Call the model, without an attention mask.
 
         What stands right of a token cannot reach it in a causal model, and without a mask attention
         takes its fast path.
         """
-        with packed_attention(model) if self.packed else nullcontext():
-            return model(**self.arguments, use_cache=False)
+        if self.packed is None:
+            output: _Output = model(input_ids=self.ids, use_cache=False)
+            return output
+        with packed_attention(model):
+            output = model(input_ids=self.ids, **self.packed.arguments(), use_cache=False)
+        return output
+
+
+class _Output(Protocol):
+    logits: Tensor
 
 
 def passes(model: CausalLM, batch: Batch) -> list[Pass]:
@@ -60,7 +66,7 @@ def passes(model: CausalLM, batch: Batch) -> list[Pass]:
     processes are gathered in every pass, so all processes must run equally many.
     """
     one, spans = one_pass(model, batch), batch.get("spans")
-    if one.packed or spans is None or is_sharded(model):
+    if one.packed is not None or spans is None or is_sharded(model):
         return [one]
     lengths = [span.length for span in spans]
     groups = groups_of_similar_length(lengths)
@@ -86,8 +92,7 @@ def _padded(batch: Batch, rows: Sequence[int], width: int) -> Pass:
     row, column = _answers(batch, rows)
     targets, grid = _in_batch(batch, np.array(rows)[row], column)
     states = on_device(row * (width - 1) + column, ids)
-    arguments = {"input_ids": given[:, : width - 1]}
-    return Pass(arguments, (len(rows), width - 1), states, targets, grid)
+    return Pass(given[:, : width - 1], states, targets, grid)
 
 
 def _packed(batch: Batch) -> Pass:
@@ -97,8 +102,8 @@ def _packed(batch: Batch) -> Pass:
     targets, grid = _in_batch(batch, row, column)
     firsts = np.cumsum(lengths) - lengths
     states = on_device(firsts[row] + column, ids)
-    arguments = packed_arguments(ids, lengths)
-    return Pass(arguments, (1, sum(lengths)), states, targets, grid, packed=True)
+    given, packed = pack(ids, lengths)
+    return Pass(given, states, targets, grid, packed)
 
 
 _Numbers: TypeAlias = Int[np.ndarray, " tokens"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     import torch
     from peft import PeftConfig as PeftConfig
+    from peft.tuners.lora import LoraLayer as LoraLayer
     from torch import Tensor, nn
     from transformers import GenerationConfig
     from transformers import PreTrainedConfig as PreTrainedConfig
@@ -67,4 +68,5 @@ if TYPE_CHECKING:
             """Compute activations again in the backward pass."""
 
 else:
-    CausalLM = Linear = PeftConfig = PreTrainedConfig = object  # whatever tests put in their place
+    # Whatever tests put in their place.
+    CausalLM = Linear = LoraLayer = PeftConfig = PreTrainedConfig = object

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import torch
 
 from simnpo.errors import UserError
 from simnpo.models.causal_lm import CausalLM
+from simnpo.storage.json_values import Json
 
 WRAPPED = re.compile(
     r"(?:^module\.)|(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|_forward_module)\."
@@ -55,7 +55,7 @@ def is_constant(name: str, model: object) -> bool:
     return bool(BUFFERS.search(name)) or any(re.search(pattern, name) for pattern in ignored)
 
 
-def check_tensors(info: Mapping[str, Any], model: CausalLM, name: str) -> None:
+def check_tensors(info: Mapping[str, Json], model: CausalLM, name: str) -> None:
     """Make sure that every weight of a loaded model came from its checkpoint, and nothing is left.
 
     Args:

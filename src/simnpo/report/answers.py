@@ -1,7 +1,7 @@
 """Questions of a report with every model's answer, side by side."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from simnpo.benchmarks.own import evenly_spaced
 from simnpo.data.normal_text import composed
@@ -86,7 +86,12 @@ def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int | None = 
     ]
 
 
-def _answer(name: str, generated: str, reference: str, score: Callable[[Any], Any]) -> Answer:
+def _answer(
+    name: str,
+    generated: str,
+    reference: str,
+    score: Callable[[list[tuple[str, str]]], Iterable[float]],
+) -> Answer:
     text, wanted = generated.strip(), reference.strip()
     (scored,) = score([(wanted, text)])
     return Answer(

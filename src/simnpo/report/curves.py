@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from simnpo.evaluation.suites.display import Column, SuiteDisplay
+from simnpo.report.canvas import Canvas, Dashes, Look
 from simnpo.report.colours import Style, is_retrain
 from simnpo.report.drawing import Plot, draw
 from simnpo.report.numbers import written
@@ -149,7 +150,7 @@ def _line(own: pd.DataFrame, is_p_value: bool) -> dict[int, Spread]:
 
 
 def _paint(
-    figure: Any,
+    figure: Canvas,
     curve: pd.DataFrame,
     panels: Sequence[Panel],
     steps: Steps,
@@ -193,7 +194,7 @@ def _paint(
     )
 
 
-def _look(model: str, styles: Mapping[str, Style], size: float) -> dict[str, Any]:
-    dashes = (0, (3, 1.5)) if is_retrain(model) else "-"
+def _look(model: str, styles: Mapping[str, Style], size: float) -> Look:
+    dashes: Dashes = (0, (3, 1.5)) if is_retrain(model) else "-"
     style = styles[model]
     return {"color": style.light, "linewidth": 1.6, "linestyle": dashes, **marker(style, size)}

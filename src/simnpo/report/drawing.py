@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -13,6 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 
+from simnpo.report.canvas import Artist, Canvas
 from simnpo.report.colours import INK, LINE, MUTED, PAPER, Style
 from simnpo.report.svg import BACKGROUND, FONT, TIP, inline, with_titles
 from simnpo.storage.files import atomic_write, write_text
@@ -69,7 +70,7 @@ def draw(
     size: tuple[float, float],
     description: str,
     styles: Mapping[str, Style],
-    paint: Callable[[Any], None],
+    paint: Callable[[Canvas], None],
 ) -> Plot:
     """Let `paint` fill a new figure of `size` inches, and write it to `folder` in all `KINDS`.
 
@@ -102,7 +103,7 @@ def page_colours(styles: Mapping[str, Style]) -> dict[str, str]:
     return fixed | {style.light: f"var({style.variable})" for style in styles.values()}
 
 
-def tip(artist: Any, text: str) -> None:
+def tip(artist: Artist, text: str) -> None:
     """Let `text` be shown where a reader points at `artist`, such as "NPO, epoch 3: FQ 0.49".
 
     Args:
@@ -112,7 +113,7 @@ def tip(artist: Any, text: str) -> None:
     artist.set_gid(f"{TIP}{text}")
 
 
-def _svg(figure: Any, metadata: dict[str, Any]) -> str:
+def _svg(figure: Canvas, metadata: dict[str, str | None]) -> str:
     stream = io.StringIO()
     FigureCanvasSVG(figure).print_svg(stream, metadata=metadata)
     return with_titles(harmless(stream.getvalue()))

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.intervals import Interval, interval
 from simnpo.evaluation.suites.display import NumberKind
+from simnpo.report.canvas import Canvas
+from simnpo.report.colours import Style
 
 Verdict = Literal["held", "not held", "undecided", "not testable"]
 
@@ -69,9 +71,8 @@ class Figure(NamedTuple):
     """What it shows in words, with the numbers, for readers who do not see it."""
     models: tuple[str, ...]
     """The models drawn, in order, for their colours and markers."""
-    paint: Callable[[Any, Mapping[str, Any]], None]
-    """Fills an empty matplotlib figure, given the style of each model
-    (`simnpo.report.colours.Style`)."""
+    paint: Callable[[Canvas, Mapping[str, Style]], None]
+    """Fills an empty matplotlib figure, given the style of each model."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Names next to points, placed so that they cover neither points nor each other."""
 
 from collections.abc import Mapping
-from typing import Any
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, BboxBase
 
+from simnpo.report.canvas import Axes
 from simnpo.report.colours import MUTED
 
 _NEAR = 7  # points
@@ -26,12 +27,14 @@ _PLACES = tuple(
 )
 
 
-def label_points(axes: Any, points: Mapping[str, tuple[float, float]]) -> None:
+def label_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
     """Write each name next to its point, at the first place that is free.
 
     The axes' limits must be final. A name with no free place nearby goes where it covers least.
     """
-    renderer = axes.figure.canvas.get_renderer()
+    canvas = axes.figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    renderer = canvas.get_renderer()
     pixels = axes.figure.dpi / 72
     frame = axes.get_window_extent(renderer)
     taken = []
@@ -69,7 +72,7 @@ def label_points(axes: Any, points: Mapping[str, tuple[float, float]]) -> None:
             taken.append(best[1])
 
 
-def _leader(dx: int, dy: int, horizontal: str, vertical: str) -> dict[str, Any] | None:
+def _leader(dx: int, dy: int, horizontal: str, vertical: str) -> dict[str, object] | None:
     """A thin line to the point, for a name that had to move away from it."""
     if max(abs(dx), abs(dy)) <= _NEAR:
         return None

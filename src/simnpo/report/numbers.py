@@ -2,7 +2,7 @@
 
 import math
 import sys
-from typing import Any
+from typing import SupportsFloat
 
 from simnpo.evaluation.metrics.intervals import Interval
 
@@ -11,7 +11,7 @@ _SMALLEST = sys.float_info.min_10_exp
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number(value: Any) -> float:
+def number(value: SupportsFloat | str | None) -> float:
     """Turn a summary's value into a float; None, which JSON has in place of NaN, becomes NaN."""
     return math.nan if value is None else float(value)
 
@@ -71,7 +71,7 @@ def compact(value: float) -> str:
     return f"{value:.{max(0, 3 - len(str(int(abs(value)))))}f}"
 
 
-def seconds(value: Any) -> str:
+def seconds(value: SupportsFloat | str | None) -> str:
     """Write a duration given in seconds: `48 s`, `12 min 5 s`, `3 h 20 min`."""
     total = number(value)
     if math.isnan(total):

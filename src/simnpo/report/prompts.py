@@ -1,9 +1,10 @@
 """How questions were put to the models: one row as they saw it, and what it depended on."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.evaluation.evaluation import Evaluation
+from simnpo.storage.json_values import JsonObject
 from simnpo.system.terminal import visible
 
 FACTS = {
@@ -28,7 +29,7 @@ class Prompts(NamedTuple):
 
 def prompts(evaluations: Sequence[Evaluation]) -> list[Prompts]:
     """Return how each model was asked, those asked alike together; nothing of older evaluations."""
-    found: list[tuple[dict[str, Any], list[str]]] = []
+    found: list[tuple[JsonObject, list[str]]] = []
     for one in evaluations:
         record = one.summary.get("prompt")
         if not isinstance(record, dict):

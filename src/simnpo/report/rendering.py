@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -16,7 +15,7 @@ from simnpo.system.terminal import harmless
 REPORT = "report.html"
 
 
-def write_page(folder: Path, template: str, styles: Mapping[str, Style], **content: Any) -> Path:
+def write_page(folder: Path, template: str, styles: Mapping[str, Style], **content: object) -> Path:
     """Fill `template` and write it as `folder/report.html`.
 
     Args:

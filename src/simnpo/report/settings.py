@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.report.numbers import DASH
+from simnpo.storage.json_values import JsonObject
 
 
 class Settings(NamedTuple):
@@ -38,7 +39,7 @@ def set_against(runs: Mapping[str, Mapping[str, str]]) -> Settings:
     return Settings(tuple(runs), differing, shared)
 
 
-def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
+def flatten(value: JsonObject, prefix: str = "") -> dict[str, str]:
     """Flatten nested JSON objects to dotted keys, `settings.` left out, with values as text."""
     flat: dict[str, str] = {}
     for key, inner in value.items():

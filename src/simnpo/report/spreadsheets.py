@@ -1,13 +1,14 @@
 """Texts in CSV files, which spreadsheets take for formulas where they begin like one."""
 
-from typing import Any
+from typing import TypeVar
 
 from simnpo.system.terminal import visible
 
+T = TypeVar("T")
 _BEGIN = tuple("=+-@")
 
 
-def no_formula(value: Any) -> Any:
+def no_formula(value: T) -> T | str:
     """Return a cell's value; a text that would be a formula gets an apostrophe before it.
 
     Numbers stay as they are. Control characters, a tab before the formula for instance, become

@@ -2,21 +2,22 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from simnpo.evaluation.suites.display import Axis
+from simnpo.report.canvas import Axes, Canvas, Dashes, Look
 from simnpo.report.colours import MUTED, PAPER, Style, is_original, is_retrain
 from simnpo.report.labels import label_points
 from simnpo.report.numbers import number, power_of_ten
+from simnpo.storage.json_values import Json
 
 _LINEAR_DOWN_TO = 2  # log10 p of 0 to -2, where methods that work differ, is drawn evenly
 _P_TICKS = (0, math.log10(0.5), -1, math.log10(0.05), -2, -5, -10, -20, -50, -100, -200, -300)
 
 
-def p_axis(axes: Any, lowest: float) -> None:
+def p_axis(axes: Axes, lowest: float) -> None:
     """Scale the y axis, whose values are log10 p from `lowest` up, as symlog, labelled with p."""
     axes.set_yscale("symlog", linthresh=_LINEAR_DOWN_TO, linscale=1.6)
     bottom = min(-2.6, lowest * 1.35)
@@ -30,14 +31,14 @@ def p_axis(axes: Any, lowest: float) -> None:
     axes.axhline(math.log10(0.05), color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
 
 
-def marker(style: Style, size: float = 8) -> dict[str, Any]:
+def marker(style: Style, size: float = 8) -> Look:
     """Return how a model's marker looks, of `size` points."""
     size = size * {"*": 1.7, "X": 1.15, "P": 1.1}.get(style.marker, 1.0)
     return {"marker": style.marker, "markersize": size, "markeredgecolor": PAPER}
 
 
 def paint_trade_off(
-    figure: Any,
+    figure: Canvas,
     points: Mapping[str, tuple[float, float]],
     styles: Mapping[str, Style],
     kept: Axis,
@@ -77,8 +78,8 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
 
 
 def paint_history(
-    figure: Any,
-    histories: Mapping[str, Sequence[Mapping[str, Any]]],
+    figure: Canvas,
+    histories: Mapping[str, Sequence[Mapping[str, Json]]],
     references: Mapping[str, Sequence[float]],
     styles: Mapping[str, Style],
     shown: Sequence[Axis],
@@ -123,15 +124,16 @@ def paint_history(
     )
 
 
-def _handle(name: str, style: Style) -> Any:
+def _handle(name: str, style: Style) -> Line2D:
     if is_retrain(name) or is_original(name):
         return Line2D([], [], **_level(name, style))
-    return Line2D([], [], color=style.light, linewidth=1.6, **marker(style, 6))
+    look: Look = {"color": style.light, "linewidth": 1.6, **marker(style, 6)}
+    return Line2D([], [], **look)
 
 
-def _level(name: str, style: Style) -> dict[str, Any]:
+def _level(name: str, style: Style) -> Look:
     """How a reference model's level line looks."""
-    dashes = (0, (3, 1.5)) if is_retrain(name) else (0, (1, 1.5))
+    dashes: Dashes = (0, (3, 1.5)) if is_retrain(name) else (0, (1, 1.5))
     return {"color": style.light, "linewidth": 1.2, "linestyle": dashes}
 
 

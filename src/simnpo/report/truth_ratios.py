@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from simnpo.report.canvas import Artist, Axes, Canvas, Dashes, Look
 from simnpo.report.colours import INK, MUTED, Style
 from simnpo.report.numbers import power_of_ten
 
@@ -15,7 +15,7 @@ Values = npt.NDArray[np.float64]
 
 
 def paint_truth_ratios(
-    figure: Any,
+    figure: Canvas,
     ratios: Mapping[str, Values],
     retrain: Values | None,
     titles: Mapping[str, str],
@@ -65,7 +65,7 @@ def paint_truth_ratios(
             axes.set_ylabel("Share of items ≤")
 
 
-def ratio_axes(axes: Any, samples: Sequence[Values], retrain: Values | None) -> None:
+def ratio_axes(axes: Axes, samples: Sequence[Values], retrain: Values | None) -> None:
     """Set limits and ticks of a panel with distribution functions of log10 truth ratios."""
     low, high = _ratio_limits(samples, retrain)
     axes.set_xlim(low, high)
@@ -101,11 +101,11 @@ def _ratio_tick(value: float) -> str:
     return f"{float(f'{10**value:.1g}'):g}" if abs(value) < 2.1 else power_of_ten(round(value))
 
 
-def steps(axes: Any, values: Values, colour: str, width: float, dashes: Any) -> Any:
+def steps(axes: Axes, values: Values, colour: str, width: float, dashes: Dashes) -> Artist:
     """Draw the empirical distribution function, from beyond the axis to beyond it; its line."""
     xs = np.concatenate([[-1e4], np.sort(values), [1e4]])
     ys = np.concatenate([[0.0], np.arange(1, len(values) + 1) / len(values), [1.0]])
-    look = {"color": colour, "linewidth": width, "linestyle": dashes}
+    look: Look = {"color": colour, "linewidth": width, "linestyle": dashes}
     (line,) = axes.plot(xs, ys, drawstyle="steps-post", **look)
     return line
 

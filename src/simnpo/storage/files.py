@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
 from simnpo.errors import UserError
 from simnpo.storage.file_checks import check_regular
+from simnpo.storage.json_values import Json
 from simnpo.storage.ownership import claim, is_open, partial_name
 from simnpo.storage.system_errors import writing
 from simnpo.storage.whole_folders import partial_folder, remove_abandoned
@@ -70,7 +71,7 @@ def _is_text(text: str) -> bool:
     return True
 
 
-def plain(value: object) -> Any:
+def plain(value: object) -> Json:
     """Return `value` as JSON has it: named tuples as objects, NaN as None."""
     if isinstance(value, float):
         return None if pd.isna(value) else value
@@ -100,7 +101,7 @@ def write_tensors(
             (room / path.name).replace(path)
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> Json:
     """Read JSON from `path`.
 
     Raises:
@@ -109,7 +110,7 @@ def read_json(path: Path) -> Any:
     return _read(path, lambda: json.loads(path.read_text(encoding="utf-8")))
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Json:
     """Read YAML from `path`, plain values alone.
 
     Raises:

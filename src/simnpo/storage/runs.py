@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from simnpo.errors import UserError
 from simnpo.storage.files import read_json, write_json
 from simnpo.storage.folder_lock import check_unused, hold
+from simnpo.storage.json_values import JsonObject
 from simnpo.storage.ownership import adopt, foreign_among, in_the_way, own_among, remove_own
 from simnpo.system.command_words import command_words
 
@@ -114,7 +114,7 @@ def add(out: Path, results: dict[str, object]) -> None:
     write_json(out / RUN, read_run(out) | results)
 
 
-def read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> JsonObject:
     """Return what `run.json` in `folder` records.
 
     Raises:

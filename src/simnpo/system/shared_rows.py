@@ -1,7 +1,7 @@
 """Rows shared out over several processes: each computes its part, all get all values."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -37,7 +37,7 @@ def compute_rows(
             found += zip(rows, compute(rows), strict=True)
             advance(len(rows))
     if not alone:
-        parts: list[Any] = [None] * world_size()
+        parts: list[list[tuple[int, T]]] = [[] for _ in range(world_size())]
         torch.distributed.all_gather_object(parts, found)
         found = [pair for part in parts for pair in part]
     values = dict(found)

@@ -17,7 +17,6 @@ docs/results/own_data.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +24,7 @@ from torch import Tensor, nn
 from simnpo.config import SUBSPACE_TOKENS
 from simnpo.data.encoding import Encoded
 from simnpo.errors import UserError
-from simnpo.models.causal_lm import CausalLM
+from simnpo.models.causal_lm import CausalLM, LoraLayer
 from simnpo.models.tensors import listed
 from simnpo.system.notes import note_once
 from simnpo.system.progress import progress
@@ -163,7 +162,7 @@ class _Inputs:
 
 def _inputs(
     model: CausalLM,
-    layers: dict[str, Any],
+    layers: dict[str, LoraLayer],
     rows: Sequence[Encoded],
     places: Sequence[range],
     what: str,
@@ -186,7 +185,7 @@ def _inputs(
 
 @contextmanager
 def _watched(
-    layers: dict[str, Any], length: int, places: list[int], found: _Inputs
+    layers: dict[str, LoraLayer], length: int, places: list[int], found: _Inputs
 ) -> Iterator[None]:
     seen: dict[int, tuple[str, Tensor]] = {}  # with the tensor, so that no other gets its id
 
@@ -204,13 +203,13 @@ def _watched(
             hook.remove()
 
 
-def _layers(model: CausalLM) -> dict[str, Any]:
+def _layers(model: CausalLM) -> dict[str, LoraLayer]:
     """Return the linear layers with LoRA adapters, by name; stacked experts are left out."""
-    from peft.tuners.lora import LoraLayer
+    from peft.tuners.lora import LoraLayer as Adapted
     from peft.tuners.lora.layer import ParamWrapper
 
     return {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, LoraLayer) and not isinstance(module, ParamWrapper)
+        if isinstance(module, Adapted) and not isinstance(module, ParamWrapper)
     }

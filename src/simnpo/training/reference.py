@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -56,16 +55,17 @@ class FrozenReference:
     """
 
     def __init__(self, model: CausalLM, offload: bool = False):
-        self._adapted: Any = model if hasattr(model, "disable_adapter") else None
-        self._copy = None if self._adapted else copy.deepcopy(model).eval().requires_grad_(False)
-        if offload and self._copy is not None:
-            _offload_layers(self._copy)
+        self._adapted = model if hasattr(model, "disable_adapter") else None
+        if self._adapted is None:
+            self._copy = copy.deepcopy(model).eval().requires_grad_(False)
+            if offload:
+                _offload_layers(self._copy)
 
     @contextmanager
     def model(self) -> Iterator[CausalLM]:
         """Yield the original model, without gradients."""
         with torch.no_grad():
-            if self._copy is not None:
+            if self._adapted is None:
                 yield self._copy
                 return
             with original(self._adapted):

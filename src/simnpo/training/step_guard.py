@@ -5,11 +5,11 @@ optimizer leaves the update out on the device, and the host learns of it one ste
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim import AdamW, Optimizer
 from transformers import TrainerCallback, TrainerState
 
 from simnpo.errors import TrainingDiverged
@@ -23,7 +23,7 @@ class _Copied(NamedTuple):
 
     step: int
     values: Tensor
-    arrived: torch.cuda.Event | None
+    arrived: torch.Event | None
 
 
 class StepGuard(TrainerCallback):
@@ -51,7 +51,7 @@ class StepGuard(TrainerCallback):
         state: TrainerState,
         control: object,
         model: CausalLM,
-        optimizer: Any,
+        optimizer: Optimizer,
         **kwargs: object,
     ) -> None:
         """Refuse the step if its loss or gradient is NaN or infinite, now or at the next step.
@@ -68,14 +68,14 @@ class StepGuard(TrainerCallback):
         self._loss = None
         # On all processes at once: one that stopped alone would leave the others waiting.
         values = distributed.mean(torch.stack([loss, norm]))
-        step, inner = state.global_step + 1, getattr(optimizer, "optimizer", optimizer)
+        step = state.global_step + 1
+        inner: Optimizer = getattr(optimizer, "optimizer", optimizer)  # within accelerate's
         if not leaves_out(inner, values):
             self._copied = _Copied(step, values, None)
             self.settle()
             return
-        inner.found_inf = 1 - values.isfinite().all().float()
-        new_event: Callable[[], Any] = torch.cuda.Event
-        event = new_event() if values.is_cuda else None
+        vars(inner)["found_inf"] = 1 - values.isfinite().all().float()  # read by torch's fused step
+        event = torch.Event(values.device) if values.is_cuda else None
         self._copied = _Copied(step, values.to("cpu", non_blocking=True), event)
         if event is not None:
             event.record()
@@ -102,7 +102,7 @@ class StepGuard(TrainerCallback):
             raise TrainingDiverged(f"a gradient became NaN or infinite at step {step}.")
 
 
-def leaves_out(optimizer: Any, values: Tensor) -> bool:
+def leaves_out(optimizer: Optimizer, values: Tensor) -> bool:
     """Return whether an optimizer can leave an update out on a GPU, as torch's fused AdamW does."""
-    fused = isinstance(optimizer, torch.optim.AdamW) and optimizer.defaults.get("fused")
+    fused = isinstance(optimizer, AdamW) and optimizer.defaults.get("fused")
     return bool(values.is_cuda and fused)

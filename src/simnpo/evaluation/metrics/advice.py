@@ -1,15 +1,15 @@
 """What to change after a verdict on own data, from the run's own settings."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from simnpo.evaluation.metrics.verdict import Kind
+from simnpo.storage.json_values import Json
 
 _MORE_RETAIN = "add rows like those that suffered to --retain"
 
 
 def advice(
-    kind: Kind, settings: Mapping[str, Any], usual: Mapping[str, Any], damaged: bool = False
+    kind: Kind, settings: Mapping[str, Json], usual: Mapping[str, Json], damaged: bool = False
 ) -> tuple[str, ...]:
     """Return what to change next, the most promising first; nothing where nothing is wrong.
 
@@ -53,7 +53,7 @@ def advice(
     return tuple(found)
 
 
-def _keep_more(settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _keep_more(settings: Mapping[str, Json]) -> tuple[str, ...]:
     """Return what makes a run damage less without forgetting less."""
     weight = settings.get("retain_weight")
     if weight is not None:
@@ -63,7 +63,7 @@ def _keep_more(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return (_MORE_RETAIN,)
 
 
-def _forget_more(settings: Mapping[str, Any], usual: Mapping[str, Any]) -> tuple[str, ...]:
+def _forget_more(settings: Mapping[str, Json], usual: Mapping[str, Json]) -> tuple[str, ...]:
     """Return what makes a run forget more: first what is below its default, else twice the rate."""
     found = []
     for name in ("learning_rate", "forget_weight"):

@@ -6,7 +6,6 @@ Source: https://github.com/locuslab/tofu, the merged `eval_log_aggregated.json` 
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ import pandas as pd
 from simnpo.errors import UserError
 from simnpo.evaluation.tables import ANSWER, PARAPHRASE, PERTURBED, SCORE_COLUMNS, Tables
 from simnpo.storage.files import read_json
+from simnpo.storage.json_values import Json
 
 SETS = {
     "eval_log_forget.json": "forget",
@@ -42,7 +42,7 @@ def read_official_log(path: Path) -> Tables:
     return parse_official_log(read_json(path), str(path))
 
 
-def parse_official_log(log: Any, source: str) -> Tables:
+def parse_official_log(log: Json, source: str) -> Tables:
     """Turn the content of a merged official TOFU log into tables.
 
     The log has no statistics of single tokens, so the columns after `tokens` are NaN; counts are
@@ -64,7 +64,7 @@ def parse_official_log(log: Any, source: str) -> Tables:
     )
 
 
-def _read_part(part: Any, name: str, where: str) -> Tables:
+def _read_part(part: Json, name: str, where: str) -> Tables:
     """Read one evaluation set of the log."""
     keys = [key for pair in LOSSES.values() for key in pair] + [TEXTS]
     _require(part, keys, where, "an evaluation of TOFU")
@@ -110,7 +110,7 @@ def _require(value: object, keys: list[str], where: str, what: str) -> None:
 
 def _by_item(
     values: object, where: str, check: Callable[[list[object]], str | None]
-) -> dict[int, list[Any]]:
+) -> dict[int, list[Json]]:
     """One list of values per item number, ascending; `check` says what a list of them lacks."""
     if isinstance(values, list):
         pairs = list(enumerate(values))
@@ -135,7 +135,7 @@ def _check_texts(values: list[object]) -> str | None:
     return None if good else "a list [prompt, generated, reference] of three texts"
 
 
-def _check_losses(values: list[Any]) -> str | None:
+def _check_losses(values: list[Json]) -> str | None:
     good = values and all(type(value) in (int, float) and 0 <= value < np.inf for value in values)
     return None if good else "a finite loss of 0 or more"
 

@@ -18,7 +18,7 @@ comes out as often on rows that no model has seen shows nothing, and a caution s
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from simnpo.evaluation.metrics.verdict_rules import (
     STILL_LIKELY,
     in_words,
 )
+from simnpo.storage.json_values import Json
 
 Kind = Literal["forgotten", "not forgotten", "hidden", "damaged", "nothing known"]
 
@@ -65,7 +66,7 @@ class Verdict:
         return asdict(self)
 
     @classmethod
-    def of_record(cls, record: Mapping[str, Any]) -> "Verdict":
+    def of_record(cls, record: Mapping[str, Json]) -> "Verdict":
         """Return the verdict of a record, as JSON has it."""
         lists = {name: tuple(record[name]) for name in ("damage", "cautions")}
         return cls(**{**record, **lists})

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import pandas as pd
 
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.own import GeneralScores
@@ -20,7 +22,7 @@ class SuiteResult(NamedTuple):
     items: dict[str, int]
     """Items measured, by set."""
     notes: list[str]
-    details: dict[str, Any]
+    details: Mapping[str, object]
     """What else the numbers depend on."""
     variants: Sequence[dict[str, float | None]] = ()
     """Metrics by other settings, which are kept in `details`."""
@@ -73,7 +75,7 @@ class Suite:
     """Keys of `summary.json` on which its numbers depend."""
     compares_with_retrain: bool = True
     """Whether a metric compares with a model trained without the forget set."""
-    check_retrain: Callable[[Any, Tables], None] | None = None
+    check_retrain: Callable[[pd.DataFrame, Tables], None] | None = None
     """Refuses a retain model's tables, given the rows that are to be scored."""
     set_title: Callable[[str], str] = str
     """From a set's name to what notes call it."""

@@ -4,7 +4,7 @@ Unlearning moves weights little; rounding may put them back to where the origina
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from simnpo.config import Precision
 from simnpo.errors import UserError
@@ -57,7 +57,7 @@ class Quantize(Attack):
         rounded = [QuantizeRun(model.seed, model, bits) for bits in self.widths]
         return [Measured(run, step=step) for step, run in enumerate((model, *rounded))]
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """Return all settings."""
         return {"bits": list(self.widths), "precision": self.precision}
 

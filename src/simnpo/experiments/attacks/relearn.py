@@ -1,7 +1,7 @@
 """Relearning: fine-tune the unlearned model on a part of what it forgot (paper, sec. 6, Fig. 6)."""
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simnpo.config import Precision, Select, TrainingConfig, check_range
 from simnpo.errors import UserError
@@ -92,7 +92,7 @@ class Relearn(Attack):
             for seed in self.draws
         ]
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """Return all settings."""
         training = {key: value for key, value in asdict(self.training).items() if key != "seed"}
         return {

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,6 +14,7 @@ from simnpo.experiments.external_model import ExternalModel
 from simnpo.experiments.run import Run
 from simnpo.report.curves import COLUMNS
 from simnpo.report.endings import DIVERGED_WORDS
+from simnpo.storage.json_values import Json
 from simnpo.system.notes import note_once
 
 
@@ -60,7 +60,7 @@ def curve_of(attack: Attack, models: Sequence[ExternalModel], home: Path) -> pd.
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": "float64"})
 
 
-def _metrics(one: Measured, home: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _metrics(one: Measured, home: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
     """Yield steps, and the metrics at each."""
     folder = one.run.folder(home)
     if one.step is not None:

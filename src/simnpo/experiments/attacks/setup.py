@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import pandas as pd
 
@@ -43,7 +42,7 @@ class AttackSetup(BenchmarkSetup):
         """The subject of a sentence on what is measured, with its verb."""
         return "The benchmark is" if self.own is None else "Your sets are"
 
-    def asked(self) -> list[Any]:
+    def asked(self) -> list[object]:
         """Return how models are asked."""
         return [*super().asked(), self.trust_remote_code]
 

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from simnpo.evaluation.suites.display import Axis
+from simnpo.report.canvas import Canvas
 from simnpo.report.colours import Style
 from simnpo.report.labels import label_points
 from simnpo.report.trade_off import limits, marker, p_axis
@@ -15,7 +15,7 @@ Point = tuple[float, float]
 
 
 def paint_front(
-    figure: Any,
+    figure: Canvas,
     tried: Sequence[Point],
     front: Mapping[str, Point],
     references: Mapping[str, Point],

@@ -1,7 +1,6 @@
 """The study's plots: Fig. 5, the curves over iterations, and the grid of betas."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,12 @@ from matplotlib.ticker import FuncFormatter
 from simnpo.evaluation.metrics.intervals import interval
 from simnpo.paper.markov.panels import PANELS
 from simnpo.paper.markov.runs import ORIGINAL, RETRAIN
+from simnpo.report.canvas import Artist, Axes, Canvas, Dashes, Look
 from simnpo.report.colours import INK, MUTED, PAPER, Style
 from simnpo.report.finding import Figure
 
 SETS = {"forget1": "Forget1", "forget2": "Forget2", "retain": "Retain"}
-_DASHES: Mapping[str, Any] = {"forget1": "-", "forget2": (0, (3, 1.2))}
+_DASHES: Mapping[str, Dashes] = {"forget1": "-", "forget2": (0, (3, 1.2))}
 _LIMITS = {"short": (0.25, 0.52), "unseen": (0.30, 1.02)}
 """Retain distance and forget quality that the paper's panels show."""
 
@@ -61,7 +61,7 @@ def in_words(paths: pd.DataFrame) -> str:
 
 
 def _paint_paths(
-    figure: Any, paths: pd.DataFrame, panels: Sequence[str], styles: Mapping[str, Style]
+    figure: Canvas, paths: pd.DataFrame, panels: Sequence[str], styles: Mapping[str, Style]
 ) -> None:
     shown = [name for name in ("NPO", "SimNPO") if name in set(paths["method"])]
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -91,13 +91,13 @@ def _paint_paths(
     labels = [f"{name}, {SETS[kind]}" for name in shown for kind in _DASHES]
     for model, face in (("Original", PAPER), ("Retrain", INK)):
         for kind, marker in (("forget1", "*"), ("forget2", "o")):
-            look: dict[str, Any] = {"linestyle": "none", "color": INK, "markerfacecolor": face}
-            handles.append(Line2D([], [], marker=marker, markersize=8, **look))
+            look: Look = {"linestyle": "none", "color": INK, "marker": marker, "markersize": 8}
+            handles.append(Line2D([], [], markerfacecolor=face, **look))
             labels.append(f"{model}, {SETS[kind]}")
     _legend(figure, handles, labels)
 
 
-def _path(axes: Any, own: pd.DataFrame, kind: str, colour: str, dashes: Any) -> None:
+def _path(axes: Axes, own: pd.DataFrame, kind: str, colour: str, dashes: Dashes) -> None:
     """Draw each seed's path thinly, their mean thickly, and the mean's interval as a band."""
     for _, one in own.groupby("seed"):
         axes.plot(one["retain"], one[kind], color=colour, linewidth=0.6, alpha=0.35, zorder=2)
@@ -107,7 +107,7 @@ def _path(axes: Any, own: pd.DataFrame, kind: str, colour: str, dashes: Any) -> 
     axes.fill_between(means["retain"], low, high, color=colour, alpha=0.13, linewidth=0, zorder=1)
 
 
-def _band(own: pd.DataFrame, kind: str) -> tuple[Any, Any]:
+def _band(own: pd.DataFrame, kind: str) -> tuple[list[float], list[float]]:
     intervals = [interval(list(values)) for _, values in own.groupby("iteration")[kind]]
     return [one.low for one in intervals], [one.high for one in intervals]
 
@@ -129,7 +129,7 @@ def curves_figure(paths: pd.DataFrame) -> Figure:
 
 
 def _paint_curves(
-    figure: Any, paths: pd.DataFrame, panels: Sequence[str], styles: Mapping[str, Style]
+    figure: Canvas, paths: pd.DataFrame, panels: Sequence[str], styles: Mapping[str, Style]
 ) -> None:
     kinds = ("retain", "forget1", "forget2")
     grid = figure.subplots(len(kinds), len(panels), sharex=True, sharey="row", squeeze=False)
@@ -182,7 +182,7 @@ def grid_figure(reached: pd.DataFrame) -> Figure:
 
 
 def _paint_grid(
-    figure: Any, reached: pd.DataFrame, panels: Sequence[str], styles: Mapping[str, Style]
+    figure: Canvas, reached: pd.DataFrame, panels: Sequence[str], styles: Mapping[str, Style]
 ) -> None:
     columns = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     names = [name for name in styles if name in set(reached["method"])]
@@ -216,7 +216,7 @@ def _plain_numbers() -> FuncFormatter:
     return FuncFormatter(lambda value, _: f"{value:g}")
 
 
-def _legend(figure: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:
+def _legend(figure: Canvas, handles: Sequence[Artist], labels: Sequence[str]) -> None:
     figure.legend(
         handles,
         labels,

@@ -1,10 +1,9 @@
 """The study's model: transformers' GPT-2 over the ten states."""
 
-from typing import Any
-
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from simnpo.models.causal_lm import CausalLM
 from simnpo.paper.markov.chains import STATES
 from simnpo.paper.markov.panels import LENGTH
 
@@ -27,11 +26,12 @@ CONFIG = {
 """What app. H says of the model: 4 layers, 4 heads, width 128."""
 
 
-def new_model(seed: int) -> Any:
+def new_model(seed: int) -> CausalLM:
     """Return the study's GPT-2 with weights drawn by `seed`, in evaluation mode.
 
     It draws from torch's global generator, so not from two threads at once.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return GPT2LMHeadModel(GPT2Config(**CONFIG)).eval()
+        model: CausalLM = GPT2LMHeadModel(GPT2Config(**CONFIG)).eval()
+        return model

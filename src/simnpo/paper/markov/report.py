@@ -1,8 +1,8 @@
 """The study's report: what it finds as tables, figures and claims, and the files of its command."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pandas as pd
 
@@ -24,6 +24,7 @@ from simnpo.report.finding import Claim, Column, Finding, Row, Table, Verdict
 from simnpo.report.numbers import seconds as duration
 from simnpo.report.numbers import with_interval
 from simnpo.storage.files import plain, write_json, write_table
+from simnpo.storage.json_values import Json, JsonObject
 from simnpo.storage.runs import versions
 
 FIG5 = "fig5"
@@ -100,16 +101,17 @@ def _table(name: str, title: str, rows: Sequence[ModelRow]) -> Table:
 def _each_seed(panel: str, runs: Sequence[Reached], paths: pd.DataFrame) -> Table:
     """Return a row for every run, also of the original and the retrained model."""
     here = paths[(paths["panel"] == panel) & paths["method"].isin([ORIGINAL, RETRAIN])]
+    final = {key: f"final_{key}" for key in Distances._fields}
     rows = [
-        _row(one["method"].title(), one.rename({key: f"final_{key}" for key in Distances._fields}))
-        for _, one in here.drop(columns="beta").iterrows()
+        _row(str(one["method"]).title(), {str(key): value for key, value in one.items()})
+        for one in here.drop(columns="beta").rename(columns=final).to_dict("records")
     ]
     rows += [_row(METHODS[run.method].title, run._asdict()) for run in runs]
     title = f"{PANELS[panel].title}, each seed"
     return Table(f"{panel}-seeds", title, (_SEED, *_COLUMNS), tuple(rows), collapsed=True)
 
 
-def _row(name: str, values: Any) -> Row:
+def _row(name: str, values: Mapping[str, Json]) -> Row:
     keys = [column.key for column in (_SEED, *_COLUMNS) if column.key in values]
     return Row(name, {key: interval([float(values[key])]) for key in keys})
 
@@ -168,9 +170,9 @@ def write_study(
     return found
 
 
-def _summary(found: Results, study: Study, seconds: float) -> dict[str, Any]:
+def _summary(found: Results, study: Study, seconds: float) -> JsonObject:
     """Return the content of `summary.json`, with None instead of NaN."""
-    summary: dict[str, Any] = plain(
+    summary: JsonObject = plain(
         {
             "panels": study.panels,
             "seeds": study.seeds,

@@ -2,11 +2,11 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 import torch
@@ -44,7 +44,7 @@ class MarkovRun(Run):
         """Training a model takes about as long as a path, whose every iteration is measured."""
         return 100
 
-    def execute(self, home: Path) -> dict[str, Any]:
+    def execute(self, home: Path) -> dict[str, object]:
         """Measure on one thread, so that no result depends on how many there are."""
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # where there is a GPU, a pool leaves them all
@@ -57,7 +57,7 @@ class MarkovRun(Run):
         return {}
 
     @abstractmethod
-    def _rows(self, home: Path) -> list[tuple[Any, ...]]:
+    def _rows(self, home: Path) -> list[tuple[object, ...]]:
         """Make and measure; return rows with `COLUMNS`."""
 
     def paths(self, home: Path) -> pd.DataFrame:
@@ -97,7 +97,7 @@ class MarkovModel(MarkovRun):
         """Nothing: pretraining has no method."""
         return frozenset()
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> Mapping[str, object]:
         """Return the architecture, how it is trained, and what it learns and is measured on."""
         settings = {
             "architecture": CONFIG,
@@ -144,7 +144,7 @@ class MarkovModel(MarkovRun):
         with atomic_write(path) as temporary:
             save_model(model, str(temporary))
 
-    def _rows(self, home: Path) -> list[tuple[Any, ...]]:
+    def _rows(self, home: Path) -> list[tuple[object, ...]]:
         model = self.model()
         return [
             (panel, self.seed, self.method, None, 0, *distances(model, self.data(panel)))
@@ -179,7 +179,7 @@ class MarkovPath(MarkovRun):
         """The method."""
         return frozenset({self.method})
 
-    def depends_on(self) -> Any:
+    def depends_on(self) -> Mapping[str, object]:
         """Return the method with its settings, and how long the path is."""
         settings = {
             "method": self._method().record(),
@@ -195,7 +195,7 @@ class MarkovPath(MarkovRun):
         assert isinstance(method, Method)
         return method
 
-    def _rows(self, home: Path) -> list[tuple[Any, ...]]:
+    def _rows(self, home: Path) -> list[tuple[object, ...]]:
         panel, iterations = self.origin.panel, self.origin.size.iterations
         assert panel is not None
         data = self.origin.data(panel)

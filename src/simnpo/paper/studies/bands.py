@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
 from simnpo.evaluation.metrics.intervals import Interval, interval
+from simnpo.report.canvas import Axes, Canvas, Look
 from simnpo.report.colours import Style
 from simnpo.report.drawing import tip
 from simnpo.report.trade_off import marker
@@ -25,7 +25,7 @@ def curve(seeds: Sequence["pd.Series[float]"]) -> Curve:
 
 
 def paint_curve(
-    axes: Any,
+    axes: Axes,
     name: str,
     own: Curve,
     style: Style,
@@ -45,7 +45,7 @@ def paint_curve(
         highest: where the band ends at most, such as log10 p at 0.
     """
     steps, values = list(own), list(own.values())
-    look: dict[str, Any] = {"color": style.light, **marker(style, size)}
+    look: Look = {"color": style.light, **marker(style, size)}
     axes.plot(steps, [one.mean for one in values], linewidth=1.6, label=name, **look)
     low, high = [one.low for one in values], [min(one.high, highest) for one in values]
     axes.fill_between(steps, low, high, color=style.light, alpha=0.15, linewidth=0)
@@ -54,7 +54,7 @@ def paint_curve(
         tip(point, say(step, value))
 
 
-def legend_below(figure: Any, axes: Any) -> None:
+def legend_below(figure: Canvas, axes: Axes) -> None:
     """Write the legend of one panel's lines below the figure."""
     handles, names = axes.get_legend_handles_labels()
     where = {"loc": "outside lower center", "ncols": len(names)}

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
@@ -12,6 +11,7 @@ from simnpo.experiments.run import Run
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale, per_seed
 from simnpo.paper.studies.bands import Curve, legend_below, paint_curve
+from simnpo.report.canvas import Axes, Canvas, Dashes, Look
 from simnpo.report.colours import Style, is_original
 from simnpo.report.finding import Figure
 
@@ -41,7 +41,7 @@ def epoch_figure(
     caption: str,
     say: Callable[[Interval], str],
     highest: float = math.inf,
-    finish: Callable[[Any], None] = lambda axes: None,
+    finish: Callable[[Axes], None] = lambda axes: None,
 ) -> Figure:
     """Return a figure of curves over epochs.
 
@@ -55,19 +55,19 @@ def epoch_figure(
         finish: scales the vertical axis, once all is drawn.
     """
 
-    def paint(figure: Any, styles: Mapping[str, Style]) -> None:
+    def paint(figure: Canvas, styles: Mapping[str, Style]) -> None:
         axes = figure.add_subplot()
         for model, own in curves.items():
             described = partial(_describe, model, say)
             paint_curve(axes, model, own, styles[model], described, highest=highest)
         for model, level in levels.items():
-            dashes = (0, (1, 1.5)) if is_original(model) else (0, (3, 1.5))
-            look = {"color": styles[model].light, "linewidth": 1.2, "linestyle": dashes}
+            dashes: Dashes = (0, (1, 1.5)) if is_original(model) else (0, (3, 1.5))
+            look: Look = {"color": styles[model].light, "linewidth": 1.2, "linestyle": dashes}
             axes.axhline(level, label=model, zorder=1, **look)
         finish(axes)
         axes.set_xlabel("Epoch")
         axes.set_ylabel(title)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params("x", integer=True)
         legend_below(figure, axes)
 
     summary = ". ".join(

@@ -1,7 +1,6 @@
 """Fig. 3a: NPO's gradient weights against answer length in the first epoch."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from simnpo.evaluation.metrics.intervals import interval
 from simnpo.paper.results import Results
@@ -15,6 +14,7 @@ from simnpo.paper.studies.gradient_weights import (
     weight_runs,
     weights,
 )
+from simnpo.report.canvas import Canvas
 from simnpo.report.colours import MUTED, Style
 from simnpo.report.drawing import tip
 from simnpo.report.finding import Column, Figure, Finding, Table, exceeds, row
@@ -34,7 +34,7 @@ def find(results: Results) -> Finding:
     summary = f"{share[0]:.0%} of {len(first)} weights from {ABOUT_1[0]} to {ABOUT_1[1]}"
     r = fixed(rs[0], 2)
 
-    def paint(figure: Any, styles: Mapping[str, Style]) -> None:
+    def paint(figure: Canvas, styles: Mapping[str, Style]) -> None:
         axes = figure.add_subplot()
         axes.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
         tip(scatter(axes, first, styles["NPO"], 26), f"NPO, epoch 1: {summary}; r = {r}")

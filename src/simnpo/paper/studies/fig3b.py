@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from simnpo.paper.results import Results
 from simnpo.paper.studies.base import Study
 from simnpo.paper.studies.gradient_weights import NOTE, at, weight_runs, weights
+from simnpo.report.canvas import Canvas
 from simnpo.report.colours import INK, MUTED, Style
 from simnpo.report.drawing import tip
 from simnpo.report.finding import Column, Figure, Finding, Table, all_of, exceeds, row
+from simnpo.report.truth_ratios import Values
 
 NEAR = 0.1
 """How far from 1 a median near 1 may be; set before any was seen."""
@@ -77,7 +78,7 @@ def find(results: Results) -> Finding:
     )
 
 
-def _paint(figure: Any, styles: Mapping[str, Style], boxes: Mapping[int, Any]) -> None:
+def _paint(figure: Canvas, styles: Mapping[str, Style], boxes: Mapping[int, Values]) -> None:
     axes, colour = figure.add_subplot(), styles["NPO"].light
     axes.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     drawn = axes.boxplot(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
@@ -18,6 +17,7 @@ from simnpo.paper.studies.gradient_weights import (
     weight_runs,
     weights,
 )
+from simnpo.report.canvas import Canvas
 from simnpo.report.colours import Style
 from simnpo.report.drawing import tip
 from simnpo.report.finding import Claim, Column, Figure, Finding, Table, all_of, exceeds, row
@@ -133,7 +133,7 @@ def _claims(rs: Values, spreads: Values, last: int) -> tuple[Claim, ...]:
 
 
 def _paint(
-    figure: Any,
+    figure: Canvas,
     styles: Mapping[str, Style],
     panels: Mapping[str, Mapping[int, tuple[pd.DataFrame, float]]],
 ) -> None:

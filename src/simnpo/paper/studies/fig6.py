@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
@@ -14,6 +13,7 @@ from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale
 from simnpo.paper.studies.bands import curve, legend_below, paint_curve
 from simnpo.paper.studies.base import Study
+from simnpo.report.canvas import Canvas
 from simnpo.report.colours import Style
 from simnpo.report.finding import Claim, Column, Figure, Finding, Table, exceeds, row
 from simnpo.report.numbers import p_value
@@ -87,7 +87,7 @@ def find(results: Results) -> Finding:
 def relearning_figure(found: Mapping[tuple[str, Select], Sequence["pd.Series[float]"]]) -> Figure:
     """Return forget quality over epochs of relearning, a panel for each attack."""
 
-    def paint(figure: Any, styles: Mapping[str, Style]) -> None:
+    def paint(figure: Canvas, styles: Mapping[str, Style]) -> None:
         panels = figure.subplots(1, len(ATTACKS), sharey=True)
         for axes, select in zip(panels, ATTACKS, strict=True):
             for name in NAMES.values():

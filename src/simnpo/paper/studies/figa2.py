@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results, noise_runs
 from simnpo.paper.scale import Scale
 from simnpo.paper.studies.base import Study
+from simnpo.report.canvas import Canvas
 from simnpo.report.colours import Style
 from simnpo.report.finding import Claim, Column, Figure, Finding, Row, Table, Verdict
 from simnpo.report.numbers import fixed, p_value
@@ -106,7 +106,7 @@ def grid_figure(
         ("Model utility", utility, False),
     )
 
-    def paint(figure: Any, styles: Mapping[str, Style]) -> None:
+    def paint(figure: Canvas, styles: Mapping[str, Style]) -> None:
         for axes, (title, values, is_p) in zip(figure.subplots(1, 2), panels, strict=True):
             grid = np.array([[values[beta, gamma] for gamma in GAMMAS] for beta in BETAS])
             low = max(grid.min(), -6.0) if is_p else grid.min()

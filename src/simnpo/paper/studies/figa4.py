@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +15,11 @@ from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale, per_seed
 from simnpo.paper.studies.bands import Curve, curve, legend_below, paint_curve
 from simnpo.paper.studies.base import Study
+from simnpo.report.canvas import Canvas
 from simnpo.report.colours import Style
 from simnpo.report.finding import Column, Figure, Finding, Table, all_of, exceeds, row
 from simnpo.report.numbers import power_of_ten, with_interval
+from simnpo.report.truth_ratios import Values
 
 SETS = {"forget": "Forget set", "retain": "Retain set"}
 GA_AT_RATE = "GA, NPO's learning rate"
@@ -158,11 +159,11 @@ def _by_set(drift: pd.DataFrame) -> dict[str, "pd.Series[float]"]:
     return {what: drift[drift["set"] == what].set_index("step")["kl"] for what in SETS}
 
 
-def _same(steps: Any) -> Any:
+def _same(steps: Values) -> Values:
     return steps
 
 
-def r_squared(kl: "pd.Series[float]", of_step: Callable[[Any], Any]) -> float:
+def r_squared(kl: "pd.Series[float]", of_step: Callable[[Values], Values]) -> float:
     """Return R² of the least-squares line of KL over a function of the step, from step 1 on.
 
     NaN where KL does not vary, or there are too few steps for a line.
@@ -175,7 +176,7 @@ def r_squared(kl: "pd.Series[float]", of_step: Callable[[Any], Any]) -> float:
 
 
 def _paint(
-    figure: Any, styles: Mapping[str, Style], curves: Mapping[str, Mapping[str, Curve]]
+    figure: Canvas, styles: Mapping[str, Style], curves: Mapping[str, Mapping[str, Curve]]
 ) -> None:
     panels = figure.subplots(1, len(curves), sharey=True)
     for axes, (what, own) in zip(panels, curves.items(), strict=True):

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from simnpo.evaluation.metrics.intervals import Interval, interval
 from simnpo.experiments.run import Run
@@ -12,6 +11,7 @@ from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale
 from simnpo.paper.studies.bands import legend_below, paint_curve
 from simnpo.paper.studies.base import Study
+from simnpo.report.canvas import Canvas
 from simnpo.report.colours import Style
 from simnpo.report.finding import Claim, Column, Figure, Finding, Row, Table, Verdict
 
@@ -97,7 +97,7 @@ def throughout(
 def requests_figure(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     """Return knowledge over requests, a panel for each set."""
 
-    def paint(figure: Any, styles: Mapping[str, Style]) -> None:
+    def paint(figure: Canvas, styles: Mapping[str, Style]) -> None:
         panels = figure.subplots(1, len(COLUMNS))
         for axes, column in zip(panels, COLUMNS, strict=True):
             for name, values in found.items():

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from simnpo.experiments.run import Run
 from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.paper.results import Results
 from simnpo.paper.scale import Scale, per_seed
+from simnpo.report.canvas import Artist, Axes
 from simnpo.report.colours import Style
 
 METHODS: Mapping[str, str] = {"NPO": "npo", "SimNPO": "simnpo"}
@@ -56,7 +56,7 @@ def relative_spread(rows: pd.DataFrame) -> float:
     return float(np.std(values) / np.mean(values)) if np.mean(values) else math.nan
 
 
-def scatter(axes: Any, rows: pd.DataFrame, style: Style, size: float, scale: float = 1) -> Any:
+def scatter(axes: Axes, rows: pd.DataFrame, style: Style, size: float, scale: float = 1) -> Artist:
     """Plot weights, times `scale`, against answer lengths; return the points."""
     return axes.scatter(
         rows["tokens"],

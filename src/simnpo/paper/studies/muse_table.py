@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from simnpo.evaluation.history import HISTORY, read_history
 from simnpo.experiments.benchmark_setup import BenchmarkSetup
@@ -13,6 +12,7 @@ from simnpo.paper.scale import Scale, per_seed
 from simnpo.paper.studies.selection import RULE, pick_epoch
 from simnpo.report.finding import Claim, Column, Row, Table, exceeds, row
 from simnpo.report.numbers import number
+from simnpo.storage.json_values import Json
 
 METHODS = ("ga", "grad_diff", "npo", "task_vector", "simnpo")
 """The paper's on MUSE (sec. 6.1)."""
@@ -55,7 +55,7 @@ def last_rows(results: Results, site: BenchmarkSetup) -> list[Row]:
     return [results.row(name, make, KEYS) for name, make in makers.items()]
 
 
-def selected(results: Results, site: BenchmarkSetup, method: str) -> list[Mapping[str, Any]]:
+def selected(results: Results, site: BenchmarkSetup, method: str) -> list[Mapping[str, Json]]:
     """Return a method's metrics at the epoch that the rule picks, at each seed."""
     runs = [muse_run(results.scale, site, method, seed) for seed in results.seeds]
     return [pick_epoch(read_history(run.folder(results.home) / HISTORY)) for run in runs]

@@ -1,9 +1,9 @@
 """Which epoch of a training is its result: one rule for all methods."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from simnpo.report.numbers import number
+from simnpo.storage.json_values import Json
 
 KEEP = 0.9
 """Share of Original's retained knowledge that a picked epoch must keep."""
@@ -14,7 +14,7 @@ RULE = (
 )
 
 
-def pick_epoch(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def pick_epoch(history: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
     """Return the epoch that `RULE` picks.
 
     The paper "selected the optimal one" of each run's epochs on MUSE (app. I.2) and does not say by

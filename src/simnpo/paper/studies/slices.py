@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from simnpo.evaluation.tables import ANSWER
 from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.run import Run
 from simnpo.paper.results import Results, noise_runs
+from simnpo.report.canvas import Canvas, Dashes
 from simnpo.report.colours import MUTED, Style, is_retrain
 from simnpo.report.curves import logarithms
 from simnpo.report.drawing import tip
@@ -148,7 +149,7 @@ def _columns(half: Half) -> tuple[Column, Column, Column]:
 
 
 def _paint(
-    figure: Any,
+    figure: Canvas,
     styles: Mapping[str, Style],
     panels: Sequence[tuple[str, Mapping[str, tuple[Values, str]]]],
 ) -> None:
@@ -158,7 +159,7 @@ def _paint(
     for axes, (title, drawn) in zip(both, panels, strict=True):
         lines = {}
         for model, (values, summary) in drawn.items():
-            dashes: Any = (0, (3, 1.5)) if is_retrain(model) else "-"
+            dashes: Dashes = (0, (3, 1.5)) if is_retrain(model) else "-"
             line = steps(axes, values, styles[model].light, 1.8, dashes)
             tip(line, f"{model}, {title[0].lower()}{title[1:]}: {summary}")
             lines[model if is_retrain(model) else f"{model}: {summary}"] = line
@@ -201,7 +202,7 @@ def by_memorisation(results: Results, site: BenchmarkSetup) -> tuple[Half, Half]
 def _sorted(
     results: Results,
     site: BenchmarkSetup,
-    by: Callable[[pd.DataFrame], "pd.Series[Any]"],
+    by: Callable[[pd.DataFrame], "pd.Series[float]"],
     seed: int,
 ) -> list[int]:
     """Sort the forget set's items by a column of Original's scores of their answers."""

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simnpo.evaluation.metrics.intervals import Interval
+from simnpo.report.canvas import Canvas, Look
 from simnpo.report.colours import MUTED, Style
 from simnpo.report.drawing import tip
 from simnpo.report.finding import Figure, Row
@@ -76,7 +77,7 @@ def _said(axes: Axes, kept: Interval, forgotten: Interval) -> str:
 
 
 def _paint(
-    figure: Any,
+    figure: Canvas,
     styles: Mapping[str, Style],
     points: Mapping[str, tuple[Interval, Interval]],
     shown: Axes,
@@ -88,7 +89,7 @@ def _paint(
             top = min(y.high, 0.0) if shown.is_p_value else y.high
             axes.plot([x.low, x.high], [y.mean, y.mean], color=colour, linewidth=1, alpha=0.6)
             axes.plot([x.mean, x.mean], [y.low, top], color=colour, linewidth=1, alpha=0.6)
-        look = {"linestyle": "none", "color": colour, **marker(styles[name])}
+        look: Look = {"linestyle": "none", "color": colour, **marker(styles[name])}
         (point,) = axes.plot(x.mean, y.mean, **look)
         tip(point, f"{name}: {_said(shown, x, y)}")
     axes.margins(x=0.2, y=0.12)
