@@ -31,7 +31,8 @@ COLUMNS = (
     "general_ability",
 )  # fmt: skip
 POINT = (
-    "forget_verbatim", "forget_probability", "identifiers", "kept", "general", "refused"
+    "share", "attention_share",
+    "forget_verbatim", "forget_probability", "identifiers", "kept", "general", "refused",
 )  # fmt: skip
 """A measurement during a run, see `simnpo.training.target.Point`."""
 
