@@ -3,7 +3,6 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from simnpo.evaluation.suites.display import Column, SuiteDisplay
 from simnpo.report.colours import Style, is_retrain
-from simnpo.report.drawing import Plot, draw
+from simnpo.report.finding import Figure
 from simnpo.report.numbers import written
 from simnpo.report.trade_off import marker, p_axis
 
@@ -94,36 +93,39 @@ def shown_columns(view: SuiteDisplay, curve: pd.DataFrame) -> list[Column]:
     return [column for column in view.columns if column.printed and column.key in known]
 
 
-def draw_curves(
-    folder: Path,
+def curves_figure(
     name: str,
     curve: pd.DataFrame,
     panels: Sequence[Panel],
     steps: Steps,
-    styles: Mapping[str, Style],
+    caption: str,
     across: int = 2,
-) -> Plot:
-    """Draw each panel's metric over steps: a line per model, over seeds its mean and range.
+    title: str = "",
+) -> Figure:
+    """Return a figure of each panel's metric over steps.
+
+    A model is a line, over seeds its mean and range; Retrain's is dashed.
 
     Args:
-        folder: where the plot goes.
-        name: the plot's file name.
+        name: the figure's name.
         curve: a table with `COLUMNS`.
         panels: what to draw.
         steps: the horizontal axis.
-        styles: how each model is drawn; Retrain's line is dashed.
+        caption: what stands below it.
         across: panels in a row.
+        title: what stands above it.
     """
     rows = math.ceil(len(panels) / across)
     width, height = (4.7, 3.3) if across <= 2 else (2.7, 2.1)
-    return draw(
-        folder,
+    return Figure(
         name,
         (width * across, height * rows + 0.5),
+        caption,
         f"{', '.join(panel.title for panel in panels)} over {steps.label.lower()}. "
         f"{_in_words(curve, panels[:1])}",
-        styles,
-        lambda figure: _paint(figure, curve, panels, steps, styles, (rows, across)),
+        tuple(str(one) for one in curve["model"].unique()),
+        lambda figure, styles: _paint(figure, curve, panels, steps, styles, (rows, across)),
+        title,
     )
 
 
