@@ -1,6 +1,5 @@
 """The report of a reproduction: one HTML page, its plots and its tables."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +8,10 @@ from typing import NamedTuple, get_args
 from simnpo.experiments.run import Run
 from simnpo.paper.page_settings import unlearning_settings
 from simnpo.report.drawing import KINDS
-from simnpo.report.finding import Claim, Finding, Verdict
+from simnpo.report.finding import Finding, Verdict
 from simnpo.report.finding_page import PLOTS, TABLES, write_finding
 from simnpo.report.finding_tables import KINDS as TABLE_KINDS
 from simnpo.report.rendering import REPORT
-from simnpo.report.settings import Settings
 from simnpo.storage.ownership import remove_own
 from simnpo.storage.runs import versions
 
@@ -32,22 +30,6 @@ class Shown(NamedTuple):
     """What was found, or why it could not be made."""
     runs: tuple[Run, ...] = ()
     """The runs it was made from."""
-
-
-class Made(NamedTuple):
-    """What the page says of an artefact besides its finding."""
-
-    name: str
-    label: str
-    """As the paper calls it: `Fig. 4`."""
-    title: str
-    reason: str
-    """Why it could not be made; empty where it was."""
-    claims: tuple[Claim, ...]
-    verdicts: Counter[Verdict]
-    """How many claims have each verdict."""
-    runs: int
-    settings: Settings
 
 
 def files(artefacts: Iterable[str]) -> tuple[str, ...]:
@@ -96,26 +78,23 @@ def write_reproduction(
     Raises:
         UserError: models whose answers are to stand side by side were asked different questions.
     """
-    artefacts = {name: _made(name, one) for name, one in shown.items()}
-    for name in artefacts:
+    for name in shown:
         for place, kinds in ((PLOTS, KINDS), (TABLES, TABLE_KINDS)):
             remove_own(folder / place, [f"{name}-*.{kind}" for kind in kinds])
+    parts = {name: _part(name, one) for name, one in shown.items()}
+    summary = (lead,) if lead else ()
     return write_finding(
-        Finding(
-            title=title,
-            summary=(lead,) if lead else (),
-            facts=settings,
-            parts={name: _part(name, one) for name, one in shown.items()},
-        ),
+        Finding(title=title, summary=summary, facts=settings, parts=parts),
         folder,
         command,
         template="reproduction.html",
         by_part=True,
         failed=failed,
-        artefacts=artefacts,
-        total=sum((one.verdicts for one in artefacts.values()), Counter[Verdict]()),
+        shown=shown,
+        label_of=label_of,
         verdicts=VERDICTS,
         versions=versions(),
+        settings={name: unlearning_settings(one.runs) for name, one in shown.items()},
     )
 
 
@@ -127,28 +106,10 @@ def label_of(name: str) -> str:
     return name
 
 
-def _finding(shown: Shown) -> Finding:
-    return Finding() if isinstance(shown.finding, str) else shown.finding
-
-
 def _part(name: str, shown: Shown) -> Finding:
     return replace(
-        _finding(shown),
+        Finding() if isinstance(shown.finding, str) else shown.finding,
         title=f"{label_of(name)}: {shown.title}",
         summary=(f"**The paper:** {shown.shows}",),
         questions=QUESTIONS,
-    )
-
-
-def _made(name: str, shown: Shown) -> Made:
-    claims = _finding(shown).claims
-    return Made(
-        name=name,
-        label=label_of(name),
-        title=shown.title,
-        reason=shown.finding if isinstance(shown.finding, str) else "",
-        claims=claims,
-        verdicts=Counter(claim.verdict for claim in claims),
-        runs=len(shown.runs),
-        settings=unlearning_settings(shown.runs),
     )

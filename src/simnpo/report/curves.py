@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 
 from simnpo.evaluation.suites.display import Column, SuiteDisplay
 from simnpo.report.colours import Style, is_retrain
-from simnpo.report.finding import Figure
+from simnpo.report.finding import Figure, Finding
 from simnpo.report.numbers import written
+from simnpo.report.plain_text import lower_first, upper_first
 from simnpo.report.trade_off import marker, p_axis
 
 LARGE_TITLE, SMALL_TITLE = 56, 34
@@ -82,39 +83,61 @@ def headline(view: SuiteDisplay, curve: pd.DataFrame) -> list[Panel]:
     ]
 
 
-def every_metric(columns: Sequence[Column], series: str) -> list[Panel]:
-    """Return each column of a table as a panel."""
-    return [Panel(one.name, one.key, series, one.kind == "p_value") for one in columns]
-
-
 def shown_columns(view: SuiteDisplay, curve: pd.DataFrame) -> list[Column]:
     """Return the columns of the printed table that have a value in `curve`."""
     known = set(curve.loc[curve["value"].notna(), "metric"])
     return [column for column in view.columns if column.printed and column.key in known]
 
 
-def curves_figure(
+def headline_part(
+    title: str, name: str, curve: pd.DataFrame, view: SuiteDisplay, steps: Steps, more: str
+) -> Finding:
+    """Return what was forgotten and what was kept as a figure, or that neither was measured.
+
+    Args:
+        title: the part's.
+        name: the figure's.
+        curve: a table with `COLUMNS`.
+        view: how the metrics are shown.
+        steps: the horizontal axis.
+        more: what the caption says besides what is drawn.
+    """
+    forgotten, kept = view.forgotten.title, lower_first(view.kept.title)
+    panels = headline(view, curve)
+    if not panels:
+        neither = f"Neither {lower_first(forgotten)} nor {kept} was measured"
+        return Finding(title=title, summary=(f"{neither}: the [notes](#notes) say why.",))
+    caption, across = f"{forgotten} and {kept}{more}", min(2, len(panels))
+    return Finding(title=title, figures=(_figure(name, curve, panels, steps, caption, across),))
+
+
+def metrics_part(
+    name: str, curve: pd.DataFrame, columns: Sequence[Column], steps: Steps
+) -> Finding:
+    """Return a figure of every column for each series, `name` and the series its name."""
+    figures = [
+        _figure(
+            f"{name}-{one}" if one else name,
+            curve,
+            [Panel(column.name, column.key, one, column.kind == "p_value") for column in columns],
+            steps,
+            "The rows of the table." if one else "The rows of the table above.",
+            across=4,
+        )._replace(title=upper_first(one))
+        for one in map(str, curve["series"].unique())
+    ]
+    return Finding(title="Every metric", figures=tuple(figures))
+
+
+def _figure(
     name: str,
     curve: pd.DataFrame,
     panels: Sequence[Panel],
     steps: Steps,
     caption: str,
-    across: int = 2,
-    title: str = "",
+    across: int,
 ) -> Figure:
-    """Return a figure of each panel's metric over steps.
-
-    A model is a line, over seeds its mean and range; Retrain's is dashed.
-
-    Args:
-        name: the figure's name.
-        curve: a table with `COLUMNS`.
-        panels: what to draw.
-        steps: the horizontal axis.
-        caption: what stands below it.
-        across: panels in a row.
-        title: what stands above it.
-    """
+    """Return each panel's metric over steps: a line per model, over seeds its mean and range."""
     rows = math.ceil(len(panels) / across)
     width, height = (4.7, 3.3) if across <= 2 else (2.7, 2.1)
     return Figure(
@@ -125,7 +148,6 @@ def curves_figure(
         f"{_in_words(curve, panels[:1])}",
         tuple(str(one) for one in curve["model"].unique()),
         lambda figure, styles: _paint(figure, curve, panels, steps, styles, (rows, across)),
-        title,
     )
 
 

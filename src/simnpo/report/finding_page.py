@@ -1,6 +1,6 @@
 """A finding as a page: its parts as sections, with their figures drawn next to the page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,41 +85,28 @@ def _section(
 ) -> Section:
     for table in finding.tables if prefix else ():
         write_table(folder / TABLES, f"{prefix}{table.name}", table)
-    view = display_of(finding.answers) if finding.answers else None
     figures = [(one, _drawn(one, prefix, folder, looks)) for one in finding.figures]
-    return Section(name, finding, figures, _answers(finding, view), view, prefix)
+    view = display_of(finding.answers) if finding.answers else None
+    # A request's rows are in the forget set, too.
+    sets = [one for one in view.answers if not one.startswith(REQUEST)] if view else []
+    answers = answered_cards(finding.answers, sets, finding.questions)
+    return Section(name, finding, figures, answers, view, prefix)
 
 
 def _drawn(figure: Figure, prefix: str, folder: Path, looks: Mapping[str, Style]) -> Plot:
+    name, what = f"{prefix}{figure.name}", figure.description
     return draw(
-        folder / PLOTS,
-        f"{prefix}{figure.name}",
-        figure.size,
-        figure.description,
-        looks,
-        lambda empty: figure.paint(empty, looks),
+        folder / PLOTS, name, figure.size, what, looks, lambda empty: figure.paint(empty, looks)
     )
-
-
-def _answers(finding: Finding, view: SuiteDisplay | None) -> dict[str, list[Card]]:
-    # A request's rows are in the forget set, too.
-    names = [one for one in view.answers if not one.startswith(REQUEST)] if view else []
-    return answered_cards(finding.answers, names, finding.questions)
 
 
 def _models(finding: Finding) -> list[str]:
     """List what has a colour and a marker: what figures draw, answers, and methods in tables."""
     methods = {ORIGINAL, RETRAIN, *(method.title for method in METHODS.values())}
     names: dict[str, None] = {}
-    for one in _whole(finding):
+    for one in (finding, *finding.parts.values()):
         names |= dict.fromkeys(model for figure in one.figures for model in figure.models)
         names |= dict.fromkeys(evaluation.name for evaluation in one.answers)
         rows = [row.name for table in one.tables for row in table.rows]
         names |= dict.fromkeys(name for name in rows if name in methods)
     return list(names)
-
-
-def _whole(finding: Finding) -> Iterator[Finding]:
-    yield finding
-    for part in finding.parts.values():
-        yield from _whole(part)

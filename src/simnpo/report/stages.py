@@ -9,22 +9,14 @@ import pandas as pd
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.verdict import Verdict
 from simnpo.evaluation.suites import display_of
-from simnpo.evaluation.suites.display import Column, SuiteDisplay
-from simnpo.report.curves import (
-    COLUMNS,
-    Steps,
-    curves_figure,
-    every_metric,
-    headline,
-    shown_columns,
-)
+from simnpo.evaluation.suites.display import Column
+from simnpo.report.curves import COLUMNS, Steps, headline_part, metrics_part, shown_columns
 from simnpo.report.drawing import KINDS
 from simnpo.report.finding import Cell, Finding, Row, Table
 from simnpo.report.finding import Column as TableColumn
 from simnpo.report.finding_page import write_finding
 from simnpo.report.notes import notes
 from simnpo.report.numbers import number, written
-from simnpo.report.plain_text import lower_first
 from simnpo.report.prompts import prompts
 from simnpo.report.rendering import REPORT
 from simnpo.report.table import cell
@@ -75,18 +67,11 @@ def _finding(
 ) -> Finding:
     view, summary = display_of(evaluations), evaluations[0].summary
     curve, steps = _curve(evaluations, method), Steps("Requests unlearned")
-    columns = shown_columns(view, curve)
+    columns, more = shown_columns(view, curve), "; 0 is the model before any request."
     parts = {
-        "curves": _over_requests(view, curve, steps),
+        "curves": headline_part("Over the requests", HEADLINE, curve, view, steps, more),
         "table": Finding((_table(evaluations, columns),), title=TABLE),
-        "metrics": Finding(
-            title="Every metric",
-            figures=(
-                curves_figure(
-                    METRICS, curve, every_metric(columns, ""), steps, "The rows of the table.", 4
-                ),
-            ),
-        ),
+        "metrics": metrics_part(METRICS, curve, columns, steps),
     }
     if verdict and len(evaluations[0].tables.generations):
         parts["answers"] = Finding(
@@ -109,17 +94,6 @@ def _finding(
         advice=tuple(advice),
         parts={**parts, "notes": Finding(title="Notes", notes=said)},
     )
-
-
-def _over_requests(view: SuiteDisplay, curve: pd.DataFrame, steps: Steps) -> Finding:
-    title, heads = "Over the requests", headline(view, curve)
-    forgotten, kept = view.forgotten.title, lower_first(view.kept.title)
-    if not heads:
-        neither = f"Neither {lower_first(forgotten)} nor {kept} was measured"
-        return Finding(title=title, summary=(f"{neither}: the [notes](#notes) say why.",))
-    caption = f"{forgotten} and {kept}; 0 is the model before any request."
-    figure = curves_figure(HEADLINE, curve, heads, steps, caption, len(heads))
-    return Finding(figures=(figure,), title=title)
 
 
 def _lead(method: str, requests: int, own: bool) -> tuple[str, ...]:
