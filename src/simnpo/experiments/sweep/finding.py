@@ -1,134 +1,90 @@
 """What a sweep finds: the settings that no other beats, and all of them as a table."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
 
 from simnpo.evaluation.metrics.intervals import Interval
-from simnpo.evaluation.suites.display import Axis
 from simnpo.experiments.sweep.figure import FRONT, TRIED, paint_front, placed
 from simnpo.experiments.sweep.outcome import Outcome
-from simnpo.experiments.sweep.settings import Setting, named
+from simnpo.experiments.sweep.settings import named
 from simnpo.experiments.unlearn_run import UnlearnRun
 from simnpo.report.colours import ORIGINAL, RETRAIN
-from simnpo.report.finding import Cell, Column, Figure, Finding, Table
-from simnpo.report.finding import Row as TableRow
-from simnpo.report.numbers import fixed, p_value, with_interval
+from simnpo.report.finding import Cell, Column, Figure, Finding, Row, Table
+from simnpo.report.finding_tables import cell
+from simnpo.report.numbers import fixed, p_value, written
 from simnpo.report.plain_text import lower_first
 
-CSV, PLOT, _FAILED = "sweep.csv", "pareto", "Failed seeds"
-
-
-class Row(NamedTuple):
-    """A setting as the tables have it."""
-
-    setting: Setting
-    forgotten: Interval
-    kept: Interval
-    on_front: bool
-    is_picked: bool
-    failed: int
-    """Seeds whose run failed."""
-
-
-def rows(outcome: Outcome) -> list[Row]:
-    """Return a row per setting, in the order in which they were tried."""
-    view, seeds = outcome.view, len(outcome.trials.seeds)
-    errors = list(outcome.table["error"] != "")
-    columns = zip(
-        outcome.settings,
-        outcome.values(view.forgotten.key),
-        outcome.values(view.kept.key),
-        outcome.front,
-        strict=True,
-    )
-    return [
-        Row(
-            setting,
-            forgotten,
-            kept,
-            bool(on_front),
-            place == outcome.pick,
-            sum(errors[place * seeds : (place + 1) * seeds]),
-        )
-        for place, (setting, forgotten, kept, on_front) in enumerate(columns)
-    ]
-
-
-def shown(axis: Axis, value: Interval) -> str:
-    """Write a mean with its interval; a p-value as one."""
-    return p_value(value.mean) if axis.is_p_value else with_interval(value)
+CSV, PLOT = "sweep.csv", "pareto"
+FAILED, BEATEN = "Failed seeds", "Beaten"
 
 
 def finding_of(outcome: Outcome, note: str | None = None) -> Finding:
     """Return the settings as a page has them: the front, all of them, and what failed."""
-    made, trials, name = rows(outcome), outcome.trials, name_of(outcome)
+    count, trials, name = len(outcome.settings), outcome.trials, name_of(outcome)
     seeds = f"{len(trials.seeds)} seed{'s' if len(trials.seeds) > 1 else ''}"
     start = f", from `{trials.model}`" if trials.model else ""
     lead = (
-        f"{name} with {len(made)} settings{start}, over {seeds} each. A setting is on the front if "
+        f"{name} with {count} settings{start}, over {seeds} each. A setting is on the front if "
         "no other is at least as good on both axes and better on one."
     )
     picked = ""
     if outcome.pick is not None:
         picked = f"**Picked: {named(outcome.settings[outcome.pick])}.** {rule(outcome)}"
     parts = {
-        "front": _front(outcome, made),
-        "settings": Finding((_settings(outcome, made),), title="Settings"),
+        "front": _front(outcome),
+        "settings": Finding((settings_table(outcome),), title="Settings"),
     }
     if outcome.failed:
         failed = tuple(f"**{run.title}:** {why}" for run, why in outcome.failed.items())
         parts["failures"] = Finding(title="Failures", notes=failed)
     return Finding(
-        title=f"{name} on {trials.site.name}: {len(made)} settings",
+        title=f"{name} on {trials.site.name}: {count} settings",
         summary=tuple(filter(None, (lead, note, picked))),
         parts=parts,
     )
 
 
-def _settings(outcome: Outcome, made: Sequence[Row]) -> Table:
-    axes = (outcome.view.forgotten, outcome.view.kept)
-    names = [name for name, _ in made[0].setting]
+def settings_table(outcome: Outcome) -> Table:
+    """Return a row per setting, in the order in which they were tried."""
+    view, seeds = outcome.view, len(outcome.trials.seeds)
+    axes = [
+        Column(axis.key, axis.title, axis.title, "p_value" if axis.is_p_value else "fixed")
+        for axis in (view.forgotten, view.kept)
+    ]
+    names = [Column(name, name, name, "plain") for name, _ in outcome.settings[0]]
+    means = [[_shown(one, axis) for one in outcome.values(axis.key)] for axis in axes]
+    errors, rows = list(outcome.table["error"] != ""), []
+    for place, (setting, on_front) in enumerate(zip(outcome.settings, outcome.front, strict=True)):
+        said = "Picked" if place == outcome.pick else "Front" if on_front else BEATEN
+        also = ", on the front" if said == "Picked" and on_front else ""
+        failed = sum(errors[place * seeds : (place + 1) * seeds])
+        values = {name: Cell(value, f"{value:g}") for name, value in setting}
+        values |= {axis.key: mean[place] for axis, mean in zip(axes, means, strict=True)}
+        values[FAILED] = Cell(failed or math.nan, str(failed or ""))
+        rows.append(Row(said + also, values, f"{said} {place:03}"))
     legend = []
     for one, found in ((ORIGINAL, outcome.original), (RETRAIN, outcome.retrain)):
-        values = [
-            f"{lower_first(axis.title)} {shown(axis, _alone(outcome.reference(found, axis.key)))}"
+        texts = [
+            f"{lower_first(axis.name)} {written(outcome.reference(found, axis.key), axis.kind)}"
             for axis in axes
         ]
-        legend += [f"**{one}**: {', '.join(values)}."] if found else []
-    several = len(outcome.trials.seeds) > 1
+        legend += [f"**{one}**: {', '.join(texts)}."] if found else []
     half = ", ± half the width of their 95 % interval (Student's t); p-values without"
     legend.append(
-        f"Means over seeds{half if several else ''}. Every metric of every seed is in `{CSV}`."
+        f"Means over seeds{half if seeds > 1 else ''}. Every metric of every seed is in `{CSV}`."
     )
-    columns = (
-        *(Column(name, name, name) for name in names),
-        *(
-            Column(axis.key, axis.title, axis.title, "p_value" if axis.is_p_value else "fixed")
-            for axis in axes
-        ),
-        Column(_FAILED, _FAILED, _FAILED),
+    return Table(
+        "settings",
+        "Settings",
+        (*names, *axes, Column(FAILED, FAILED, FAILED)),
+        tuple(rows),
+        rows_are="Setting",
+        legend=tuple(legend),
     )
-    every = tuple(_row(outcome, row, place) for place, row in enumerate(made, start=1))
-    return Table("settings", "Settings", columns, every, rows_are="Setting", legend=tuple(legend))
 
 
-def _row(outcome: Outcome, row: Row, place: int) -> TableRow:
-    view = outcome.view
-    said = "Picked" if row.is_picked else "Front" if row.on_front else "Beaten"
-    values: dict[str, Interval | Cell] = {
-        name: Cell(value, f"{value:g}") for name, value in row.setting
-    }
-    for axis, value in ((view.forgotten, row.forgotten), (view.kept, row.kept)):
-        values[axis.key] = _alone(value.mean) if axis.is_p_value else value
-    values[_FAILED] = Cell(row.failed or math.nan, str(row.failed or ""))
-    name = f"{said}, on the front" if row.is_picked and row.on_front else said
-    return TableRow(name, values, f"{said} {place:03}")
-
-
-def _alone(value: float) -> Interval:
-    """Return a value that has no interval."""
-    return Interval(value, math.nan, math.nan, 1)
+def _shown(value: Interval, column: Column) -> Cell:
+    """Write a mean with its interval; a p-value alone."""
+    return cell(value._replace(high=math.nan) if column.kind == "p_value" else value, column)
 
 
 def rule(outcome: Outcome) -> str:
@@ -149,13 +105,15 @@ def name_of(outcome: Outcome) -> str:
     return run.name
 
 
-def _front(outcome: Outcome, made: Sequence[Row]) -> Finding:
+def _front(outcome: Outcome) -> Finding:
     view, title = outcome.view, "The front"
     tried, front = [], {}
-    for row in made:
-        point = placed(row.forgotten.mean, row.kept.mean, view.forgotten)
-        if point and row.on_front:
-            front[named(row.setting)] = point
+    means = (outcome.values(axis.key) for axis in (view.forgotten, view.kept))
+    every = zip(outcome.settings, outcome.front, *means, strict=True)
+    for setting, on_front, forgot, stayed in every:
+        point = placed(forgot.mean, stayed.mean, view.forgotten)
+        if point and on_front:
+            front[named(setting)] = point
         elif point:
             tried.append(point)
     if not front:

@@ -6,10 +6,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simnpo.experiments.sweep.finding import CSV, PLOT, finding_of, name_of, rows, rule, shown
+from simnpo.experiments.sweep.finding import (
+    BEATEN,
+    CSV,
+    PLOT,
+    finding_of,
+    name_of,
+    rule,
+    settings_table,
+)
 from simnpo.experiments.sweep.outcome import Outcome
 from simnpo.report.drawing import KINDS
 from simnpo.report.finding_page import write_finding
+from simnpo.report.finding_tables import cell
 from simnpo.report.rendering import REPORT
 from simnpo.report.spreadsheets import no_formula
 from simnpo.storage.files import write_text
@@ -33,27 +42,17 @@ def write_sweep(outcome: Outcome, out: Path, command: str, note: str | None = No
 
 
 def print_sweep(outcome: Outcome) -> None:
-    """Print the table; `front` marks the settings that no other beats."""
-    view = outcome.view
+    """Print the table, with what the page says of each setting that is not beaten."""
     title = Text(visible(f"{name_of(outcome)} on {outcome.trials.site.name}"), "table.title")
-    table = Table(title=title, title_justify="left")
-    for name, _ in outcome.settings[0]:
-        table.add_column(name, justify="right")
-    for axis in (view.forgotten, view.kept):
-        table.add_column(Text(visible(axis.title)), justify="right")
+    table, found = Table(title=title, title_justify="left"), settings_table(outcome)
+    for column in found.columns[:-1]:
+        table.add_column(Text(visible(column.short)), justify="right")
     table.add_column("")
-    for row in rows(outcome):
-        marks = [
-            name for name, there in (("front", row.on_front), ("picked", row.is_picked)) if there
-        ]
-        if row.failed:
-            marks.append(f"{row.failed} failed")
-        table.add_row(
-            *(f"{value:g}" for _, value in row.setting),
-            shown(view.forgotten, row.forgotten),
-            shown(view.kept, row.kept),
-            ", ".join(marks),
-        )
+    for row in found.rows:
+        *shown, failed = (cell(row.values[column.key], column) for column in found.columns)
+        said = [] if row.name == BEATEN else [row.name.lower()]
+        said += [f"{failed.mean} failed"] if failed.mean else []
+        table.add_row(*(f"{one.mean} {one.spread}".strip() for one in shown), ", ".join(said))
     console = Console()
     console.print(table)
     console.print(visible(f"picked: {rule(outcome)}"), style="dim", markup=False, highlight=False)
