@@ -9,12 +9,12 @@ import pytest
 from made_up_findings import CLAIMS, HOSTILE, shown, table
 
 from simnpo.paper.page_settings import unlearning_settings
-from simnpo.paper.page_tables import as_csv, as_markdown
 from simnpo.paper.report import Shown, label_of, write_reproduction
 from simnpo.paper.scale import mini
 from simnpo.paper.studies import ARTEFACTS
 from simnpo.report.differences import pieces
 from simnpo.report.finding import Finding
+from simnpo.report.finding_tables import as_csv, as_markdown
 from simnpo.storage.folder_lock import held
 
 SETTINGS = {"Scale": "mini", "Seeds": "42, 43, 44"}

@@ -13,9 +13,9 @@ from simnpo.evaluation.evaluation import Evaluation, read_evaluation, write_eval
 from simnpo.evaluation.metrics.intervals import Interval
 from simnpo.evaluation.tables import Tables
 from simnpo.experiments.model_card import escape
-from simnpo.paper.page_tables import as_csv, as_markdown
 from simnpo.report.drawing import draw, tip
 from simnpo.report.finding import Column, Row, Table
+from simnpo.report.finding_tables import as_csv, as_markdown
 from simnpo.report.page import write_report
 from simnpo.report.spreadsheets import no_formula
 from simnpo.storage.files import read_json, write_json

@@ -75,7 +75,8 @@ class Sweep:
     def run(self) -> None:
         """Try the settings, print their table, and say where the report is."""
         from simnpo.experiments.key import accepting
-        from simnpo.experiments.sweep.report import CSV, FILES, print_sweep, write_sweep
+        from simnpo.experiments.sweep.finding import CSV
+        from simnpo.experiments.sweep.report import FILES, print_sweep, write_sweep
         from simnpo.models import quiet
         from simnpo.storage.runs import check_room
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from simnpo.paper.page_tables import as_markdown
-from simnpo.paper.report import PLOTS, Shown, label_of
+from simnpo.paper.report import Shown, label_of
 from simnpo.report.finding import Claim
+from simnpo.report.finding_page import PLOTS
+from simnpo.report.finding_tables import as_markdown
 from simnpo.storage.files import write_text
 from simnpo.system.terminal import harmless
 

@@ -1,28 +1,20 @@
 """The report of a reproduction: one HTML page, its plots and its tables."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
-from simnpo.evaluation.evaluation import Evaluation
-from simnpo.evaluation.suites import display_of
 from simnpo.experiments.run import Run
-from simnpo.methods.registry import METHODS
 from simnpo.paper.page_settings import unlearning_settings
-from simnpo.paper.page_tables import KINDS as TABLE_KINDS
-from simnpo.paper.page_tables import PAPER, cell, sourced_rows, write_table
-from simnpo.report.answers import Card, cards
-from simnpo.report.colours import ORIGINAL, RETRAIN, Style, styles
-from simnpo.report.drawing import KINDS, Plot, draw
-from simnpo.report.finding import Claim, Figure, Finding, Table, Verdict
-from simnpo.report.rendering import REPORT, write_page
-from simnpo.report.settings import Settings
+from simnpo.report.drawing import KINDS
+from simnpo.report.finding import Finding, Verdict
+from simnpo.report.finding_page import PLOTS, TABLES, write_finding
+from simnpo.report.finding_tables import KINDS as TABLE_KINDS
+from simnpo.report.rendering import REPORT
 from simnpo.storage.ownership import remove_own
 from simnpo.storage.runs import versions
 
-PLOTS, TABLES = "plots", "tables"
-"""Folders next to the page."""
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 QUESTIONS = 30
 """Questions shown of each set: a filter finds one among them."""
@@ -38,28 +30,6 @@ class Shown(NamedTuple):
     """What was found, or why it could not be made."""
     runs: tuple[Run, ...] = ()
     """The runs it was made from."""
-
-
-class Section(NamedTuple):
-    """An artefact ready for the page, its files written."""
-
-    name: str
-    label: str
-    """As the paper calls it: `Fig. 4`."""
-    shown: Shown
-    reason: str
-    """Why it could not be made; empty where it was."""
-    figures: list[tuple[Figure, Plot]]
-    tables: list[Table]
-    claims: list[Claim]
-    verdicts: Counter[Verdict]
-    """How many claims have each verdict."""
-    answers: dict[str, list[Card]]
-    """By evaluation set."""
-    view: Any
-    """How `answers` are shown, a `SuiteDisplay`; None without any."""
-    notes: tuple[str, ...]
-    settings: Settings
 
 
 def files(artefacts: Iterable[str]) -> tuple[str, ...]:
@@ -108,25 +78,23 @@ def write_reproduction(
     Raises:
         UserError: models whose answers are to stand side by side were asked different questions.
     """
-    found = {name: _finding(one) for name, one in shown.items()}
-    looks = styles(_models(found.values()))
-    sections = [_section(name, one, found[name], folder, looks) for name, one in shown.items()]
-    return write_page(
+    for name in shown:
+        for place, kinds in ((PLOTS, KINDS), (TABLES, TABLE_KINDS)):
+            remove_own(folder / place, [f"{name}-*.{kind}" for kind in kinds])
+    parts = {name: _part(name, one) for name, one in shown.items()}
+    summary = (lead,) if lead else ()
+    return write_finding(
+        Finding(title=title, summary=summary, facts=settings, parts=parts),
         folder,
-        "reproduction.html",
-        looks,
-        title=title,
-        lead=lead,
-        command=command,
-        facts=settings,
+        command,
+        template="reproduction.html",
+        by_part=True,
         failed=failed,
-        artefacts=sections,
-        total=sum((section.verdicts for section in sections), Counter[Verdict]()),
+        shown=shown,
+        label_of=label_of,
         verdicts=VERDICTS,
         versions=versions(),
-        cell=cell,
-        sourced_rows=sourced_rows,
-        paper=PAPER,
+        settings={name: unlearning_settings(one.runs) for name, one in shown.items()},
     )
 
 
@@ -138,57 +106,10 @@ def label_of(name: str) -> str:
     return name
 
 
-def _finding(shown: Shown) -> Finding:
-    return Finding() if isinstance(shown.finding, str) else shown.finding
-
-
-def _models(findings: Iterable[Finding]) -> list[str]:
-    """List what has a colour and a marker: what figures draw, answers, and methods in tables."""
-    methods = {ORIGINAL, RETRAIN, *(method.title for method in METHODS.values())}
-    names: dict[str, None] = {}
-    for one in findings:
-        names |= dict.fromkeys(model for figure in one.figures for model in figure.models)
-        names |= dict.fromkeys(evaluation.name for evaluation in one.answers)
-        rows = [row.name for table in one.tables for row in table.rows]
-        names |= dict.fromkeys(name for name in rows if name in methods)
-    return list(names)
-
-
-def _section(
-    name: str, shown: Shown, finding: Finding, folder: Path, looks: Mapping[str, Style]
-) -> Section:
-    for place, kinds in ((PLOTS, KINDS), (TABLES, TABLE_KINDS)):
-        remove_own(folder / place, [f"{name}-*.{kind}" for kind in kinds])
-    for table in finding.tables:
-        write_table(folder / TABLES, f"{name}-{table.name}", table)
-    return Section(
-        name=name,
-        label=label_of(name),
-        shown=shown,
-        reason=shown.finding if isinstance(shown.finding, str) else "",
-        figures=[(one, _drawn(one, name, folder, looks)) for one in finding.figures],
-        tables=list(finding.tables),
-        claims=list(finding.claims),
-        verdicts=Counter(claim.verdict for claim in finding.claims),
-        answers=_answers(finding.answers),
-        view=display_of(finding.answers) if finding.answers else None,
-        notes=finding.notes,
-        settings=unlearning_settings(shown.runs),
+def _part(name: str, shown: Shown) -> Finding:
+    return replace(
+        Finding() if isinstance(shown.finding, str) else shown.finding,
+        title=f"{label_of(name)}: {shown.title}",
+        summary=(f"**The paper:** {shown.shows}",),
+        questions=QUESTIONS,
     )
-
-
-def _drawn(figure: Figure, name: str, folder: Path, looks: Mapping[str, Style]) -> Plot:
-    return draw(
-        folder / PLOTS,
-        f"{name}-{figure.name}",
-        figure.size,
-        figure.description,
-        looks,
-        lambda empty: figure.paint(empty, looks),
-    )
-
-
-def _answers(evaluations: Sequence[Evaluation]) -> dict[str, list[Card]]:
-    if not evaluations:
-        return {}
-    return {name: cards(evaluations, name, QUESTIONS) for name in display_of(evaluations).answers}

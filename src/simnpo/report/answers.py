@@ -35,11 +35,11 @@ class Card(NamedTuple):
 
 
 def answered_cards(
-    evaluations: Sequence[Evaluation], names: Sequence[str]
+    evaluations: Sequence[Evaluation], names: Sequence[str], shown: int | None = None
 ) -> dict[str, list[Card]]:
     """Return the questions of each named set that any of the models answered, see `cards`."""
     answered = {name for one in evaluations for name in one.tables.generations["set"].unique()}
-    return {name: cards(evaluations, name) for name in names if name in answered}
+    return {name: cards(evaluations, name, shown) for name in names if name in answered}
 
 
 def cards(evaluations: Sequence[Evaluation], set_name: str, shown: int | None = None) -> list[Card]:

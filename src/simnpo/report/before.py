@@ -11,7 +11,7 @@ from simnpo.data.as_seen import decoded
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.report.numbers import counted
-from simnpo.report.plain_text import WIDTH, as_text, middle_left_out
+from simnpo.report.plain_text import WIDTH, as_text, middle_left_out, upper_first
 from simnpo.system.terminal import visible
 
 WARNINGS = 5
@@ -73,7 +73,7 @@ def describe_run(
         "Model": f"{plan.model}, {_parameters(plan)}",
         **({"Adapters": plan.adapters} if plan.adapters else {}),
         "Method": plan.method,
-        **{_title(one.name): _size(one) for one in plan.sets},
+        **{upper_first(one.name): _size(one) for one in plan.sets},
         "Training": f"{counted(plan.steps, 'step')} of {counted(plan.batch_size, 'row')}, "
         f"learning rate {plan.learning_rate:.3g}, precision {plan.precision}",
         "Template": _template(encoder),
@@ -153,10 +153,6 @@ def _short(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return f"{count:,}"
-
-
-def _title(name: str) -> str:
-    return name[:1].upper() + name[1:]
 
 
 def _size(one: SetSize) -> str:

@@ -3,7 +3,6 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple
 
@@ -14,8 +13,9 @@ from matplotlib.lines import Line2D
 from simnpo.evaluation.suites.display import Column, SuiteDisplay
 from simnpo.report.canvas import Canvas, Dashes, Look
 from simnpo.report.colours import Style, is_retrain
-from simnpo.report.drawing import Plot, draw
+from simnpo.report.finding import Figure, Finding
 from simnpo.report.numbers import written
+from simnpo.report.plain_text import lower_first, upper_first
 from simnpo.report.trade_off import marker, p_axis
 
 LARGE_TITLE, SMALL_TITLE = 56, 34
@@ -84,47 +84,71 @@ def headline(view: SuiteDisplay, curve: pd.DataFrame) -> list[Panel]:
     ]
 
 
-def every_metric(columns: Sequence[Column], series: str) -> list[Panel]:
-    """Return each column of a table as a panel."""
-    return [Panel(one.name, one.key, series, one.kind == "p_value") for one in columns]
-
-
 def shown_columns(view: SuiteDisplay, curve: pd.DataFrame) -> list[Column]:
     """Return the columns of the printed table that have a value in `curve`."""
     known = set(curve.loc[curve["value"].notna(), "metric"])
     return [column for column in view.columns if column.printed and column.key in known]
 
 
-def draw_curves(
-    folder: Path,
+def headline_part(
+    title: str, name: str, curve: pd.DataFrame, view: SuiteDisplay, steps: Steps, more: str
+) -> Finding:
+    """Return what was forgotten and what was kept as a figure, or that neither was measured.
+
+    Args:
+        title: the part's.
+        name: the figure's.
+        curve: a table with `COLUMNS`.
+        view: how the metrics are shown.
+        steps: the horizontal axis.
+        more: what the caption says besides what is drawn.
+    """
+    forgotten, kept = view.forgotten.title, lower_first(view.kept.title)
+    panels = headline(view, curve)
+    if not panels:
+        neither = f"Neither {lower_first(forgotten)} nor {kept} was measured"
+        return Finding(title=title, summary=(f"{neither}: the [notes](#notes) say why.",))
+    caption, across = f"{forgotten} and {kept}{more}", min(2, len(panels))
+    return Finding(title=title, figures=(_figure(name, curve, panels, steps, caption, across),))
+
+
+def metrics_part(
+    name: str, curve: pd.DataFrame, columns: Sequence[Column], steps: Steps
+) -> Finding:
+    """Return a figure of every column for each series, `name` and the series its name."""
+    figures = [
+        _figure(
+            f"{name}-{one}" if one else name,
+            curve,
+            [Panel(column.name, column.key, one, column.kind == "p_value") for column in columns],
+            steps,
+            "The rows of the table." if one else "The rows of the table above.",
+            across=4,
+        )._replace(title=upper_first(one))
+        for one in map(str, curve["series"].unique())
+    ]
+    return Finding(title="Every metric", figures=tuple(figures))
+
+
+def _figure(
     name: str,
     curve: pd.DataFrame,
     panels: Sequence[Panel],
     steps: Steps,
-    styles: Mapping[str, Style],
-    across: int = 2,
-) -> Plot:
-    """Draw each panel's metric over steps: a line per model, over seeds its mean and range.
-
-    Args:
-        folder: where the plot goes.
-        name: the plot's file name.
-        curve: a table with `COLUMNS`.
-        panels: what to draw.
-        steps: the horizontal axis.
-        styles: how each model is drawn; Retrain's line is dashed.
-        across: panels in a row.
-    """
+    caption: str,
+    across: int,
+) -> Figure:
+    """Return each panel's metric over steps: a line per model, over seeds its mean and range."""
     rows = math.ceil(len(panels) / across)
     width, height = (4.7, 3.3) if across <= 2 else (2.7, 2.1)
-    return draw(
-        folder,
+    return Figure(
         name,
         (width * across, height * rows + 0.5),
+        caption,
         f"{', '.join(panel.title for panel in panels)} over {steps.label.lower()}. "
         f"{_in_words(curve, panels[:1])}",
-        styles,
-        lambda figure: _paint(figure, curve, panels, steps, styles, (rows, across)),
+        tuple(str(one) for one in curve["model"].unique()),
+        lambda figure, styles: _paint(figure, curve, panels, steps, styles, (rows, across)),
     )
 
 

@@ -1,16 +1,24 @@
-"""What a study finds: tables, figures and claims, before any of it is drawn or written."""
+"""What a command finds: tables, figures and claims, before any of it is drawn or written."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.intervals import Interval, interval
+from simnpo.evaluation.metrics.verdict import Verdict as Judgement
 from simnpo.evaluation.suites.display import NumberKind
 from simnpo.report.canvas import Canvas
 from simnpo.report.colours import Style
+from simnpo.report.prompts import Prompts
 
+MEANS = (
+    "Mean over the seeds, with ± half its 95 % interval (Student’s t) where there are several; a "
+    "dash: missing. Press a column’s name to sort by it."
+)
+"""What stands below a table of means."""
 Verdict = Literal["held", "not held", "undecided", "not testable"]
 
 
@@ -25,7 +33,7 @@ class Claim(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column of a study's table."""
+    """A column of a table."""
 
     key: str
     short: str
@@ -33,15 +41,38 @@ class Column(NamedTuple):
     """In full, with what it means."""
     kind: NumberKind = "fixed"
     better: Literal["higher", "lower", "near 0"] | None = None
+    group: str = ""
+    """What stands above it and its neighbours, such as a model's name."""
+
+
+class Cell(NamedTuple):
+    """A value as a reader sees it."""
+
+    value: float
+    """NaN where it is missing."""
+    mean: str
+    spread: str = ""
+    """Half the interval's width, such as `± 0.004`; empty where there is no interval."""
+    full: str = ""
+    """What is shown where a reader points at the cell."""
 
 
 class Row(NamedTuple):
-    """A row: a model and its values, each a mean over seeds with its interval."""
+    """A row, such as a model, and its values."""
 
     name: str
     """As styles and figures know the model."""
-    values: Mapping[str, Interval]
-    """By column; what is absent is shown as missing."""
+    values: Mapping[str, Interval | Cell]
+    """By column, each a mean over seeds with its interval, or already written; what is absent is
+    shown as missing."""
+    order: str = ""
+    """What the row is sorted by, where that is not its name."""
+
+    def over_seeds(self, column: str) -> Interval:
+        """Return a column's mean over seeds, which is not written yet."""
+        value = self.values[column]
+        assert isinstance(value, Interval)
+        return value
 
 
 @dataclass(frozen=True)
@@ -49,21 +80,37 @@ class Table:
     """A table, and next to it the paper's numbers, which are of another scale."""
 
     name: str
-    """Unique among a study's tables, as a part of a file name."""
+    """Unique among a finding's tables, as a part of a file name."""
     title: str
+    """Not shown where it is that of the whole finding."""
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     paper: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """The paper's numbers (7B) by row and column, as far as its text gives them."""
     collapsed: bool = False
     """Whether a reader has to open it."""
+    rows_are: str = "Model"
+    """What stands above the rows' names."""
+    sortable: bool = True
+    legend: tuple[str, ...] = (MEANS,)
+    """What stands below it."""
+
+    @property
+    def groups(self) -> Mapping[str, int]:
+        """How many columns stand under each group's name; nothing where there are no groups."""
+        return Counter(column.group for column in self.columns if column.group)
+
+    @property
+    def explained(self) -> bool:
+        """Whether a column's name in full says more than what stands above it."""
+        return any(column.name != column.short for column in self.columns)
 
 
 class Figure(NamedTuple):
     """A figure, drawn when it is asked for."""
 
     name: str
-    """Unique among a study's figures, as a part of a file name."""
+    """Unique among a finding's figures, as a part of a file name."""
     size: tuple[float, float]
     """Inches."""
     caption: str
@@ -73,11 +120,17 @@ class Figure(NamedTuple):
     """The models drawn, in order, for their colours and markers."""
     paint: Callable[[Canvas, Mapping[str, Style]], None]
     """Fills an empty matplotlib figure, given the style of each model."""
+    title: str = ""
+    """What stands above it."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """All that a study shows."""
+    """All that a command, or a part of it, shows.
+
+    In a sentence of `summary`, `notes` and a table's `legend`, `` `x` `` is what is typed,
+    `**x**` stands out and `[x](#part)` leads to another part.
+    """
 
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
@@ -86,6 +139,23 @@ class Finding:
     """Models whose generated answers are shown side by side."""
     notes: tuple[str, ...] = ()
     """What a reader must know about how the numbers were made."""
+    title: str = ""
+    summary: tuple[str, ...] = ()
+    """What it is about and what came of it, in paragraphs."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What holds for all of it, such as the benchmark."""
+    prompts: tuple[Prompts, ...] = ()
+    """How the models were asked."""
+    questions: int | None = None
+    """Questions whose answers are shown, of each set; None shows as many as the suite says."""
+    judged: Judgement | None = None
+    """Whether the user's own sets were forgotten and kept."""
+    judged_when: str = ""
+    """When `judged` was measured, as a sentence begins with it."""
+    advice: tuple[str, ...] = ()
+    """What to change next, after `judged`."""
+    parts: Mapping[str, "Finding"] = field(default_factory=dict)
+    """What it consists of, by the anchor on a page."""
 
 
 def row(name: str, values: Mapping[str, Sequence[float]]) -> Row:

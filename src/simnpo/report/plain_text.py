@@ -15,6 +15,16 @@ NARROWEST = 40
 """Columns at least: below them a line says nothing."""
 
 
+def upper_first(text: str) -> str:
+    """Return a text whose first letter is a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    """Return a text whose first letter is small."""
+    return text[:1].lower() + text[1:]
+
+
 def one_line(text: str, columns: int) -> str:
     """Return a text's visible form, truncated with an ellipsis to so many columns."""
     shown = Text(visible(text[: 4 * columns]))

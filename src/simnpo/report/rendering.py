@@ -9,6 +9,8 @@ from markupsafe import Markup
 from simnpo.report import numbers
 from simnpo.report.colours import Style
 from simnpo.report.drawing import marker_outline
+from simnpo.report.marked import marked
+from simnpo.report.plain_text import lower_first, upper_first
 from simnpo.storage.files import write_text
 from simnpo.system.terminal import harmless
 
@@ -50,10 +52,10 @@ def _environment() -> Environment:
     environment.filters |= {
         "fixed": numbers.fixed,
         "written": numbers.written,
-        "lower_first": lambda text: text[:1].lower() + text[1:],
-        "capitalize_first": lambda text: text[:1].upper() + text[1:],
+        "lower_first": lower_first,
+        "upper_first": upper_first,
         "seconds": numbers.seconds,
-        "with_interval": numbers.with_interval,
+        "marked": marked,
         # Drawn by matplotlib and rebuilt by an XML writer, which escapes every text in it.
         "drawing": lambda plot: Markup(plot.svg),
     }

@@ -6,31 +6,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from simnpo.benchmarks.set_titles import REQUEST
 from simnpo.evaluation.evaluation import Evaluation
 from simnpo.evaluation.metrics.verdict import Verdict
 from simnpo.evaluation.suites import display_of
-from simnpo.evaluation.suites.display import SuiteDisplay
-from simnpo.report.answers import Card, answered_cards
-from simnpo.report.colours import styles
-from simnpo.report.curves import (
-    COLUMNS,
-    Steps,
-    draw_curves,
-    every_metric,
-    headline,
-    shown_columns,
-)
+from simnpo.evaluation.suites.display import Column
+from simnpo.report.curves import COLUMNS, Steps, headline_part, metrics_part, shown_columns
 from simnpo.report.drawing import KINDS
+from simnpo.report.finding import Cell, Finding, Row, Table
+from simnpo.report.finding import Column as TableColumn
+from simnpo.report.finding_page import write_finding
 from simnpo.report.notes import notes
-from simnpo.report.numbers import written
+from simnpo.report.numbers import number, written
 from simnpo.report.prompts import prompts
-from simnpo.report.rendering import REPORT, write_page
+from simnpo.report.rendering import REPORT
 from simnpo.report.table import cell
 
 HEADLINE, METRICS = PLOTS = ("stages", "stages_metrics")
 FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in KINDS))
 """What `write_stages` writes."""
+TABLE = "After each request"
 
 
 def write_stages(
@@ -58,49 +52,85 @@ def write_stages(
     Returns:
         The path of the page.
     """
-    view, summary = display_of(evaluations), evaluations[0].summary
-    curve = _curve(evaluations, method)
-    columns = shown_columns(view, curve)
-    looks, plots, steps = styles([method]), folder / "plots", Steps("Requests unlearned")
-    answers = _answers(view, evaluations) if verdict else {}
-    heads = headline(view, curve)
-    drawn = {
-        METRICS: draw_curves(plots, METRICS, curve, every_metric(columns, ""), steps, looks, 4)
-    }
-    if heads:
-        drawn[HEADLINE] = draw_curves(plots, HEADLINE, curve, heads, steps, looks, len(heads))
-    return write_page(
-        folder,
-        "stages.html",
-        {**styles([evaluations[0].name, evaluations[-1].name]), **looks},
-        title=title or f"{summary['benchmark']} {summary['split'] or ''}, request by request",
-        command=command,
-        method=method,
-        sizes=sizes,
-        view=view,
-        columns=columns,
-        verdict=verdict,
-        advice=advice,
-        answers=answers,
-        stages=[one.name for one in evaluations],
-        cells={
-            column.key: [
-                cell(one, column, partial(written, kind=column.kind)) for one in evaluations
-            ]
-            for column in columns
-        },
-        caption=view.caption(evaluations),
-        prompts=prompts(evaluations),
-        notes=notes(evaluations),
-        plots=drawn,
+    return write_finding(
+        _finding(evaluations, method, sizes, verdict, title, advice), folder, command
     )
 
 
-def _answers(view: SuiteDisplay, evaluations: Sequence[Evaluation]) -> dict[str, list[Card]]:
-    """Return the answers before the first request and after the last, each once."""
-    ends = (evaluations[0], evaluations[-1])
-    # A request's rows are in the forget set, too.
-    return answered_cards(ends, [one for one in view.answers if not one.startswith(REQUEST)])
+def _finding(
+    evaluations: Sequence[Evaluation],
+    method: str,
+    sizes: Sequence[int],
+    verdict: Verdict | None,
+    title: str,
+    advice: Sequence[str],
+) -> Finding:
+    view, summary = display_of(evaluations), evaluations[0].summary
+    curve, steps = _curve(evaluations, method), Steps("Requests unlearned")
+    columns, more = shown_columns(view, curve), "; 0 is the model before any request."
+    parts = {
+        "curves": headline_part("Over the requests", HEADLINE, curve, view, steps, more),
+        "table": Finding((_table(evaluations, columns),), title=TABLE),
+        "metrics": metrics_part(METRICS, curve, columns, steps),
+    }
+    if verdict and len(evaluations[0].tables.generations):
+        parts["answers"] = Finding(
+            title="Answers",
+            summary=("Before the first request and after the last.",),
+            answers=(evaluations[0], evaluations[-1]),
+        )
+    if asked := prompts(evaluations):
+        parts["prompts"] = Finding(title="Prompts", prompts=tuple(asked))
+    said = tuple(
+        f"**{', '.join(one.names)}:** {one.text}" if one.names else one.text
+        for one in notes(evaluations)
+    )
+    return Finding(
+        title=title or f"{summary['benchmark']} {summary['split'] or ''}, request by request",
+        summary=_lead(method, len(sizes), own=verdict is not None),
+        facts={"Examples of each request": ", ".join(map(str, sizes))},
+        judged=verdict,
+        judged_when="After the last request, judged",
+        advice=tuple(advice),
+        parts={**parts, "notes": Finding(title="Notes", notes=said)},
+    )
+
+
+def _lead(method: str, requests: int, own: bool) -> tuple[str, ...]:
+    measured = "all sets are" if own else "the whole benchmark is"
+    lead = (
+        f"**{method}** unlearns {requests} requests one after the other, each from the model that "
+        "the last one left. A stage forgets its own request alone and keeps the same retain set; "
+        f"{measured} measured after each, so before the last stage the forget set holds what "
+        "nobody asked to forget yet."
+    )
+    return (lead, "The forget set holds the rows of all requests.") if own else (lead,)
+
+
+def _table(evaluations: Sequence[Evaluation], columns: Sequence[Column]) -> Table:
+    heads = ["Before", *(one.name for one in evaluations[1:])]
+    rows = tuple(
+        Row(
+            column.name,
+            {
+                str(place): Cell(
+                    number(one.summary["metrics"].get(column.key)),
+                    cell(one, column, partial(written, kind=column.kind)),
+                )
+                for place, one in enumerate(evaluations)
+            },
+        )
+        for column in columns
+    )
+    return Table(
+        "stages",
+        TABLE,
+        tuple(TableColumn(str(place), head, head) for place, head in enumerate(heads)),
+        rows,
+        rows_are="Metric",
+        sortable=False,
+        legend=tuple(display_of(evaluations).caption(evaluations)),
+    )
 
 
 def _curve(evaluations: Sequence[Evaluation], method: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simnpo.config import Precision, TrainingConfig
-    from simnpo.experiments.attacks.report import Attacked
+    from simnpo.experiments.attacks.finding import Attacked
     from simnpo.experiments.attacks.setup import AttackSetup
     from simnpo.experiments.external_model import ExternalModel
     from simnpo.experiments.run import Run

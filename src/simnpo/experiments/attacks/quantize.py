@@ -13,7 +13,7 @@ from simnpo.experiments.attacks.base import Attack, Measured
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simnpo.experiments.attacks.report import Attacked
+    from simnpo.experiments.attacks.finding import Attacked
     from simnpo.experiments.attacks.setup import AttackSetup
     from simnpo.experiments.external_model import ExternalModel
 
@@ -68,8 +68,8 @@ class Quantize(Attack):
 
     def report(self, setup: "AttackSetup", curve: "pd.DataFrame") -> "Attacked":
         """Return what was rounded, and how."""
+        from simnpo.experiments.attacks.finding import Attacked
         from simnpo.experiments.attacks.outcomes import Ending
-        from simnpo.experiments.attacks.report import Attacked
         from simnpo.experiments.quantize_run import GROUP
         from simnpo.report.curves import Steps
 

@@ -10,7 +10,7 @@ from simnpo.experiments.attacks.base import Attack, Measured
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simnpo.experiments.attacks.report import Attacked
+    from simnpo.experiments.attacks.finding import Attacked
     from simnpo.experiments.attacks.setup import AttackSetup
     from simnpo.experiments.external_model import ExternalModel
 
@@ -108,8 +108,8 @@ class Relearn(Attack):
 
     def report(self, setup: "AttackSetup", curve: "pd.DataFrame") -> "Attacked":
         """Return what was relearned, and how."""
+        from simnpo.experiments.attacks.finding import Attacked
         from simnpo.experiments.attacks.outcomes import Ending
-        from simnpo.experiments.attacks.report import Attacked
         from simnpo.report.curves import Steps
 
         training, epochs = self.training, f"{self.epochs} epoch{'s'[: self.epochs > 1]}"

@@ -1,4 +1,4 @@
-"""A study's tables next to the report: CSV for programs, Markdown for documents."""
+"""A finding's tables next to the report: CSV for programs, Markdown for documents."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simnpo.evaluation.metrics.intervals import Interval
-from simnpo.report.finding import Column, Row, Table
+from simnpo.report.finding import Cell, Column, Row, Table
 from simnpo.report.numbers import written
 from simnpo.report.spreadsheets import no_formula
 from simnpo.storage.files import write_text
@@ -21,25 +21,15 @@ KINDS = ("csv", "md")
 _MISSING = Interval(math.nan, math.nan, math.nan, 0)
 
 
-class Cell(NamedTuple):
-    """A value as a reader sees it."""
-
-    value: float
-    """NaN where it is missing."""
-    mean: str
-    spread: str
-    """Half the interval's width, such as `± 0.004`; empty where there is no interval."""
-    full: str
-    """What is shown where a reader points at the cell."""
-
-
 class SourcedRow(NamedTuple):
     """A row of ours, or one of the paper's numbers."""
 
     name: str
     source: str
-    values: Sequence[Interval]
+    values: Sequence[Interval | Cell]
     """A value for each of the table's columns."""
+    order: str
+    """What it is sorted by."""
 
 
 def sourced_rows(table: Table) -> list[SourcedRow]:
@@ -50,14 +40,21 @@ def sourced_rows(table: Table) -> list[SourcedRow]:
         for name, values in table.paper.items()
     ]
     return [
-        SourcedRow(row.name, source, [row.values.get(key, _MISSING) for key in keys])
+        SourcedRow(
+            row.name,
+            source,
+            [row.values.get(key, _MISSING) for key in keys],
+            row.order or row.name,
+        )
         for source, rows in ((HERE, table.rows), (PAPER, paper))
         for row in rows
     ]
 
 
-def cell(value: Interval, column: Column) -> Cell:
-    """Write a value in its column's form."""
+def cell(value: Interval | Cell, column: Column) -> Cell:
+    """Write a value in its column's form, if it is not written yet."""
+    if isinstance(value, Cell):
+        return value
     mean, low, high = (written(one, column.kind) for one in value[:3])
     if math.isnan(value.mean):
         return Cell(math.nan, mean, "", f"{column.name}: missing")
@@ -81,8 +78,9 @@ def as_csv(table: Table) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["row", "source", "column", "mean", "low", "high", "seeds"])
     for row in sourced_rows(table):
-        for column, value in zip(table.columns, row.values, strict=True):
-            bounds = ["" if math.isnan(one) else repr(float(one)) for one in value[:3]]
+        for column, one in zip(table.columns, row.values, strict=True):
+            value = one if isinstance(one, Interval) else _MISSING._replace(mean=one.value)
+            bounds = ["" if math.isnan(end) else repr(float(end)) for end in value[:3]]
             names = map(no_formula, (row.name, row.source, column.key))
             writer.writerow([*names, *bounds, value.seeds or ""])
     return stream.getvalue()
