@@ -21,7 +21,11 @@ GROUPED = Table(
         Column("c", "before", "before", group="SimNPO"),
     ),
     (
-        Row("Probability", {"a": Cell(0.5, "0.500"), "c": Cell(math.nan, "—", full=HOSTILE)}),
+        Row(
+            "Probability",
+            {},
+            written={"a": Cell(0.5, "0.500"), "c": Cell(math.nan, "—", full=HOSTILE)},
+        ),
         Row("ROUGE", {"b": Interval(0.25, 0.2, 0.3, 3)}, order="2"),
     ),
     rows_are="Metric",

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from simnpo.evaluation.evaluation import Evaluation
@@ -62,17 +63,12 @@ class Row(NamedTuple):
 
     name: str
     """As styles and figures know the model."""
-    values: Mapping[str, Interval | Cell]
-    """By column, each a mean over seeds with its interval, or already written; what is absent is
-    shown as missing."""
+    values: Mapping[str, Interval]
+    """By column, each a mean over seeds with its interval; what is absent is shown as missing."""
     order: str = ""
     """What the row is sorted by, where that is not its name."""
-
-    def over_seeds(self, column: str) -> Interval:
-        """Return a column's mean over seeds, which is not written yet."""
-        value = self.values[column]
-        assert isinstance(value, Interval)
-        return value
+    written: Mapping[str, Cell] = MappingProxyType({})
+    """By column, values that are written already."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def sourced_rows(table: Table) -> list[SourcedRow]:
         SourcedRow(
             row.name,
             source,
-            [row.values.get(key, _MISSING) for key in keys],
+            [row.written.get(key) or row.values.get(key, _MISSING) for key in keys],
             row.order or row.name,
         )
         for source, rows in ((HERE, table.rows), (PAPER, paper))

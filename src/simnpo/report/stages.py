@@ -112,7 +112,8 @@ def _table(evaluations: Sequence[Evaluation], columns: Sequence[Column]) -> Tabl
     rows = tuple(
         Row(
             column.name,
-            {
+            {},
+            written={
                 str(place): Cell(
                     number(one.summary["metrics"].get(column.key)),
                     cell(one, column, partial(written, kind=column.kind)),

@@ -128,7 +128,7 @@ def _before_and_after(
             cells[f"{model} before"] = Cell(before, written(before, column.kind))
             cells[f"{model} after"] = Cell(after.mean, with_range(after, column.kind))
             cells[f"{model} beyond Retrain"] = Cell(beyond.mean, mean, full=full)
-        rows.append(Row(column.name, cells))
+        rows.append(Row(column.name, {}, written=cells))
     return Table(
         title,
         upper_first(title),

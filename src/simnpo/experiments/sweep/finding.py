@@ -60,7 +60,7 @@ def settings_table(outcome: Outcome) -> Table:
         values = {name: Cell(value, f"{value:g}") for name, value in setting}
         values |= {axis.key: mean[place] for axis, mean in zip(axes, means, strict=True)}
         values[FAILED] = Cell(failed or math.nan, str(failed or ""))
-        rows.append(Row(said + also, values, f"{said} {place:03}"))
+        rows.append(Row(said + also, {}, f"{said} {place:03}", values))
     legend = []
     for one, found in ((ORIGINAL, outcome.original), (RETRAIN, outcome.retrain)):
         texts = [

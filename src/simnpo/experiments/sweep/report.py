@@ -18,7 +18,6 @@ from simnpo.experiments.sweep.finding import (
 from simnpo.experiments.sweep.outcome import Outcome
 from simnpo.report.drawing import KINDS
 from simnpo.report.finding_page import write_finding
-from simnpo.report.finding_tables import cell
 from simnpo.report.rendering import REPORT
 from simnpo.report.spreadsheets import no_formula
 from simnpo.storage.files import write_text
@@ -49,7 +48,7 @@ def print_sweep(outcome: Outcome) -> None:
         table.add_column(Text(visible(column.short)), justify="right")
     table.add_column("")
     for row in found.rows:
-        *shown, failed = (cell(row.values[column.key], column) for column in found.columns)
+        *shown, failed = (row.written[column.key] for column in found.columns)
         said = [] if row.name == BEATEN else [row.name.lower()]
         said += [f"{failed.mean} failed"] if failed.mean else []
         table.add_row(*(f"{one.mean} {one.spread}".strip() for one in shown), ", ".join(said))

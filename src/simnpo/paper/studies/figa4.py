@@ -89,8 +89,8 @@ def find(results: Results) -> Finding:
         for name in known
     )
     summary = "; ".join(
-        f"{name}: forget set {with_interval(one.over_seeds('forget'))}, retain set "
-        f"{with_interval(one.over_seeds('retain'))}"
+        f"{name}: forget set {with_interval(one.values['forget'])}, retain set "
+        f"{with_interval(one.values['retain'])}"
         for name, one in zip(known, rows, strict=True)
     )
     return Finding(

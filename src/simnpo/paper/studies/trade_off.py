@@ -51,9 +51,9 @@ def trade_off_figure(rows: Sequence[Row], axes: Axes, what: str) -> Figure:
         what: whose trade-off it is, for the caption: "of all methods on TOFU".
     """
     points = {
-        row.name: (row.over_seeds(axes.kept), row.over_seeds(axes.forgotten))
+        row.name: (row.values[axes.kept], row.values[axes.forgotten])
         for row in rows
-        if not any(math.isnan(row.over_seeds(key).mean) for key in (axes.kept, axes.forgotten))
+        if not any(math.isnan(row.values[key].mean) for key in (axes.kept, axes.forgotten))
     }
     summary = "; ".join(f"{name}: {_said(axes, *point)}" for name, point in points.items())
     mean = "geometric mean" if axes.is_p_value else "mean"
