@@ -310,6 +310,39 @@ def test_the_printed_command_does_what_the_sweep_did(
     assert "facts.probability" in summaries[0]["metrics"]
 
 
+def test_adapters_are_swept_at_their_own_defaults(
+    simnpo: Any,
+    in_process: None,
+    one_prompt: None,
+    taught: Path,
+    files: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sweep with adapters tries rates around theirs, and its command trains what it trained."""
+    monkeypatch.chdir(tmp_path)
+    own = ["--model", taught, "--forget", files.forget, "--retain", files.retain]
+    own += ["--lora-rank", 2, "--max-items", 3]
+    done = simnpo("sweep", *own, "--out", "sweep")
+    assert done.code == 0, done.err
+    line = done.out[done.out.index("simnpo unlearn") : done.out.index("\nNumbers:")]
+    assert "--lora-rank 2" in line
+    runs = [
+        json.loads((one / "run.json").read_text())["config"]
+        for one in (tmp_path / "sweep" / "runs").glob("simnpo-*")
+    ]
+    done = simnpo("unlearn", *own, "--out", "usual")
+    assert done.code == 0, done.err
+    usual = json.loads((tmp_path / "usual" / "run.json").read_text())["config"]
+    rates = sorted(one["learning_rate"] for one in runs)
+    assert rates == pytest.approx([usual["learning_rate"] * share for share in (0.5, 1, 2)])
+    (same,) = (one for one in runs if one["learning_rate"] == usual["learning_rate"])
+    assert {key: usual[key] for key in same} == same
+    assert same["lora_rank"] == 2 and same["lora_subspace"] == "forget"
+    refused = simnpo("sweep", *own, "--load-in-4bit", "--out", "other")
+    assert refused.code == 1 and "--load-in-4bit: a sweep measures its models" in refused.err
+
+
 def test_how_own_data_is_asked_and_judged_makes_other_runs(
     model_folder: Path, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.engine_options import EngineOptions
+from simnpo.cli.lora_options import LoraOptions
 from simnpo.cli.options import (
     BenchmarkOptions,
     MethodName,
@@ -23,6 +24,8 @@ from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
+    from simnpo.config import LoraConfig
+    from simnpo.experiments.benchmark_setup import BenchmarkSetup
     from simnpo.experiments.own_setup import OwnSetup
     from simnpo.experiments.run import Run
     from simnpo.experiments.sweep.outcome import Outcome
@@ -71,6 +74,7 @@ class Sweep:
     own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
+    lora: LoraOptions = field(default_factory=LoraOptions)
 
     def run(self) -> None:
         """Try the settings, print their table, and say where the report is."""
@@ -124,7 +128,7 @@ class Sweep:
         from simnpo.experiments.sweep.settings import TRAINING
 
         words = ["simnpo", "unlearn", "--model", str(self.model), "--method", self.method]
-        words += [*as_words(self.own), *as_words(self.prompt)]
+        words += [*as_words(self.own), *as_words(self.prompt), *as_words(self.lora)]
         for name, value in setting:
             # Not shortened: another digit is another run.
             text = f"{value:g}" if float(f"{value:g}") == value else repr(value)
@@ -171,7 +175,10 @@ class Sweep:
         self.own.check_alone(self.benchmark.benchmark)
         seeds = tuple(range(self.seed, self.seed + self.seeds))
         if self.own.forget:
-            return Trials(self._own_site(), self.method, seeds, self.model, self.retain_scores)
+            own = self._own_site()
+            return Trials(
+                own, self.method, seeds, self.model, self.retain_scores, self._adapters(own)
+            )
         if self.prompt != PromptOptions():
             raise UserError(
                 "``template``, ``max_length``, ``trust_remote_code`` and what a chat template is "
@@ -191,7 +198,22 @@ class Sweep:
                 "``retain_scores`` does nothing without ``model``: an embedded benchmark has "
                 "its own."
             )
-        return Trials(site, self.method, seeds, self.model, self.retain_scores)
+        lora = self._adapters(site)
+        return Trials(site, self.method, seeds, self.model, self.retain_scores, lora)
+
+    def _adapters(self, site: "BenchmarkSetup") -> "LoraConfig":
+        """Return which adapters each run trains.
+
+        Raises:
+            UserError: see `LoraOptions.config`; or the base is to be held in 4 bits.
+        """
+        if self.lora.load_in_4bit:
+            raise UserError(
+                "``load_in_4bit``: a sweep measures its models with their adapters merged, which 4 "
+                "bits do not allow; leave it out."
+            )
+        adapted = self.lora.lora_rank > 0
+        return self.lora.config(site.preset(self.method, adapted, self.lora.lora_subspace))
 
     def _values(self, trials: "Trials") -> "dict[str, tuple[float, ...]]":
         """Return what each setting may be.
@@ -201,7 +223,7 @@ class Sweep:
         """
         from simnpo.experiments.sweep.settings import grid, read_values
 
-        preset = trials.site.preset(self.method)
+        preset = trials.preset()
         over = self.over
         if not over and self.own.forget:
             rate = preset.training.learning_rate

@@ -13,7 +13,7 @@ from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.minis import Mini
 from simnpo.benchmarks.preset import Preset
 from simnpo.benchmarks.presets import unlearning_preset
-from simnpo.config import Precision, TrainingConfig
+from simnpo.config import Precision, Subspace, TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.examples import Example
 from simnpo.data.prompt_settings import PromptSettings
@@ -60,8 +60,13 @@ class BenchmarkSetup:
             return []
         return [record if len(record) > 1 else record["template"]]
 
-    def preset(self, method: str) -> Preset:
+    def preset(self, method: str, adapted: bool = False, reads: Subspace | None = None) -> Preset:
         """Return the settings of a method on this benchmark.
+
+        Args:
+            method: its name.
+            adapted: whether adapters are trained, which have other settings on own data.
+            reads: what they read, where that is asked for.
 
         Raises:
             UserError: see `unlearning_preset`.

@@ -12,7 +12,7 @@ from simnpo.benchmarks.own import OwnSets, own_benchmark
 from simnpo.benchmarks.own_files import OwnFiles
 from simnpo.benchmarks.preset import Preset
 from simnpo.benchmarks.presets import own_data_preset
-from simnpo.config import Precision, TrainingConfig
+from simnpo.config import Precision, Subspace, TrainingConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.lengths import SetTokens
 from simnpo.evaluation.evaluate import evaluate_into
@@ -66,10 +66,10 @@ class OwnSetup(BenchmarkSetup):
         """Return the sets as they were read."""
         return _sets(self)
 
-    def preset(self, method: str) -> Preset:
-        """Return the method's settings for own data."""
+    def preset(self, method: str, adapted: bool = False, reads: Subspace | None = None) -> Preset:
+        """Return the method's settings for own data, see `BenchmarkSetup.preset`."""
         pieces = SetTokens.of(self.own_sets().forget, self.encoder()).pieces
-        return own_data_preset(method, pieces, _parameters(self), lora=False)
+        return own_data_preset(method, pieces, _parameters(self), adapted, reads)
 
     def fitted(self, training: TrainingConfig) -> TrainingConfig:
         """Return how `simnpo unlearn` would train by itself."""

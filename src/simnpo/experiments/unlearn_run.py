@@ -1,7 +1,7 @@
 """A model after unlearning, with its evaluation and what was recorded on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,9 +9,11 @@ from transformers import TrainerCallback
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.preset import Preset
+from simnpo.config import LoraConfig
 from simnpo.data.encoding import Encoder
 from simnpo.data.tokenizer import Tokenizer
 from simnpo.experiments.benchmark_setup import BenchmarkSetup, evaluated
+from simnpo.experiments.external_model import ExternalModel
 from simnpo.experiments.external_scores import ExternalScores
 from simnpo.experiments.jobs import Job
 from simnpo.experiments.model_runs import TrainedModel, evaluate, model_of, retain_tables
@@ -54,11 +56,14 @@ class UnlearnRun(Run):
     """Which successive request is forgotten; None forgets the whole forget set."""
     keeps_model: bool = False
     """Whether the models it makes stay; if not, they are removed once evaluated."""
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    """Which adapters are trained; of rank 0 all weights are."""
 
     @property
     def title(self) -> str:
         """Method, settings, benchmark and seed."""
-        parts = [self.name, *(f"{name} {value:g}" for name, value in self.setting)]
+        adapters = [f"LoRA of rank {self.lora.rank}"] if self.lora.rank else []
+        parts = [self.name, *adapters, *(f"{name} {value:g}" for name, value in self.setting)]
         where = f", {self.site.name}, seed {self.seed}"
         if self.request is not None:  # each from the last one's model
             parts.append(f"request {self.request + 1}")
@@ -86,7 +91,9 @@ class UnlearnRun(Run):
 
     def preset(self) -> Preset:
         """Return the method with its settings, and how it trains."""
-        preset = self.site.preset(self.method)
+        adapted = self.lora.rank > 0
+        reads = self.lora.subspace if adapted else None
+        preset = self.site.preset(self.method, adapted, reads)
         own = dict(self.setting)
         changed: dict[str, Any] = {
             name: own.pop(name) for name in ("learning_rate", "epochs") if name in own
@@ -124,6 +131,7 @@ class UnlearnRun(Run):
             "epochs between records": self.history_epochs,
             "keeps its model": self.keeps_model,
             "asked": self.site.asked(),
+            "lora": asdict(self.lora),
         }
         return {"settings": settings, "data": {**data, "evaluation": evaluated(benchmark)}}
 
@@ -133,7 +141,13 @@ class UnlearnRun(Run):
         Raises:
             UserError: see `Job.check`; or a setting is out of its range.
         """
-        self._job("the model before unlearning", None).check()
+        if isinstance(self.origin, ExternalModel):
+            self._job(self.origin.model, None).check()
+            return
+        job = self._job("the model before unlearning", None)
+        if self.lora.rank:  # that model, which is not made yet, is no adapter
+            job = replace(job, lora=replace(self.lora, merge=True))
+        job.check()
 
     def _job(self, model: str, reference: str | None) -> Job:
         """Return the unlearning of a model."""
@@ -150,6 +164,7 @@ class UnlearnRun(Run):
                 max_length=benchmark.max_length,
             ),
             training=self.site.fitted(preset.training),
+            lora=self.lora,
             trust_remote_code=self.site.trust_remote_code,
             reference=reference,
         )

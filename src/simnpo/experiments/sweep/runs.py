@@ -1,8 +1,10 @@
 """The runs of a sweep: one for each setting and seed, from the same model for all settings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from simnpo.benchmarks.preset import Preset
+from simnpo.config import LoraConfig
 from simnpo.experiments.benchmark_setup import BenchmarkSetup
 from simnpo.experiments.external_model import ExternalModel
 from simnpo.experiments.external_scores import ExternalScores
@@ -26,6 +28,8 @@ class Trials:
     """What unlearns; None takes an embedded benchmark's own Original of each seed."""
     retain_scores: str | None = None
     """Evaluation of a retain model, for metrics that compare with it; with `model` alone."""
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    """Which adapters are trained; of rank 0 all weights are."""
 
     def original(self, seed: int) -> TrainedModel | ExternalModel:
         """Return the run of the model before unlearning."""
@@ -40,7 +44,11 @@ class Trials:
     def unlearned(self, setting: Setting, seed: int) -> UnlearnRun:
         """Return the run of one setting."""
         origin, retrain = self.original(seed), self.retrain(seed)
-        return UnlearnRun(seed, self.site, origin, retrain, self.method, setting)
+        return UnlearnRun(seed, self.site, origin, retrain, self.method, setting, lora=self.lora)
+
+    def preset(self) -> Preset:
+        """Return the method's settings where no other is tried."""
+        return self.unlearned((), self.seeds[0]).preset()
 
     def of(self, settings: Sequence[Setting]) -> list[Run]:
         """Return all runs of these settings, and that of the models they are held against."""
