@@ -56,6 +56,7 @@ class FrozenReference:
 
     def __init__(self, model: CausalLM, offload: bool = False):
         self._adapted = model if hasattr(model, "disable_adapter") else None
+        self._copy: CausalLM | None = None
         if self._adapted is None:
             self._copy = copy.deepcopy(model).eval().requires_grad_(False)
             if offload:
@@ -65,9 +66,10 @@ class FrozenReference:
     def model(self) -> Iterator[CausalLM]:
         """Yield the original model, without gradients."""
         with torch.no_grad():
-            if self._adapted is None:
+            if self._copy is not None:
                 yield self._copy
                 return
+            assert self._adapted is not None
             with original(self._adapted):
                 yield self._adapted
 
