@@ -38,16 +38,16 @@ class LoraConfig:
     """Low-rank adapters instead of full training."""
 
     rank: int = 0
-    """Rank of the adapters; 0 trains all weights."""
+    """Rank of LoRA adapters; 0 trains all weights."""
     alpha: int = 32
     """Scale of the adapters."""
     merge: bool = False
-    """Whether the saved model has the adapters merged into its weights."""
+    """Save the model with the adapters merged into it."""
     load_in_4bit: bool = False
-    """Whether the frozen base is held in 4 bits (NF4, as in QLoRA); needs bitsandbytes, a GPU."""
+    """Hold the frozen base in 4 bits (QLoRA's NF4); needs ``lora_rank``, bitsandbytes and a GPU."""
     subspace: Subspace = "free"
-    """What the adapters read: what training finds, or, fixed before it, the directions that set the
-    forget set apart from the retain set, see `simnpo.training.adapter_subspace`."""
+    """What the adapters read: free (training finds it, as in peft), or forget (fixed before
+    training: the directions that set the forget set apart from the retain set)."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < LARGEST:
@@ -77,21 +77,20 @@ class TrainingConfig:
     """Optimisation settings; the defaults are the paper's for TOFU (app. I.2)."""
 
     epochs: float | None = 10
-    """Passes over the forget set (over the data, for fine-tuning); None where `steps` is given."""
+    """Passes over the forget set (over the data, in fine-tuning and relearning)."""
     steps: int | None = None
-    """Optimizer steps, instead of `epochs`."""
+    """Optimizer steps, instead of ``epochs``."""
     learning_rate: float = 1e-5
     """Peak learning rate of AdamW."""
     batch_size: int = 32
     """Examples per optimizer step, of the forget set and as many of the retain set."""
     micro_batch_size: int = 8
-    """Examples per forward pass and device at most, see `micro_batch`; gradients accumulate up to
-    `batch_size`."""
+    """Examples per forward pass and device at most; gradients accumulate up to ``batch_size``."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
     warmup_epochs: float = 1
-    """Epochs over which the learning rate rises from 0; with `steps` an epoch counts as a tenth of
-    them at most, since a corpus may be larger than what is trained on."""
+    """Epochs over which the learning rate rises from 0; with ``steps`` an epoch counts as a tenth
+    of them at most, since a corpus may be larger than what is trained on."""
     warmup_ratio: float | None = None
     """Share of all steps over which the learning rate rises, instead of `warmup_epochs`; the rate
     is then above 0 from the first step to the last, see `simnpo.training.schedule`."""
@@ -100,21 +99,23 @@ class TrainingConfig:
     max_grad_norm: float = 1
     """Gradients are scaled down to this norm; 0 leaves them."""
     precision: Precision = "auto"
-    """`fp32`, `mixed` (fp32 weights, bf16 compute), `bf16` (weights too), or `auto`: on a GPU
-    mixed, with LoRA bf16 (its adapters stay fp32); else fp32."""
+    """fp32, mixed (fp32 weights, bf16 compute), bf16 (weights too), or auto: on a GPU mixed, with
+    LoRA bf16 (its adapters stay fp32), else fp32; with fp32 and bf16 the model is saved so, else in
+    the type it came in."""
     optimizer: Optimizer = "adamw"
-    """`adamw` (torch's fused one), `adamw-8bit` (its states in 8 bits), or `paged-adamw-8bit` (and
-    moved to host memory where the GPU's is short); these two need bitsandbytes and a GPU."""
+    """adamw (torch's fused one), adamw-8bit (its states in 8 bits), or paged-adamw-8bit (and moved
+    to host memory where the GPU's is short); these two need bitsandbytes and a GPU."""
     dropout: Dropout = "off"
-    """Whether unlearning keeps a model's dropout. The ratio to a reference, which is made without
-    it, would be noise from the first step. Fine-tuning always keeps it."""
+    """off or keep: whether unlearning keeps a model's dropout, such as GPT-2's. The ratio to a
+    reference, which is made without it, would be noise from the first step. Fine-tuning and
+    relearning always keep it."""
     gradient_checkpointing: bool = False
-    """Whether activations are recomputed to save memory."""
+    """Recompute activations to save memory."""
     offload_reference: bool = False
-    """Whether the frozen copy of the original, for methods that compare distributions with it, lies
-    in host memory, its layers brought to the device one at a time."""
+    """Hold the frozen copy of the original, for ``retain_loss=kl``, undial and rkld, in host
+    memory, and bring its layers to the device one at a time, which takes longer."""
     group_by_length: bool = False
-    """Whether batches are made of examples of similar length, which saves padding."""
+    """Make batches of examples of similar length, which saves padding."""
     checkpoint_epochs: int = 1
     """Epochs between checkpoints to resume from; 0 writes none."""
     log_rows: int | None = None
@@ -177,9 +178,9 @@ class Reinforcement:
     """
 
     epochs: float = 10
-    """Passes over the forget set."""
+    """Passes of the over-fitting over the forget set."""
     learning_rate: float = 1e-5
-    """Peak learning rate of AdamW."""
+    """Peak learning rate of the over-fitting; all else is as in the unlearning."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "learning_rate"):

@@ -1,8 +1,8 @@
 """The defaults in the help's brackets are those of the settings."""
 
-import inspect
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -10,6 +10,8 @@ from simnpo.benchmarks.preset import FINETUNE
 from simnpo.benchmarks.presets import SMALL_SETS, own_data_preset, relearning_preset
 from simnpo.benchmarks.presets import unlearning_preset as preset
 from simnpo.cli.attack_options import AttackOptions
+from simnpo.cli.described import described_by, field_texts
+from simnpo.cli.lora_options import LoraOptions
 from simnpo.cli.method_options import MethodOptions, ReinforceOptions
 from simnpo.cli.options import TrainingOptions
 from simnpo.cli.own_run_options import ReportOptions
@@ -21,16 +23,20 @@ from simnpo.data.prompt_settings import DATE
 from simnpo.experiments.own_run import MOST_ROWS
 from simnpo.methods.registry import build_method
 
-OPTION = re.compile(r'^    (\w+): Unset\[.*? = None\n    """(.*?)"""', re.DOTALL | re.MULTILINE)
 DEFAULTS = TrainingConfig()
+
+
+def help_texts(options: type) -> dict[str, str]:
+    """Return the help of a class's options, by their names."""
+    hints = get_type_hints(options, include_extras=True)
+    marks = {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}
+    given = {name: [one.help for one in of if one.help] for name, of in marks.items()}
+    return {name: texts[-1] for name, texts in given.items() if texts} | dict(field_texts(options))
 
 
 def brackets(options: type) -> dict[str, str]:
     """Return what stands in brackets in the help of a class's options, by their names."""
-    texts = {
-        name: " ".join(text.split()) for name, text in OPTION.findall(inspect.getsource(options))
-    }
-    found = {name: re.findall(r"\[([^]]*)\]", text) for name, text in texts.items()}
+    found = {name: re.findall(r"\[([^]]*)\]", text) for name, text in help_texts(options).items()}
     return {name: shown[-1] for name, shown in found.items() if shown}
 
 
@@ -92,7 +98,49 @@ def test_methods() -> None:
     }
 
 
+@dataclass
+class Rates:
+    """Settings, for the test below."""
+
+    steps: int = 3
+    """How many, instead of ``epochs``.
+    See `elsewhere`."""
+    rate: float = 1e-5
+    """How fast."""
+    most: int | None = None
+    """How far."""
+
+
+@described_by(Rates, "my_", steps="there 4")
+@dataclass
+class RateOptions:
+    """Options, for the test below."""
+
+    steps: int | None = None
+    my_rate: float | None = None
+    most: int | None = None
+    other: str | None = None
+    """Of its own."""
+
+
+def test_texts_come_from_the_settings() -> None:
+    assert help_texts(RateOptions) == {
+        "steps": "How many, instead of --epochs. See elsewhere [3; there 4].",
+        "my_rate": "How fast [1e-05].",
+        "most": "How far.",
+        "other": "Of its own.",
+    }
+
+
+def test_a_default_of_an_option_that_is_not_there() -> None:
+    with pytest.raises(AssertionError, match="other"):
+        described_by(Rates, "my_", other="4")(RateOptions)
+
+
 def test_the_rest() -> None:
+    lora: dict[str, str] = brackets(LoraOptions)
+    assert lora["lora_alpha"] == str(LoraOptions().lora_alpha)
+    assert lora["lora_subspace"] == "free; unlearn on own data forget"
     shown = brackets(ReinforceOptions)
     assert float(shown["reinforce_epochs"]) == Reinforcement.epochs
     assert float(shown["reinforce_learning_rate"]) == Reinforcement.learning_rate

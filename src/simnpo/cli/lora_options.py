@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simnpo.cli.described import described_by
 from simnpo.cli.unset import Unset
 from simnpo.config import LoraConfig, Subspace
 
@@ -10,22 +11,16 @@ if TYPE_CHECKING:
     from simnpo.benchmarks.preset import Preset
 
 
+@described_by(LoraConfig, "lora_", lora_subspace="unlearn on own data forget")
 @dataclass(frozen=True)
 class LoraOptions:
     """LoRA through peft."""
 
     lora_rank: int = LoraConfig.rank
-    """Rank of LoRA adapters; 0 trains all weights."""
     lora_alpha: int = LoraConfig.alpha
-    """Scale of the adapters."""
     lora_subspace: Unset[Subspace] = None
-    """What the adapters read: free (training finds it, as in peft), or forget (fixed before
-    training: the directions that set the forget set apart from the retain set) [free; unlearn on
-    own data forget]."""
     lora_merge: bool = False
-    """Save the model with the adapters merged into it."""
     load_in_4bit: bool = False
-    """Hold the frozen base in 4 bits (QLoRA's NF4); needs --lora-rank, bitsandbytes and a GPU."""
 
     def reads(self, retain_loss: str | None) -> Subspace | None:
         """Return what the adapters read; None leaves it to the preset of the method.

@@ -1,13 +1,12 @@
 """Options of `unlearn` that only some methods have."""
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from simnpo.cli.described import described_by
 from simnpo.cli.options import Unset, given
+from simnpo.config import Reinforcement
 from simnpo.errors import UserError
-
-if TYPE_CHECKING:
-    from simnpo.config import Reinforcement
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ class MethodOptions:
         return found
 
 
+@described_by(Reinforcement, "reinforce_")
 @dataclass(frozen=True)
 class ReinforceOptions:
     """The model over-fitted on the forget set that rkld and task_vector compare with."""
@@ -67,11 +67,9 @@ class ReinforceOptions:
     reinforced: Unset[str] = None
     """One that is there, such as another run's reinforced/ [trained first, as --out/reinforced]."""
     reinforce_epochs: Unset[float] = None
-    """Passes of the over-fitting over the forget set [10]."""
     reinforce_learning_rate: Unset[float] = None
-    """Its peak learning rate [1e-5]. All else is as in --batch-size, --precision, and so on."""
 
-    def apply_to(self, preset: "Reinforcement") -> "Reinforcement":
+    def apply_to(self, preset: Reinforcement) -> Reinforcement:
         """Return `preset` with what was given in its place.
 
         Raises:

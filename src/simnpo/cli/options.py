@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import tyro
 
 from simnpo.benchmarks import BENCHMARKS
+from simnpo.cli.described import described_by
 from simnpo.cli.unset import Unset as Unset
 from simnpo.config import (
     Dropout,
@@ -127,54 +128,37 @@ class BenchmarkOptions:
         return benchmark.retain
 
 
+@described_by(
+    TrainingConfig,
+    epochs="finetune 5; attack relearn 3",
+    steps="wmdp 125, rmu there 150; unlearn on own data 60, or 10 epochs if that is more",
+    learning_rate="unlearn on own data 1e-5 * sqrt(7e9 / parameters), with LoRA 30 times that, or "
+    "5 times with --lora-subspace free",
+    batch_size="unlearn on fewer than 100 rows 10",
+    max_grad_norm="npo on own data 10",
+    precision="on own data mixed for large models on CPUs with fast bf16",
+)
 @dataclass(frozen=True)
 class TrainingOptions:
     """Training; without them, the benchmark's; on your own data, see docs/choosing.md."""
 
     epochs: Unset[float] = None
-    """Passes over the forget set (over the data, in finetune and attack relearn) [10; finetune 5;
-    attack relearn 3]."""
     steps: Unset[int] = None
-    """Optimizer steps, instead of --epochs [wmdp 125, rmu there 150; unlearn on own data 60, or 10
-    epochs if that is more]."""
     learning_rate: Unset[float] = None
-    """Peak learning rate of AdamW [1e-5; unlearn on own data 1e-5 * sqrt(7e9 / parameters), with
-    LoRA 30 times that, or 5 times with --lora-subspace free]."""
     batch_size: Unset[int] = None
-    """Examples per optimizer step, of the forget set and as many of the retain set [32; unlearn on
-    fewer than 100 rows 10]."""
     micro_batch_size: Unset[int] = None
-    """Examples per forward pass and device; gradients accumulate up to --batch-size [8]."""
     weight_decay: Unset[float] = None
-    """AdamW's weight decay [0.01]."""
     warmup_epochs: Unset[float] = None
-    """Epochs over which the learning rate rises from 0; with --steps an epoch counts as a tenth of
-    them at most [1]."""
     schedule: Unset[Schedule] = None
-    """What follows the warm-up: a linear decay to 0, or a constant rate [linear]."""
     max_grad_norm: Unset[float] = None
-    """Gradients are scaled down to this norm; 0 leaves them [1; npo on own data 10]."""
     precision: Unset[Precision] = None
-    """fp32, mixed (fp32 weights, bf16 compute), bf16 (weights too), or auto: on a GPU mixed (bf16
-    with LoRA), else fp32; with fp32 and bf16 the model is saved so, else in the type it came in
-    [auto; on your own data mixed for large models on CPUs with fast bf16]."""
     optimizer: Unset[Optimizer] = None
-    """adamw, adamw-8bit (its states in 8 bits), or paged-adamw-8bit (and moved to host memory where
-    the GPU's is short); the 8-bit ones need bitsandbytes and a GPU [adamw]."""
     dropout: Unset[Dropout] = None
-    """off or keep: whether unlearning keeps a model's dropout, such as GPT-2's; finetune and attack
-    relearn always do [off]."""
     gradient_checkpointing: Unset[bool] = None
-    """Recompute activations to save memory [False]."""
     offload_reference: Unset[bool] = None
-    """Hold the frozen copy for --retain-loss kl, undial or rkld in host memory and bring its layers
-    to the GPU one at a time, which takes longer [False]."""
     group_by_length: Unset[bool] = None
-    """Make batches of examples of similar length, which saves padding [False]."""
     checkpoint_epochs: Unset[int] = None
-    """Epochs between checkpoints to resume from; 0 writes none [1]."""
     seed: Unset[int] = None
-    """Seed of every random choice [42]."""
 
     def apply_to(self, preset: TrainingConfig) -> TrainingConfig:
         """Return `preset` with what was given in its place.
