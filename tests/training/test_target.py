@@ -137,6 +137,17 @@ def test_values_that_are_not_finite_count_as_the_worst() -> None:
     assert ORIGINAL._replace(general=None).checked() == ORIGINAL._replace(general=None)
 
 
+def test_identifiers_are_limited_as_all_that_comes_out() -> None:
+    # One answer of 30 has an identifier. A tenth of the 30 that came out is 3, so it may be left.
+    original = Point(1.0, 0.8, 1.0, 1.0, None, 1 / 30)
+    assert Target().distance(Point(0, 0, 1, 1, None, 1 / 30), original) == pytest.approx(1 / 3)
+    assert Target().reached(Point(0, 0.19, 1, 1, None, 1 / 30), original)
+    # Of 30 answers with identifiers 3 may be left, even if none came out word for word.
+    hidden = Point(0.0, 0.8, 1.0, 1.0, None, 1.0)
+    assert Target().reached(Point(0, 0, 1, 1, None, 0.1), hidden)
+    assert not Target().reached(Point(0, 0, 1, 1, None, 4 / 30), hidden)
+
+
 def test_margin_is_the_smallest_share_that_a_limit_leaves() -> None:
     target, original = Target(), Point(1.0, 0.8, 1.0, 1.0, None, 1.0)
     # Limits: verbatim .1, probability .2, identifiers .1, and .05 of what is kept.

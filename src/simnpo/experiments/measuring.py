@@ -73,7 +73,7 @@ class Measuring:
             kept=float((retain.accuracy * retain.begun).mean()) if retain else 1.0,
             general=general,
             refused=1 - float(forget.begun.mean()) if self._refuses else None,
-            identifiers=float(np.nanmean(forget.secret)) if any(self._secrets) else None,
+            identifiers=float(np.nan_to_num(forget.secret).mean()) if any(self._secrets) else None,
         )
 
 

@@ -56,8 +56,8 @@ class Point(NamedTuple):
     """Share of forget questions whose answer no longer begins as the true one; for refusal methods.
     """
     identifiers: float | None = None
-    """Share of forget answers with an identifier whose tokens are all the first choice after the
-    true ones before them; None where no answer has one."""
+    """Share of all forget answers that have an identifier whose tokens are all the first choice
+    after the true ones before them; None where no answer has one."""
     share: float = 1.0
     """Share of the training's change that the measured weights have, the attention's apart."""
     attention_share: float = 1.0
@@ -83,7 +83,8 @@ class Target:
     until: Until = "target"
     """`target` stops as soon as it is reached and the rest is kept; `end` never stops early."""
     verbatim: float = 0.1
-    """Share of the original's verbatim answers that may be left, and of its identifiers."""
+    """Share of the answers that come out of the original, word for word or by an identifier, that
+    may be left."""
     probability: float = 0.25
     """Share of the original's probability of the forget answers that may be left."""
     level: float | None = None
@@ -116,7 +117,7 @@ class Target:
         else:
             ratios.append(_ratio(point.forget_probability, probability))
             if point.identifiers is not None and original.identifiers is not None:
-                ratios.append(_ratio(point.identifiers, self.verbatim * original.identifiers))
+                ratios.append(_ratio(point.identifiers, self._identifiers(original)))
         return max(ratios)
 
     def reached(self, point: Point, original: Point) -> bool:
@@ -132,8 +133,16 @@ class Target:
         found += f"; probability {point.forget_probability:.2g}, limit {probability:.2g}"
         if point.identifiers is None or original.identifiers is None:
             return found
-        limit = self.verbatim * original.identifiers
+        limit = self._identifiers(original)
         return f"{found}; identifiers {point.identifiers:.2g}, limit {limit:.2g}"
+
+    def _identifiers(self, original: Point) -> float:
+        """Return how high the share with an identifier may be: of what came out, as in a verdict.
+
+        Of few answers with an identifier a tenth is none at all: a year in one of thirty would
+        decide on the whole run.
+        """
+        return self.verbatim * max(original.forget_verbatim, original.identifiers or 0.0)
 
 
 def kept_shares(point: Point, original: Point) -> tuple[float, float]:
