@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from simnpo.report.plain_text import as_text
-from simnpo.system.terminal import visible, write
+from simnpo.report.plain_text import write_wrapped
+from simnpo.system.terminal import write
 
 if TYPE_CHECKING:
     from simnpo.experiments.own_rows import OwnRows
@@ -40,18 +40,18 @@ def print_plan(
     _print_memory(plan, model)
     _print_verdict(plan, memory)
     if plan.training.optimizer == "paged-adamw-8bit":
-        _say("Note: paged optimizer states lie in host memory and are not counted.")
+        write_wrapped("Note: paged optimizer states lie in host memory and are not counted.")
     if plan.lora.rank and plan.shape.left_out:
-        _say(
+        write_wrapped(
             f"Note: LoRA leaves out, apart from embeddings, head and norms: {plan.shape.left_out}."
         )
     if inputs := subspace_inputs(plan):
-        _say(
+        write_wrapped(
             f"Note: before training, {_size(inputs)} of host memory hold the inputs that show "
             "what the adapters should read."
         )
     if plan.training.offload_reference and plan.gpu:
-        _say("Note: the frozen copy's layers lie in host memory; one of them is counted.")
+        write_wrapped("Note: the frozen copy's layers lie in host memory; one of them is counted.")
     _print_time(plan, rows, tflops)
 
 
@@ -63,7 +63,7 @@ def _print_memory(plan: "Plan", model: str) -> None:
     from simnpo.planning.memory import memory
 
     estimate = memory(plan)
-    _say(
+    write_wrapped(
         f"{model}: {_count(plan.shape.parameters)} weights, {_count(plan.trainable)} "
         f"trained, precision {plan.precision}, {plan.tokens} tokens in a forward pass."
     )
@@ -85,14 +85,14 @@ def _print_verdict(plan: "Plan", memory: float | None) -> None:
     room = memory * 2**30 if memory is not None else device_memory()
     usable = f"{_size(room)}, of which a run can plan with {USABLE:.0%}"
     if fits(plan, room):
-        _say(f"It fits into {usable}.")
+        write_wrapped(f"It fits into {usable}.")
         return
-    _say(f"It does not fit into {usable}.")
+    write_wrapped(f"It does not fit into {usable}.")
     ways = ways_to_fit(plan, room)
     for way in ways:
-        _say(f"  It would fit with {way}")
+        write_wrapped(f"  It would fit with {way}")
     if not ways:
-        _say("  No option makes it fit; a shorter --max-length or a smaller model may.")
+        write_wrapped("  No option makes it fit; a shorter --max-length or a smaller model may.")
 
 
 def _print_time(plan: "Plan", rows: "OwnRows | None", tflops: float | None) -> None:
@@ -107,11 +107,11 @@ def _print_time(plan: "Plan", rows: "OwnRows | None", tflops: float | None) -> N
     if rows is not None:  # the longest row decides the memory, and the mean the time
         plan = replace(plan, length=rows.mean)
     step, run = flops.per_step(plan), flops.per_run(plan)
-    _say(f"Operations: {step:.2e} in an optimizer step, {run:.2e} in the run.")
+    write_wrapped(f"Operations: {step:.2e} in an optimizer step, {run:.2e} in the run.")
     if tflops is not None:
         rate, source = tflops * 1e12, "as given"
     elif plan.gpu and not torch.cuda.is_available():
-        _say(
+        write_wrapped(
             "Time: there is no such GPU here to measure; give what it sustains in training as "
             "--tflops, commonly a third to a half of its peak."
         )
@@ -122,7 +122,7 @@ def _print_time(plan: "Plan", rows: "OwnRows | None", tflops: float | None) -> N
     each = " on each device" if plan.devices > 1 else ""
     cost = rows.cost(plan.training) if rows is not None else None
     training = "of training" if cost else "in all"
-    _say(
+    write_wrapped(
         f"Time: {seconds(step / rate / plan.devices)} a step, "
         f"{seconds(run / rate / plan.devices)} {training}, at {rate / 1e12:.3g} TFLOP/s{each} "
         f"({source})."
@@ -140,12 +140,7 @@ def _print_time(plan: "Plan", rows: "OwnRows | None", tflops: float | None) -> N
     )
     if cost.times:
         text += " A run may reach its target and stop before its last step."
-    _say(text)
-
-
-def _say(text: str) -> None:
-    """Print a sentence, wrapped between words."""
-    write(as_text([visible(text)]))
+    write_wrapped(text)
 
 
 def _size(count: float) -> str:

@@ -213,7 +213,7 @@ class Sweep:
                 "bits do not allow; leave it out."
             )
         adapted = self.lora.lora_rank > 0
-        return self.lora.config(site.preset(self.method, adapted, self.lora.lora_subspace))
+        return self.lora.config(site.preset(self.method, adapted, self.lora.reads(None)))
 
     def _values(self, trials: "Trials") -> "dict[str, tuple[float, ...]]":
         """Return what each setting may be.

@@ -79,7 +79,7 @@ class TrainingJob:
 
     def _train(self, callbacks: "Callbacks | None") -> None:
         from simnpo.models import MODEL_FOLDER
-        from simnpo.report.plain_text import as_text
+        from simnpo.report.plain_text import write_wrapped
         from simnpo.storage import runs
         from simnpo.system.distributed import is_main
 
@@ -98,7 +98,7 @@ class TrainingJob:
         if shortened := results.get("shortened_answers"):
             write(f"Note: --max-length {job.data.max_length} shortened {shortened} answers.")
         if ended := results.get("control"):
-            write(as_text([ended["why"]]))
+            write_wrapped(ended["why"])
         if self.measured is None:
             write(f"Model: {out / MODEL_FOLDER}\nRecord: {out / runs.RUN}")
 

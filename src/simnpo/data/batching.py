@@ -104,6 +104,6 @@ def rows_of(
         "answer_mask": batch["answer_mask"][rows, :width],
     }
     if spans := batch.get("spans"):
-        numbers = torch.arange(len(spans))[rows.cpu() if isinstance(rows, Tensor) else rows]
-        chosen["spans"] = [spans[number] for number in numbers.tolist()]
+        numbers = rows if isinstance(rows, list) else rows.tolist()
+        chosen["spans"] = [spans[number] for number in numbers]
     return chosen

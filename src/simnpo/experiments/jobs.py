@@ -133,16 +133,32 @@ class Job:
         return left
 
     def check(self, report_to: str = "none") -> None:
-        """Refuse what settings and data tell, before anything is loaded or measured.
+        """Refuse what settings, data and the model tell, before anything is loaded or measured.
 
         Raises:
-            UserError: this machine or launcher cannot serve an option, an option does nothing, the
-                sets lack what the method needs, or an adapter would be put on another.
+            UserError: see `check_settings` and `check_loggers`; or an adapter would be put on
+                another.
+        """
+        self.check_settings()
+        check_loggers(report_to)
+        if isinstance(self.method, TaskVector):
+            return
+        if self.lora.rank and not self.lora.merge and is_adapter(self.model):
+            raise UserError(
+                f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "
+                "add ``lora_merge``."
+            )
+
+    def check_settings(self) -> None:
+        """Refuse what settings and data tell, whether the model is there yet or not.
+
+        Raises:
+            UserError: this machine or launcher cannot serve an option, an option does nothing, or
+                the sets lack what the method needs.
         """
         check_hardware(self.training, self.lora)
         check_offload(self.training, self.lora, self.method.needs_original_model)
         self.training.accumulation(distributed.world_size())
-        check_loggers(report_to)
         if isinstance(self.method, TaskVector):
             return
         check_answers(self.method, self.data.forget, self.data.retain, self.data.refusals)
@@ -150,11 +166,6 @@ class Job:
         check_layers(self.method.trained_layers, self.lora.rank > 0, sharded)
         check_merging(self.lora, sharded)
         check_subspace(self.lora, self.method, sharded)
-        if self.lora.rank and not self.lora.merge and is_adapter(self.model):
-            raise UserError(
-                f"{self.model} is itself an adapter, and one adapter cannot be saved on another: "
-                "add ``lora_merge``."
-            )
 
     def execute(
         self,

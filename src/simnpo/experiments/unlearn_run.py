@@ -143,11 +143,8 @@ class UnlearnRun(Run):
         """
         if isinstance(self.origin, ExternalModel):
             self._job(self.origin.model, None).check()
-            return
-        job = self._job("the model before unlearning", None)
-        if self.lora.rank:  # that model, which is not made yet, is no adapter
-            job = replace(job, lora=replace(self.lora, merge=True))
-        job.check()
+        else:  # a model that may not be made yet
+            self._job("the model before unlearning", None).check_settings()
 
     def _job(self, model: str, reference: str | None) -> Job:
         """Return the unlearning of a model."""

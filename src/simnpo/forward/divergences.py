@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from simnpo.data.batching import Batch
 from simnpo.forward import fused
-from simnpo.forward.answer_tokens import pass_logits, run_with_head_replaced
+from simnpo.forward.answer_tokens import AnswerLogits, pass_logits, run_with_head_replaced
 from simnpo.forward.fused import LogitTransform
 from simnpo.forward.lm_head import output_head, probe_lm_head
 from simnpo.forward.logprobs import scatter_to_rows
@@ -79,7 +79,9 @@ def answer_divergences(
         return AnswerDivergences(grids[0], grids[1], mask)
 
     if after is None or any(one.after is None for one in kept):
-        ours = pass_logits(model, given, head).float().log_softmax(-1)
+        ours = AnswerLogits(
+            pass_logits(model, given, head), given.targets, mask
+        ).log_distributions()
         return in_rows(*compare(ours, given.targets, *(one.logits() for one in kept)))
 
     def work(linear: Linear, own: Tensor) -> tuple[Tensor, Tensor]:

@@ -82,10 +82,17 @@ def _read_now(model: CausalLM, head: nn.Module, ids: Tensor) -> HeadProbe:
     return HeadProbe(None, f"{type(model).__name__} does something unknown after its LM head")
 
 
-def _candidates(model: Any) -> list[LogitTransform]:
-    while not hasattr(model, "config") and hasattr(model, "module"):  # DDP
-        model = model.module
-    config: Any = getattr(model, "config", None)
+def without_wrapper(model: nn.Module) -> nn.Module:
+    """Return the model inside a wrapper without a configuration, such as DDP's."""
+    while not hasattr(model, "config") and hasattr(model, "module"):
+        inner = model.module
+        assert isinstance(inner, nn.Module)
+        model = inner
+    return model
+
+
+def _candidates(model: CausalLM) -> list[LogitTransform]:
+    config: Any = getattr(without_wrapper(model), "config", None)
     if hasattr(config, "get_text_config"):
         config = config.get_text_config()
     known = {

@@ -1,8 +1,7 @@
 """Log-probabilities of answer tokens, in float32.
 
 The LM head is applied to the positions that predict them (`simnpo.forward.answer_tokens`), a chunk
-at a time (`simnpo.forward.fused`). Rows of different lengths go through the model in groups, so
-that little of what it computes is padding.
+at a time (`simnpo.forward.fused`); `simnpo.forward.passes` says how rows go through the model.
 """
 
 from collections.abc import Callable, Sequence

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedConfig
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from simnpo.forward.lm_head import without_wrapper
 from simnpo.models.causal_lm import CausalLM
 
 _NAME = "simnpo_packed"
@@ -195,7 +196,7 @@ def can_pack(model: CausalLM, longest: int) -> bool:
         model: a causal LM of transformers, possibly wrapped.
         longest: tokens of the longest row.
     """
-    base, config = _unwrapped(model), _config(model)
+    base, config = without_wrapper(model), _config(model)
     if not _attends_by_sdpa(model):
         return False
     windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
@@ -205,7 +206,7 @@ def can_pack(model: CausalLM, longest: int) -> bool:
     if checkpointing and getattr(config, "_attn_implementation", None) != _NAME:
         return False  # the backward pass would compute activations again without it
     if base not in _known:
-        _known[base] = _try(base)
+        _known[base] = _try(cast(CausalLM, base))
     return _known[base]
 
 
@@ -236,15 +237,8 @@ def _try(model: CausalLM) -> bool:
 
 def _checkpoints(model: nn.Module) -> bool:
     """Return whether activations of `model` are computed again in the backward pass."""
-    return any(getattr(one, "gradient_checkpointing", False) for one in model.modules())
-
-
-def _unwrapped(model: nn.Module) -> CausalLM:
-    while not hasattr(model, "config") and isinstance(
-        inner := getattr(model, "module", None), nn.Module
-    ):  # DDP
-        model = inner
-    return cast(CausalLM, model)
+    # A module's own values, since a look for one that it lacks is slow, and every pass asks.
+    return any(vars(one).get("gradient_checkpointing") for one in model.modules())
 
 
 def _attends_by_sdpa(model: CausalLM) -> bool:
@@ -253,5 +247,5 @@ def _attends_by_sdpa(model: CausalLM) -> bool:
 
 def _config(model: CausalLM) -> PreTrainedConfig | None:
     """Return what says how a model's text part attends; None where it is not transformers'."""
-    config = getattr(_unwrapped(model), "config", None)
+    config = getattr(without_wrapper(model), "config", None)
     return config.get_text_config() if isinstance(config, PreTrainedConfig) else None

@@ -65,21 +65,34 @@ def passes(model: CausalLM, batch: Batch) -> list[Pass]:
     Packed it is one. Else rows of similar length go together; but weights that are sharded over
     processes are gathered in every pass, so all processes must run equally many.
     """
-    one, spans = one_pass(model, batch), batch.get("spans")
-    if one.packed is not None or spans is None or is_sharded(model):
-        return [one]
+    if _packs(model, batch):
+        return [_packed(batch)]
+    spans = batch.get("spans")
+    if spans is None or is_sharded(model):
+        return [_all_padded(batch)]
     lengths = [span.length for span in spans]
     groups = groups_of_similar_length(lengths)
-    return [_padded(batch, rows, lengths[rows[0]]) for rows in groups] if groups[1:] else [one]
+    if len(groups) == 1:
+        return [_all_padded(batch)]
+    return [_padded(batch, rows, lengths[rows[0]]) for rows in groups]
 
 
 def one_pass(model: CausalLM, batch: Batch) -> Pass:
     """Return the pass in which all rows of a batch go through `model`, packed where it can be."""
+    return _packed(batch) if _packs(model, batch) else _all_padded(batch)
+
+
+def _packs(model: CausalLM, batch: Batch) -> bool:
+    """Return whether a batch goes through `model` packed: with sharded weights none does."""
     spans = batch.get("spans")
-    if spans and not is_sharded(model) and can_pack(model, max(span.length for span in spans)):
-        return _packed(batch)
-    ids = batch["input_ids"]
-    return _padded(batch, range(len(ids)), ids.shape[1])
+    if not spans or is_sharded(model):
+        return False
+    return can_pack(model, max(span.length for span in spans))
+
+
+def _all_padded(batch: Batch) -> Pass:
+    """Return the pass of all rows, padded as they are in the batch."""
+    return _padded(batch, range(len(batch["input_ids"])), batch["input_ids"].shape[1])
 
 
 def _padded(batch: Batch, rows: Sequence[int], width: int) -> Pass:
@@ -87,8 +100,6 @@ def _padded(batch: Batch, rows: Sequence[int], width: int) -> Pass:
     ids = given = batch["input_ids"]
     if len(rows) < len(ids):
         given = ids.index_select(0, on_device(np.array(rows), ids))
-    else:
-        rows = range(len(ids))
     row, column = _answers(batch, rows)
     targets, grid = _in_batch(batch, np.array(rows)[row], column)
     states = on_device(row * (width - 1) + column, ids)

@@ -15,6 +15,7 @@ from torch import nn
 
 from simnpo.config import Precision
 from simnpo.models.causal_lm import CausalLM
+from simnpo.models.experts import count_weights
 from simnpo.system.notes import note_once
 
 _MARK, _FOUR_BITS = "_simnpo_mixed", "_simnpo_four_bits"
@@ -86,10 +87,10 @@ def note_slow_bf16(model: CausalLM) -> None:
     Without instructions for it, a forward and backward pass of a model of 135 million took seven
     times as long under bfloat16 autocast as in float32, so a run of minutes takes an hour.
     """
-    weights = list(model.parameters())
-    if weights[0].device.type != "cpu" or precision_of(model) == "fp32" or fast_bf16():
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    if not on_cpu or precision_of(model) == "fp32" or fast_bf16():
         return
-    if sum(weight.numel() for weight in weights) >= LARGE_FOR_A_CPU:
+    if count_weights(model) >= LARGE_FOR_A_CPU:
         note_once(
             "Note: this processor has no instructions for bfloat16 and is several times slower in "
             "it: --precision fp32 is the fast choice here."

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from simnpo.system.terminal import visible
+from simnpo.system.terminal import visible, write
 
 WIDTH = 80
 """Columns where nothing else is known."""
@@ -61,6 +61,11 @@ def as_text(parts: Iterable[RenderableType], width: int = WIDTH) -> str:
     for part in parts:
         console.print(part, overflow="fold")
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def write_wrapped(text: str) -> None:
+    """Print a text, wrapped between words."""
+    write(as_text([visible(text)]))
 
 
 def indented(label: str, text: str, columns: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import Sampler
 
+from simnpo.system import distributed
 from simnpo.training.terms import FILLER, PairedDataset, Term
 
 BATCHES_SORTED_TOGETHER = 16
@@ -77,3 +78,23 @@ class EvenSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         yield from self._order
         yield from [FILLER] * (len(self) - len(self._order))
+
+
+def sampler(
+    pairs: PairedDataset, seed: int, batch_size: int, by_length: Term | None = None
+) -> Sampler[int]:
+    """Return an epoch's order: shuffled by the seed, or in batches of similar length.
+
+    Args:
+        pairs: the dataset that the order runs over.
+        seed: the seed of a plain shuffle; batches of similar length use the dataset's own.
+        batch_size: examples a step on one process.
+        by_length: the term whose rows decide which examples are of similar length.
+    """
+    order = (
+        ShuffledSampler(pairs, seed)
+        if by_length is None
+        else LengthGroupedSampler(by_length, pairs, batch_size)
+    )
+    processes = distributed.world_size()
+    return order if processes == 1 else EvenSampler(order, batch_size * processes)

@@ -32,7 +32,7 @@ from simnpo.training.loss_sums import LossSums
 from simnpo.training.model_configs import default_generation, special_tokens_kept
 from simnpo.training.reference import check_reference, check_reinforced
 from simnpo.training.refusals import check_layers, check_whole
-from simnpo.training.sampling import EvenSampler, LengthGroupedSampler, ShuffledSampler
+from simnpo.training.sampling import sampler
 from simnpo.training.schedule import schedule
 from simnpo.training.set_metrics import set_metrics
 from simnpo.training.step_guard import StepGuard
@@ -216,16 +216,9 @@ class UnlearnTrainer(Trainer):
         probe_lm_head(self.model, output_head(self.model), ids)
 
     def _get_train_sampler(self, train_dataset: object = None) -> Sampler[int]:
-        size = self._train_batch_size
-        if self._group_by_length:
-            order: ShuffledSampler | LengthGroupedSampler = LengthGroupedSampler(
-                self.terms[0], self._pairs, size
-            )
-        else:
-            seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-            order = ShuffledSampler(self._pairs, seed)
-        processes = distributed.world_size()
-        return order if processes == 1 else EvenSampler(order, size * processes)
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        term = self.terms[0] if self._group_by_length else None
+        return sampler(self._pairs, seed, self._train_batch_size, term)
 
     def _save_checkpoint(self, model: CausalLM, trial: object) -> None:
         """Write a checkpoint that appears whole or not at all; see transformers.
