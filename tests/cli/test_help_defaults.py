@@ -10,18 +10,21 @@ from simnpo.benchmarks.preset import FINETUNE
 from simnpo.benchmarks.presets import SMALL_SETS, own_data_preset, relearning_preset
 from simnpo.benchmarks.presets import unlearning_preset as preset
 from simnpo.cli.attack_options import AttackOptions
+from simnpo.cli.command_line import parse
 from simnpo.cli.described import described_by, field_texts
 from simnpo.cli.lora_options import LoraOptions
 from simnpo.cli.method_options import MethodOptions, ReinforceOptions
 from simnpo.cli.options import TrainingOptions
 from simnpo.cli.own_run_options import ReportOptions
 from simnpo.cli.plan import EXAMPLES, Plan
+from simnpo.cli.preset_help import preset_help
 from simnpo.cli.prompt_options import ChatOptions, PromptOptions
 from simnpo.cli.sweep import Sweep
+from simnpo.cli.unlearn import Unlearn
 from simnpo.config import MAX_LENGTH, Reinforcement, TrainingConfig
 from simnpo.data.prompt_settings import DATE
 from simnpo.experiments.own_run import MOST_ROWS
-from simnpo.methods.registry import build_method
+from simnpo.methods.registry import build_method, configure
 
 DEFAULTS = TrainingConfig()
 
@@ -149,3 +152,39 @@ def test_the_rest() -> None:
     assert brackets(PromptOptions)["max_length"].startswith(f"{MAX_LENGTH}, muse 2048")
     assert brackets(ChatOptions)["template_date"].startswith(DATE)
     assert brackets(Plan)["examples"].startswith(str(EXAMPLES))
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (
+            "unlearn --benchmark tofu --method=npo",
+            "npo on tofu: --epochs 10 --learning-rate 1e-05 --batch-size 32",
+        ),
+        ("unlearn --benchmark mini-wmdp --method rmu --split craft", "rmu on mini-wmdp craft: "),
+        ("unlearn --benchmark tofu --method task_vector", "--alpha 2.5"),
+        ("finetune --benchmark tofu", "On tofu: --epochs 5"),
+        ("unlearn --benchmark nope", "unknown benchmark 'nope'"),
+        ("unlearn --benchmark tofu --method nope", "unknown method 'nope'"),
+    ],
+)
+def test_help_beside_a_benchmark_shows_its_settings(words: str, shown: str) -> None:
+    assert shown in (preset_help([*words.split(), "--help"]) or "")
+
+
+@pytest.mark.parametrize("words", ["unlearn --method npo", "evaluate --benchmark tofu", "demo"])
+def test_help_has_nothing_to_add(words: str) -> None:
+    assert preset_help([*words.split(), "--help"]) is None
+
+
+@pytest.mark.parametrize("name", ["npo", "grad_diff", "rmu", "task_vector", "wga", "retrain"])
+def test_what_help_shows_can_be_typed(name: str) -> None:
+    shown = preset_help(["unlearn", "--benchmark", "tofu", "--method", name]) or ""
+    words = shown.partition(": ")[2].split()
+    typed = ["unlearn", "--model", "m", "--out", "o", "--benchmark", "tofu", "--method", name]
+    command = parse([*typed, *words])
+    assert isinstance(command, Unlearn)
+    usual = preset("tofu", None, name)
+    assert command.training.apply_to(usual.training) == usual.training
+    settings = {k: v for k, v in command.settings.settings().items() if k != "alpha"}
+    assert configure(usual.method, **settings) == usual.method

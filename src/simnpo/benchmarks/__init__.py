@@ -25,6 +25,17 @@ BENCHMARKS: Mapping[str, "BenchmarkKind"] = LazyValues(_HOMES)
 """By their names on the command line."""
 
 
+def benchmark_kind(name: str) -> "BenchmarkKind":
+    """Return the benchmark of a name: how it is loaded, and its settings.
+
+    Raises:
+        UserError: an unknown benchmark.
+    """
+    if name not in BENCHMARKS:
+        raise UserError(f"unknown benchmark {name!r}; there are {', '.join(BENCHMARKS)}.")
+    return BENCHMARKS[name]
+
+
 def load_benchmark(
     name: str,
     split: str | None = None,
@@ -43,9 +54,7 @@ def load_benchmark(
     Raises:
         UserError: an unknown benchmark or split, or missing data.
     """
-    if name not in BENCHMARKS:
-        raise UserError(f"unknown benchmark {name!r}; there are {', '.join(BENCHMARKS)}.")
-    kind = BENCHMARKS[name]
+    kind = benchmark_kind(name)
     if kind.mini is not None and data_dir is not None:
         raise UserError(f"{name} is built in, so ``data_dir`` {data_dir} does nothing.")
     return kind.load(split or kind.split, data_dir, part)

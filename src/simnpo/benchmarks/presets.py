@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from simnpo.benchmarks import BENCHMARKS
+from simnpo.benchmarks import benchmark_kind
 from simnpo.benchmarks.preset import FINETUNE, Preset, general_preset
 from simnpo.config import Subspace, TrainingConfig
 from simnpo.methods.method import Method
@@ -16,10 +16,11 @@ def unlearning_preset(benchmark: str | None, split: str | None, method: str) -> 
     """Return the settings of `method`; without a benchmark, the general ones.
 
     Raises:
-        UserError: an unknown method.
+        UserError: an unknown benchmark or method.
     """
-    kind = BENCHMARKS.get(benchmark or "")
-    return kind.preset(split, method) if kind else general_preset(method)
+    if benchmark is None:
+        return general_preset(method)
+    return benchmark_kind(benchmark).preset(split, method)
 
 
 _OWN_DATA: Mapping[str, Mapping[str, float]] = {
@@ -121,6 +122,9 @@ def _relearning(unlearning: TrainingConfig) -> TrainingConfig:
 
 
 def finetuning_preset(benchmark: str | None) -> TrainingConfig:
-    """Return how Original and Retrain are trained; TOFU's settings (app. I.2) in general."""
-    kind = BENCHMARKS.get(benchmark or "")
-    return kind.finetune if kind else FINETUNE
+    """Return how Original and Retrain are trained; TOFU's settings (app. I.2) in general.
+
+    Raises:
+        UserError: an unknown benchmark.
+    """
+    return FINETUNE if benchmark is None else benchmark_kind(benchmark).finetune

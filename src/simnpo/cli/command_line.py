@@ -21,13 +21,14 @@ from simnpo.cli.merge import Merge
 from simnpo.cli.metrics import Metrics
 from simnpo.cli.options import pin_model
 from simnpo.cli.plan import Plan
+from simnpo.cli.preset_help import preset_help
 from simnpo.cli.push import Push
 from simnpo.cli.reproduce import Reproduce
 from simnpo.cli.sweep import Sweep
 from simnpo.cli.unlearn import Unlearn
 from simnpo.report.endings import DEBUG
+from simnpo.report.plain_text import write_wrapped
 from simnpo.system.command_words import set_command
-from simnpo.system.terminal import write
 
 WITH_ANY = (
     f"{DEBUG}, with any command, shows where in the code an error comes from; {CONFIG} FILE reads "
@@ -90,7 +91,8 @@ def parse(argv: Sequence[str]) -> Command:
         )
     except SystemExit as ended:
         if not ended.code and len(argv) > 1:  # a command's own help; the other one has it on top
-            write(WITH_ANY)
+            for text in filter(None, (preset_help(words), WITH_ANY)):
+                write_wrapped(text)
         raise
     pin_model(command)
     return command
