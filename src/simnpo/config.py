@@ -17,6 +17,8 @@ SUBSPACE_TOKENS = 2048
 """Tokens of each set, at most, whose inputs are kept to find what adapters read."""
 MAX_LENGTH = 512
 """Tokens of a question with its answer at most, where nothing else is given."""
+MEASURED_ROWS = 200
+"""Rows of each of a user's own sets that are measured at most, where nothing else is given."""
 LARGEST = 1e6
 """No setting is meant to be as large; an infinite or mistyped one is refused."""
 

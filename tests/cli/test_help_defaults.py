@@ -21,9 +21,8 @@ from simnpo.cli.preset_help import preset_help
 from simnpo.cli.prompt_options import ChatOptions, PromptOptions
 from simnpo.cli.sweep import Sweep
 from simnpo.cli.unlearn import Unlearn
-from simnpo.config import MAX_LENGTH, Reinforcement, TrainingConfig
+from simnpo.config import MAX_LENGTH, MEASURED_ROWS, Reinforcement, TrainingConfig
 from simnpo.data.prompt_settings import DATE
-from simnpo.experiments.own_run import MOST_ROWS
 from simnpo.methods.registry import build_method, configure
 
 DEFAULTS = TrainingConfig()
@@ -148,8 +147,8 @@ def test_the_rest() -> None:
     assert float(shown["reinforce_epochs"]) == Reinforcement.epochs
     assert float(shown["reinforce_learning_rate"]) == Reinforcement.learning_rate
     for options in (AttackOptions, Plan, ReportOptions, Sweep):
-        assert brackets(options)["max_items"] == str(MOST_ROWS)
-    assert brackets(PromptOptions)["max_length"].startswith(f"{MAX_LENGTH}, muse 2048")
+        assert brackets(options)["max_items"] == str(MEASURED_ROWS)
+    assert brackets(PromptOptions)["max_length"].startswith(f"{MAX_LENGTH}; muse 2048")
     assert brackets(ChatOptions)["template_date"].startswith(DATE)
     assert brackets(Plan)["examples"].startswith(str(EXAMPLES))
 

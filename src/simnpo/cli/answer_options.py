@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from simnpo.cli.options import Unset
 from simnpo.cli.prompt_options import ChatOptions, run_settings
-from simnpo.config import MAX_LENGTH, Precision, check_range
+from simnpo.config import MAX_LENGTH, Precision, TrainingConfig, check_range
 
 if TYPE_CHECKING:
     from simnpo.data.encoding import Encoder
@@ -19,7 +19,7 @@ class AnswerOptions(ChatOptions):
     """Tokens of an answer at most."""
     temperature: float = 0.0
     """Draw answers at this temperature; 0 answers greedily, as evaluations do."""
-    seed: int = 42
+    seed: int = TrainingConfig.seed
     """Seed of drawn answers."""
     template: Unset[str] = None
     """How a question becomes a prompt, as in unlearn [that of the run in --model, else auto]."""

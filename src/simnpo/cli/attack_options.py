@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simnpo.cli.options import (
     BenchmarkOptions,
+    MaxItems,
     OutputOptions,
     TrainingOptions,
     Unset,
@@ -48,8 +49,7 @@ class AttackOptions:
     scores_only: bool = False
     """Generate no answers, which takes most of an evaluation's time; metrics that need them are
     missing."""
-    max_items: Unset[int] = None
-    """With --forget: rows of each set that are measured at most, evenly spaced [200]."""
+    max_items: MaxItems = None
     workers: Unset[int] = None
     """Runs at a time [one for each GPU, else for each core, as far as memory holds them]."""
     own: OwnSetOptions = field(default_factory=OwnSetOptions)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simnpo.cli.options import Unset, refuse_both
+from simnpo.config import TrainingConfig
 from simnpo.errors import UserError
 from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
@@ -34,7 +35,7 @@ class Demo:
     idk_dpo, npo, simnpo; where there are no questions, all of these but idk and idk_dpo]."""
     evaluate_epochs: int = 0
     """Evaluate every so many epochs while unlearning, for curves in the report; 0 does not."""
-    seed: int = 42
+    seed: int = TrainingConfig.seed
     """Seed of every random choice."""
     resume: bool = False
     """Keep the runs in --out that are finished, and do the rest."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from simnpo.cli.options import OutputOptions, check_output
-from simnpo.config import check_range
+from simnpo.config import TrainingConfig, check_range
 from simnpo.errors import RESUME, UserError
 from simnpo.system.command_words import command_text
 from simnpo.system.terminal import write
@@ -34,7 +34,7 @@ class Markov:
     """short: Forget2's sequences are short; unseen: the original model never learnt Forget2."""
     seeds: int = 5
     """How many seeds, from --seed on."""
-    seed: int = 42
+    seed: int = TrainingConfig.seed
     """First seed of every random choice."""
     methods: tuple[str, ...] = METHODS
     """Methods to run: npo, simnpo, ga, grad_diff, weighted_grad_diff."""

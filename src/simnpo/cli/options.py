@@ -12,6 +12,7 @@ from simnpo.benchmarks import BENCHMARKS
 from simnpo.cli.described import described_by
 from simnpo.cli.unset import Unset as Unset
 from simnpo.config import (
+    MEASURED_ROWS,
     Dropout,
     Optimizer,
     Precision,
@@ -42,6 +43,14 @@ BENCHMARK = f"One of {', '.join(BENCHMARKS)}: fills in the data and the paper's 
 REVISION = "Branch, tag or commit of a --model on the hub, as in name@revision [main]."
 Revision = Annotated[str | None, tyro.conf.arg(help=REVISION, help_behavior_hint="")]
 """Which state of a hub repository is meant."""
+MaxItems = Annotated[
+    Unset[int],
+    tyro.conf.arg(
+        help="Rows of each of your own sets that are measured at most, evenly spaced "
+        f"[{MEASURED_ROWS}]."
+    ),
+]
+"""How much of a user's own sets is measured."""
 
 
 def pin_model(command: Any) -> None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simnpo.cli.options import Unset
-from simnpo.config import check_range
+from simnpo.cli.options import MaxItems
+from simnpo.config import MEASURED_ROWS, check_range
 from simnpo.errors import UserError
 from simnpo.evaluation.metrics.verdict_rules import KEEP
 
@@ -28,8 +28,7 @@ class ReportOptions:
     no_scale_back: bool = False
     """Keep the weights as they were trained. Otherwise, once enough is forgotten, the run undoes as
     much of their change, attention first, as takes them furthest from all limits."""
-    max_items: Unset[int] = None
-    """Rows of each set that are measured at most, evenly spaced [200]."""
+    max_items: MaxItems = None
 
     def check(self) -> None:
         """Refuse values out of their range.
@@ -45,14 +44,14 @@ class ReportOptions:
         self, sets: "OwnSets", retain_scores: str | None, usual: "Mapping[str, object]"
     ) -> "OwnRun":
         """Return how a run on `sets` is measured."""
-        from simnpo.experiments.own_run import MOST_ROWS, OwnRun
+        from simnpo.experiments.own_run import OwnRun
 
         return OwnRun(
             sets,
             self.until,
             self.keep,
             not self.no_scale_back,
-            self.max_items or MOST_ROWS,
+            self.max_items or MEASURED_ROWS,
             retain_scores=retain_scores,
             usual=usual,
         )

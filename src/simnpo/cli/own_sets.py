@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simnpo.cli.options import ColumnOptions, Unset, marked
+from simnpo.config import MEASURED_ROWS
 from simnpo.errors import UserError
 
 if TYPE_CHECKING:
@@ -98,7 +99,6 @@ class OwnSetOptions:
         Raises:
             UserError: see `simnpo.benchmarks.own_files.OwnFiles.read` and `warn_of_lengths`.
         """
-        from simnpo.experiments.own_run import MOST_ROWS
         from simnpo.experiments.own_setup import OwnSetup
 
         files = self.files()
@@ -111,7 +111,7 @@ class OwnSetOptions:
             max_length=prompt.limit(),
             trust_remote_code=prompt.trust_remote_code,
             held_out=held_out,
-            max_items=max_items or MOST_ROWS,
+            max_items=max_items or MEASURED_ROWS,
         )
         warn_of_lengths(found.own_sets(), found.encoder())
         return found

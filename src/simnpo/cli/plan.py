@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
 
 from simnpo.cli.lora_options import LoraOptions
-from simnpo.cli.options import MethodName, Revision, TrainingOptions, Unset, given
+from simnpo.cli.options import MaxItems, MethodName, Revision, TrainingOptions, Unset, given
 from simnpo.cli.own_sets import OwnSetOptions, warn_of_lengths
 from simnpo.cli.prompt_options import ChatOptions
-from simnpo.config import MAX_LENGTH, TrainingConfig
+from simnpo.config import MAX_LENGTH, MEASURED_ROWS, TrainingConfig
 from simnpo.errors import UserError
 from simnpo.system.terminal import write
 
@@ -40,14 +42,17 @@ class Plan:
     nll]."""
     max_length: int = MAX_LENGTH
     """Tokens of a question with its answer; with --forget at most, longer answers are shortened."""
-    examples: Unset[int] = None
-    """Size of the forget set, without --forget [200, as TOFU's forget05]."""
+    examples: Annotated[
+        Unset[int],
+        tyro.conf.arg(
+            help=f"Size of the forget set, without --forget [{EXAMPLES}, as TOFU's forget05]."
+        ),
+    ] = None
     template: str = "auto"
     """With --forget: how a question becomes a prompt, as in unlearn."""
     no_report: bool = False
     """With --forget: plan a run that is not measured, as in unlearn."""
-    max_items: Unset[int] = None
-    """With --forget: rows of each set that are measured at most [200]."""
+    max_items: MaxItems = None
     devices: int = 1
     """GPUs, each with the whole model and its own share of a batch."""
     memory: Unset[float] = None
@@ -86,7 +91,6 @@ class Plan:
         from simnpo.data.encoding import Encoder
         from simnpo.data.prompt_settings import PromptSettings
         from simnpo.experiments.own_rows import OwnRows
-        from simnpo.experiments.own_run import MOST_ROWS
         from simnpo.models import load_tokenizer
 
         seed = TrainingConfig.seed if self.training.seed is None else self.training.seed
@@ -102,7 +106,7 @@ class Plan:
             sets,
             encoder,
             trains,
-            self.max_items or MOST_ROWS if measured else None,
+            self.max_items or MEASURED_ROWS if measured else None,
             during=self._trained() is not None,
         )
 

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
 
 from simnpo.cli.unset import Unset
 from simnpo.config import MAX_LENGTH
-from simnpo.data.prompt_settings import PromptSettings, read_kwargs
+from simnpo.data.prompt_settings import DATE, PromptSettings, read_kwargs
 from simnpo.errors import UserError
 from simnpo.storage.json_values import Json, JsonObject
 from simnpo.system.command_words import option
@@ -27,9 +29,13 @@ class ChatOptions:
     """Further values for the chat template as a JSON object: '{"enable_thinking": false}'."""
     system_prompt: Unset[str] = None
     """Instruction before every question, also with a template of text [none]."""
-    template_date: Unset[str] = None
-    """Day that a chat template takes for today, as 2026-01-31 [2024-07-26, so that prompts are the
-    same on any day]."""
+    template_date: Annotated[
+        Unset[str],
+        tyro.conf.arg(
+            help="Day that a chat template takes for today, as 2026-01-31 "
+            f"[{DATE}, so that prompts are the same on any day]."
+        ),
+    ] = None
 
     def apply_to(self, settings: PromptSettings) -> PromptSettings:
         """Return `settings` with what these options change.
@@ -54,10 +60,14 @@ class PromptOptions(ChatOptions):
     template: str = "auto"
     r"""auto (the tokenizer's chat template, else plain), chat, plain, llama2 (TOFU's for Llama-2),
     or a text such as "Q: {question}\nA: {answer}"."""
-    max_length: Unset[int] = None
-    """Tokens of a question with its answer at most, longer answers are shortened and counted; also
-    of the pieces that plain texts are cut into [512, muse 2048, mini-muse 256]. Multiple-choice
-    questions may be as long as the model takes."""
+    max_length: Annotated[
+        Unset[int],
+        tyro.conf.arg(
+            help="Tokens of a question with its answer at most, longer answers are shortened and "
+            "counted; also of the pieces that plain texts are cut into. Multiple-choice questions "
+            f"may be as long as the model takes [{MAX_LENGTH}; muse 2048, mini-muse 256]."
+        ),
+    ] = None
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for models whose code you have read."""
 

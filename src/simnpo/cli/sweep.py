@@ -9,6 +9,7 @@ from simnpo.cli.engine_options import EngineOptions
 from simnpo.cli.lora_options import LoraOptions
 from simnpo.cli.options import (
     BenchmarkOptions,
+    MaxItems,
     MethodName,
     Revision,
     Unset,
@@ -68,8 +69,7 @@ class Sweep:
     """How many seeds each setting has, from --seed on."""
     seed: int = TrainingConfig.seed
     """First seed of every random choice."""
-    max_items: Unset[int] = None
-    """With --forget: rows of each set that are measured at most, evenly spaced [200]."""
+    max_items: MaxItems = None
     engine: EngineOptions = field(default_factory=EngineOptions)
     own: OwnSetOptions = field(default_factory=OwnSetOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)

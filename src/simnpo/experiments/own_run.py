@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from simnpo.benchmarks.base import Benchmark
 from simnpo.benchmarks.own import OwnSets, own_benchmark
-from simnpo.config import Precision
+from simnpo.config import MEASURED_ROWS, Precision
 from simnpo.data.encoding import Encoder
 from simnpo.data.tokenizer import Tokenizer
 from simnpo.evaluation.evaluate import evaluate_into
@@ -45,8 +45,6 @@ from simnpo.training.target import Point, Target, Until
 
 FILES = (BEFORE, *PAGE, *(f"{EVALUATION}/{name}" for name in EVALUATED))
 """What is written in addition to the job's own files."""
-MOST_ROWS = 200
-"""Rows of each set that are measured at most, unless the user says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class OwnRun:
     """Share of before that ROUGE-L on retain rows and general ability must keep."""
     scale_back: bool = True
     """Whether weights that have forgotten enough are scaled back, see `Control`."""
-    max_items: int | None = MOST_ROWS
+    max_items: int | None = MEASURED_ROWS
     retain_scores: str | None = None
     usual: Mapping[str, object] = field(default_factory=dict)
     """Settings that such a run has by default, for advice."""
