@@ -87,6 +87,16 @@ def test_evaluation_over_epochs_and_comparison(
     done = simnpo("compare", one / "before", one, two, "--out", tmp_path / "compared")
     assert done.code == 0, done.err
     assert all(name in done.out for name in ("Before", "one", "two"))
+    stored = {one.suffix: one for one in (tmp_path / "compared" / "tables").iterdir()}
+    assert set(stored) == {".csv", ".md", ".tex"}
+    for form, kind in (("csv", ".csv"), ("markdown", ".md"), ("latex", ".tex")):
+        again = ("compare", one, two, "--out", tmp_path / form, f"--{form}")
+        printed = simnpo(*again)
+        assert printed.code == 0 and "Report: " in printed.err
+        assert printed.out == (tmp_path / form / "tables" / f"comparison{kind}").read_text()
+        assert "one" in printed.out and "two" in printed.out
+    both = simnpo("compare", one, "--out", tmp_path / "both", "--csv", "--latex")
+    assert both.code == 1 and "give one" in both.err and not (tmp_path / "both").exists()
     path = two / "evaluation" / "summary.json"
     summary = json.loads(path.read_text())
     # A file's name does not matter, its rows do.
