@@ -32,6 +32,26 @@ def test_a_checkpoint_that_lacks_a_layer(
         assert not (tmp_path / "out" / "model").exists()
 
 
+def test_the_model_in_a_run_is_asked_as_the_run_was(
+    simnpo: Any, files: Any, model_folder: Path, tmp_path: Path
+) -> None:
+    run, template = tmp_path / "run", "Question: {question}\nReply: {answer}"
+    data = ["--forget", files.forget, "--retain", files.retain]
+    unlearn = ["unlearn", "--model", model_folder, *data, "--steps", 2, "--template", template]
+    assert simnpo(*unlearn, "--out", run).code == 0
+    summaries = []
+    for model in (run, run / "model"):
+        out = tmp_path / f"of-{model.name}"
+        done = simnpo("evaluate", "--model", model, *data, "--out", out)
+        assert done.code == 0, done.err
+        summaries.append(json.loads((out / "summary.json").read_text()))
+    named, inside = summaries
+    assert inside["name"] == named["name"] == "SimNPO"
+    assert inside["model"] == named["model"] == str(run)
+    assert inside["template"] == named["template"] == template
+    assert inside["metrics"] == named["metrics"] and inside["verdict"] == named["verdict"]
+
+
 @pytest.fixture(params=[torch.bfloat16, torch.float16])
 def half(request: pytest.FixtureRequest, make_llama: Any, tokenizer: Any, tmp_path: Path) -> Path:
     """A model of 16 bits."""

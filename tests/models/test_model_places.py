@@ -16,6 +16,7 @@ from simnpo.experiments.model_card import base_of
 from simnpo.models import at_revision, load_model, resolve, split_revision
 from simnpo.models.files import check_weights, is_adapter
 from simnpo.models.load_errors import cannot_load
+from simnpo.models.places import at_run
 
 
 def test_a_name_and_its_revision(tmp_path: Path) -> None:
@@ -165,3 +166,13 @@ def test_what_git_left_in_the_place_of_a_large_file(model_folder: Path, tmp_path
     (folder / "model.safetensors").write_text(pointer)
     with pytest.raises(UserError, match="pointer of Git LFS and not the file: run git lfs pull"):
         load_model(str(folder))
+
+
+def test_a_model_in_a_run_stands_for_the_run(tmp_path: Path) -> None:
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    inside = str(tmp_path / "run" / "model")
+    assert at_run(inside) == inside
+    (tmp_path / "run" / "run.json").write_text("{}")
+    assert at_run(inside) == at_run(f"{inside}/") == str(tmp_path / "run")
+    for other in (str(tmp_path / "run"), "org/model", "model", ""):
+        assert at_run(other) == other

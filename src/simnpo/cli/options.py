@@ -53,14 +53,25 @@ MaxItems = Annotated[
 """How much of a user's own sets is measured."""
 
 
-def pin_model(command: Any) -> None:
-    """Write the revision that a command was given into its model's name, as `name@revision`.
+NAMES_MODEL = ("model", "compare", "original")
+"""Options that name a model, or several."""
 
-    So whatever names the model, a record too, says which state of it was meant.
+
+def pin_model(command: Any) -> None:
+    """Make a command's models unambiguous: `name@revision`, and a run for the model in its folder.
+
+    So whatever names the model, a record too, says which state of it was meant, and `out/model` is
+    asked as its run was trained.
 
     Raises:
         UserError: there is no model, or see `simnpo.models.at_revision`.
     """
+    for name in NAMES_MODEL:
+        named = getattr(command, name, None)
+        if isinstance(named, str):
+            object.__setattr__(command, name, _at_run(named))
+        elif isinstance(named, tuple):
+            object.__setattr__(command, name, tuple(map(_at_run, named)))
     revision = getattr(command, "revision", None)
     if revision is None:
         return
@@ -69,6 +80,14 @@ def pin_model(command: Any) -> None:
     from simnpo.models import at_revision
 
     object.__setattr__(command, "model", at_revision(command.model, revision))
+
+
+def _at_run(model: str) -> str:
+    if Path(model).name != "model":  # nothing heavy is imported for most
+        return model
+    from simnpo.models.places import at_run
+
+    return at_run(model)
 
 
 @dataclass(frozen=True)

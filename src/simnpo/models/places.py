@@ -35,6 +35,16 @@ def at_revision(model: str, revision: str | None) -> str:
     return f"{name}@{revision}"
 
 
+def at_run(model: str) -> str:
+    """Return the run that saved a model, where `model` is the folder in it; else `model`.
+
+    A run knows how its model was asked, and what was measured; its folder `model` alone does not.
+    """
+    folder = Path(model)
+    inside = folder.name == MODEL_FOLDER and (folder.parent / RUN).is_file()
+    return str(folder.parent) if inside else model
+
+
 def split_revision(model: str) -> tuple[str, str | None]:
     """Return a model's name and its revision; None where none is named, and for what is here."""
     name, at, revision = model.partition("@")
