@@ -11,7 +11,7 @@ from simnpo.benchmarks.presets import SMALL_SETS, own_data_preset, relearning_pr
 from simnpo.benchmarks.presets import unlearning_preset as preset
 from simnpo.cli.attack_options import AttackOptions
 from simnpo.cli.command_line import parse
-from simnpo.cli.described import described_by, field_texts
+from simnpo.cli.described import _texts, described_by, field_texts
 from simnpo.cli.lora_options import LoraOptions
 from simnpo.cli.method_options import MethodOptions, ReinforceOptions
 from simnpo.cli.options import TrainingOptions
@@ -132,6 +132,24 @@ def test_texts_come_from_the_settings() -> None:
         "most": "How far.",
         "other": "Of its own.",
     }
+
+
+def test_without_sources_options_work_and_have_no_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(module: object) -> str:
+        raise OSError("could not get source code")
+
+    monkeypatch.setattr("inspect.getsource", lost)
+    _texts.cache_clear()
+    try:
+
+        @described_by(Rates, "my_", steps="there 4")
+        @dataclass
+        class Bare:
+            steps: int | None = None
+
+    finally:
+        _texts.cache_clear()
+    assert Bare(3).steps == 3 and Bare.__annotations__ == {"steps": int | None}
 
 
 def test_a_default_of_an_option_that_is_not_there() -> None:

@@ -30,6 +30,8 @@ def described_by(
 
     def describe(options: type[T]) -> type[T]:
         texts, own, further = field_texts(settings), field_texts(options), dict(elsewhere)
+        if not texts:  # installed without its source: options have no help, but work
+            return options
         defaults = {field.name: field.default for field in fields(settings)}
         for name in [name for name in options.__annotations__ if name not in own]:
             setting = name if name in texts else name.removeprefix(prefix)
@@ -58,7 +60,11 @@ def field_texts(kind: type) -> Mapping[str, str]:
 @cache
 def _texts(module: ModuleType) -> Mapping[str, Mapping[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for kind in ast.parse(inspect.getsource(module)).body:
+    try:
+        source = inspect.getsource(module)
+    except OSError:
+        return found
+    for kind in ast.parse(source).body:
         if isinstance(kind, ast.ClassDef):
             found[kind.name] = texts = {}
             for field, below in zip(kind.body, kind.body[1:], strict=False):

@@ -47,7 +47,7 @@ class Attacked:
 
 
 def finding_of(attacked: Attacked, found: Sequence[Outcome]) -> Finding:
-    """Return what returned as a page has it: in words, as curves and in tables."""
+    """Return what an attack brought back, as a page shows it: in words, curves and tables."""
     columns, sentences = attacked.columns, in_words(found, attacked.view)
     curve, view = attacked.curve, attacked.view
     models = [str(name) for name in curve["model"].unique()]
