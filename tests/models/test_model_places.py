@@ -16,7 +16,7 @@ from simnpo.experiments.model_card import base_of
 from simnpo.models import at_revision, load_model, resolve, split_revision
 from simnpo.models.files import check_weights, is_adapter
 from simnpo.models.load_errors import cannot_load
-from simnpo.models.places import at_run
+from simnpo.models.places import at_run, short_name
 
 
 def test_a_name_and_its_revision(tmp_path: Path) -> None:
@@ -176,3 +176,15 @@ def test_a_model_in_a_run_stands_for_the_run(tmp_path: Path) -> None:
     assert at_run(inside) == at_run(f"{inside}/") == str(tmp_path / "run")
     for other in (str(tmp_path / "run"), "org/model", "model", ""):
         assert at_run(other) == other
+
+
+def test_a_folder_has_a_name_from_wherever_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "taught" / "model"
+    folder.mkdir(parents=True)
+    (tmp_path / "taught" / "run.json").write_text("{}")
+    monkeypatch.chdir(tmp_path / "taught")
+    assert at_run("model") == "." and short_name(".") == "taught"
+    assert short_name(str(tmp_path / "taught")) == short_name("../taught/") == "taught"
+    assert short_name("org/small") == "small"

@@ -7,6 +7,7 @@ from pathlib import Path
 from simnpo.evaluation.history import HISTORY, read_history
 from simnpo.evaluation.suites import measure
 from simnpo.evaluation.suites.base import SuiteInputs
+from simnpo.models.places import short_name
 from simnpo.storage.json_values import JsonObject
 from simnpo.storage.runs import RUN, read_run, versions
 
@@ -55,7 +56,7 @@ def display_name(model: str, run: JsonObject) -> str:
     A fine-tuned model goes by its folder, since Original and Retrain are both made so.
     """
     made = run["run"] or {}
-    return str(made["method"]) if made.get("command") in ("unlearn", "demo") else Path(model).name
+    return str(made["method"]) if made.get("command") in ("unlearn", "demo") else short_name(model)
 
 
 def disambiguate(names: Sequence[str], places: Sequence[str | Path]) -> list[str]:

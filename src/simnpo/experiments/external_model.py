@@ -13,6 +13,7 @@ from simnpo.experiments.model_runs import evaluate, retain_tables
 from simnpo.experiments.run import LOADED, Run
 from simnpo.models import commit_of, resolve
 from simnpo.models.adapters import beneath
+from simnpo.models.places import short_name
 from simnpo.models.whole import load_whole
 from simnpo.planning.shape import read_shape
 from simnpo.storage.runs import fingerprint
@@ -35,7 +36,7 @@ class ExternalModel(Run):
     @property
     def title(self) -> str:
         """Both of the model's names, and the benchmark."""
-        return f"{self.name} {Path(self.model).name}, {self.site.name}"
+        return f"{self.name} {short_name(self.model)}, {self.site.name}"
 
     @property
     def needs(self) -> tuple[Run, ...]:

@@ -23,6 +23,7 @@ from simnpo.experiments.jobs import Job
 from simnpo.models import MODEL_FOLDER
 from simnpo.models.causal_lm import CausalLM
 from simnpo.models.experts import count_weights
+from simnpo.models.places import short_name
 from simnpo.models.precision import precision_of
 from simnpo.report.before import Plan, SetSize, describe_run
 from simnpo.report.numbers import compact, number
@@ -145,7 +146,7 @@ def outcome_text(
 
 def page_title(job: Job, after: Evaluation) -> str:
     """Return how a report's title begins: method, model and date."""
-    name = Path(job.model).name if Path(job.model).exists() else job.model
+    name = short_name(job.model) if Path(job.model).exists() else job.model
     return f"{job.method.title} on {name}, {after.summary['date']}"
 
 

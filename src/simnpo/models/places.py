@@ -45,6 +45,12 @@ def at_run(model: str) -> str:
     return str(folder.parent) if inside else model
 
 
+def short_name(model: str) -> str:
+    """Return what a table calls a model: the name of its folder, or of its hub id without owner."""
+    place = Path(model)
+    return place.resolve().name if place.exists() else place.name
+
+
 def split_revision(model: str) -> tuple[str, str | None]:
     """Return a model's name and its revision; None where none is named, and for what is here."""
     name, at, revision = model.partition("@")
