@@ -188,3 +188,5 @@ def test_a_folder_has_a_name_from_wherever_it_is_named(
     assert at_run("model") == "." and short_name(".") == "taught"
     assert short_name(str(tmp_path / "taught")) == short_name("../taught/") == "taught"
     assert short_name("org/small") == "small"
+    (tmp_path / "link").symlink_to(folder)
+    assert short_name(str(tmp_path / "link")) == "link"

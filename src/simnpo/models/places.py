@@ -1,5 +1,6 @@
 """Where a model is: a folder, a run of ours, a GGUF file, or a hub id, perhaps at a revision."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -47,8 +48,8 @@ def at_run(model: str) -> str:
 
 def short_name(model: str) -> str:
     """Return what a table calls a model: the name of its folder, or of its hub id without owner."""
-    place = Path(model)
-    return place.resolve().name if place.exists() else place.name
+    place = Path(model)  # a link keeps the name that the user gave it
+    return Path(os.path.abspath(place)).name if place.exists() else place.name
 
 
 def split_revision(model: str) -> tuple[str, str | None]:
