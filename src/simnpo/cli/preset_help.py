@@ -1,4 +1,4 @@
-"""What `--help` says of the settings of a benchmark and a method that stand beside it."""
+"""What `--help` says of the settings of the benchmark and method that are typed with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields

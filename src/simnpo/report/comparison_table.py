@@ -9,8 +9,8 @@ from simnpo.evaluation.metrics.intervals import Interval
 from simnpo.evaluation.suites import display_of
 from simnpo.evaluation.suites.display import Column as Metric
 from simnpo.report.finding import Cell, Column, Row, Table
-from simnpo.report.numbers import DASH, fixed, number, written
-from simnpo.report.table import cell
+from simnpo.report.numbers import number, written
+from simnpo.report.table import bounds, cell
 
 NAME = "comparison"
 
@@ -42,7 +42,7 @@ def _value(evaluation: Evaluation, metric: Metric) -> Interval:
 
 
 def _cell(evaluation: Evaluation, metric: Metric) -> Cell:
-    value = _value(evaluation, metric)
+    value = number(evaluation.summary["metrics"].get(metric.key))
     text = cell(evaluation, metric, partial(written, kind=metric.kind))
-    bounds = [fixed(end, 2) for end in (value.low, value.high)]
-    return Cell(value.mean, text, "" if DASH in bounds else f"({'–'.join(bounds)})")
+    interval = bounds(evaluation, metric.key)
+    return Cell(value, text, f"({interval})" if interval else "")

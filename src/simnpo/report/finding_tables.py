@@ -126,12 +126,8 @@ def as_latex(table: Table) -> str:
     head = len(lines) - len(sourced_rows(table))
     rows = [" & ".join(line) + r" \\" for line in lines]
     columns = "l" + "r" * len(table.columns)
-    return "\n".join(
-        [
-            *(rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *rows[:head], r"\midrule"),
-            *(*rows[head:], r"\bottomrule", r"\end{tabular}", ""),
-        ]
-    )
+    top = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *rows[:head], r"\midrule"]
+    return "\n".join([*top, *rows[head:], r"\bottomrule", r"\end{tabular}", ""])
 
 
 def _lines(table: Table) -> list[list[str]]:

@@ -16,11 +16,11 @@ from simnpo.report.colours import is_retrain, styles
 from simnpo.report.drawing import KINDS
 from simnpo.report.figures import PLOTS, draw_plots
 from simnpo.report.notes import notes
-from simnpo.report.numbers import fixed, written
+from simnpo.report.numbers import written
 from simnpo.report.prompts import prompts
 from simnpo.report.rendering import REPORT, write_page
 from simnpo.report.settings import settings
-from simnpo.report.table import cell, comparison
+from simnpo.report.table import bounds, cell, comparison
 
 FILES = (REPORT, *(f"plots/{name}.{kind}" for name in PLOTS for kind in KINDS))
 """What `write_report` writes."""
@@ -146,11 +146,10 @@ def _cells(
     """Return the comparison as text, by model and metric."""
     cells: dict[str, dict[str, Cell]] = {}
     for one in evaluations:
-        intervals = one.summary.get("intervals") or {}
         cells[one.name] = {
             column.key: Cell(
                 cell(one, column, partial(written, kind=column.kind)),
-                "–".join(fixed(end, 2) for end in intervals.get(column.key, ())),
+                bounds(one, column.key),
             )
             for column in columns
         }

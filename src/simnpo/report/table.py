@@ -12,7 +12,7 @@ from rich.text import Text
 from simnpo.evaluation.evaluation import Evaluation, computed_in
 from simnpo.evaluation.suites import display_of
 from simnpo.evaluation.suites.display import Column
-from simnpo.report.numbers import compact, number
+from simnpo.report.numbers import compact, fixed, number
 from simnpo.report.stacking import print_stacked
 from simnpo.system.terminal import visible
 
@@ -38,6 +38,12 @@ def cell(evaluation: Evaluation, column: Column, write: Callable[[float], str]) 
         count, total = counts[column.key]
         return f"{count} of {total}"
     return write(number(evaluation.summary["metrics"].get(column.key)))
+
+
+def bounds(evaluation: Evaluation, key: str) -> str:
+    """Return a metric's 95 % interval as text, `0.50–0.75`; empty where it has none."""
+    ends = (evaluation.summary.get("intervals") or {}).get(key, ())
+    return "–".join(fixed(end, 2) for end in ends)
 
 
 def print_table(
